@@ -1,0 +1,17 @@
+//! Names of the header fields that Tidewall reads or writes, in lower case as
+//! HTTP/2 (RFC 9113, section 8.2) and the `http` crate want them.
+
+/// Who may answer for how long; RFC 9111, section 5.2.
+pub const CACHE_CONTROL: &str = "cache-control";
+/// The same for shared caches only, obeyed first; RFC 9213, section 2.
+pub const CDN_CACHE_CONTROL: &str = "cdn-cache-control";
+/// How caches handled the request; RFC 9211.
+pub const CACHE_STATUS: &str = "cache-status";
+/// Tags of a response; RFC 9875, section 2.
+pub const CACHE_GROUPS: &str = "cache-groups";
+/// Tags that an unsafe request's answer invalidates; RFC 9875, section 3.
+pub const CACHE_GROUP_INVALIDATION: &str = "cache-group-invalidation";
+/// Which origin answered, by its id in the edge's configuration.
+pub const TIDEWALL_ORIGIN: &str = "tidewall-origin";
+/// Identifies one request in every log it reaches.
+pub const X_REQUEST_ID: &str = "x-request-id";

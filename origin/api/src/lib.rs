@@ -1,0 +1,9 @@
+//! What crosses a wire between Tidewall's parts: JSON bodies, header names and
+//! the site's manifest. No behaviour beyond reading and writing these forms, so
+//! that app, edge, origin and tests share one definition.
+
+pub mod headers;
+pub mod job;
+pub mod manifest;
+pub mod problem;
+pub mod product;
