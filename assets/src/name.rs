@@ -1,0 +1,86 @@
+//! A hashed name and what goes with it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use crate::content_type;
+
+/// Where hashed files live on the site.
+pub const PATH_PREFIX: &str = "/assets/";
+
+/// Bytes of the SHA-256 that go into a name: 64 bits. Two of a million
+/// different files share a name with a probability below 1 in 30 million.
+const HASH_BYTES: usize = 8;
+
+/// A file with the name that its bytes give it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// The name its author gave it, with `/` between folders, such as `pictures/07.svg`.
+    pub name: String,
+    /// Its path on the site, such as `/assets/pictures/07.0123456789abcdef.svg`.
+    pub path: String,
+    /// Its Subresource Integrity value, `sha256-{base64}` (W3C SRI, section 3.1).
+    pub integrity: String,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+impl Asset {
+    /// Names `bytes`, which its author calls `name`.
+    pub fn new(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        let name = name.into();
+        let digest = Sha256::digest(&bytes);
+        let hash: String = digest[..HASH_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = match extension(&name) {
+            Some((stem, extension)) => format!("{PATH_PREFIX}{stem}.{hash}.{extension}"),
+            None => format!("{PATH_PREFIX}{name}.{hash}"),
+        };
+        Self {
+            path,
+            integrity: format!("sha256-{}", STANDARD.encode(digest)),
+            content_type: content_type(&name),
+            name,
+            bytes,
+        }
+    }
+}
+
+/// Splits `a/b.min.css` into `a/b.min` and `css`; a leading dot starts no extension.
+pub(crate) fn extension(name: &str) -> Option<(&str, &str)> {
+    let file_start = name.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = name[file_start..].rfind('.').filter(|dot| *dot > 0)? + file_start;
+    Some((&name[..dot], &name[dot + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, bytes: &[u8], path: &str) {
+        assert_eq!(Asset::new(name, bytes.to_vec()).path, path);
+    }
+
+    #[test]
+    fn the_hash_stands_before_the_last_extension() {
+        check("app.css", b"", "/assets/app.e3b0c44298fc1c14.css");
+        check("icons/cart.min.svg", b"", "/assets/icons/cart.min.e3b0c44298fc1c14.svg");
+        check("LICENSE", b"", "/assets/LICENSE.e3b0c44298fc1c14");
+        check("v1.0/LICENSE", b"", "/assets/v1.0/LICENSE.e3b0c44298fc1c14");
+    }
+
+    #[test]
+    fn another_content_has_another_name() {
+        assert_ne!(Asset::new("a.css", b"a{}".to_vec()).path, Asset::new("a.css", b"b{}".to_vec()).path);
+    }
+
+    #[test]
+    fn the_integrity_value_is_the_whole_sha256_in_base64() {
+        assert_eq!(
+            Asset::new("empty", Vec::new()).integrity,
+            "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+        );
+    }
+}
