@@ -1,1 +1,24 @@
-//! x
+//! The edge: a Worker that serves a built site, and caches and balances over HTTP
+//! origins. It knows nothing of what the origins serve.
+//!
+//! Everything but `worker` is pure: no I/O, no clock and no randomness, so it
+//! compiles and is tested natively. `worker` is the rim, where the Workers runtime
+//! calls in and where the decisions are carried out.
+
+pub mod authorization;
+pub mod balance;
+pub mod cache;
+pub mod config;
+pub mod counters;
+pub mod fields;
+pub mod forward;
+pub mod problems;
+pub mod request_id;
+pub mod route;
+pub mod security;
+pub mod status;
+pub mod time;
+pub mod timing;
+
+#[cfg(target_arch = "wasm32")]
+mod worker;

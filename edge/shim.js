@@ -1,0 +1,55 @@
+// The Worker's entry: wasm-bindgen's module, and what happens when Wasm traps.
+//
+// A panic in Rust ends in a trap, which leaves the instance in an unknown state:
+// memory half written, cells borrowed for ever. So the instance is given up, and
+// wasm-bindgen's guard begins a new one with the next call. What the old one
+// remembered (counters, turns, the site's manifest) is begun again.
+//
+// Nothing would settle the promises of requests that the old instance had in hand:
+// the runtime would let them hang for a while, then cancel them. They are answered
+// here, at once.
+import { WorkerEntrypoint } from "cloudflare:workers";
+import * as edge from "./index.js";
+
+// A resolver for each request that the instance has in hand.
+const inHand = new Set();
+
+function isTrap(error) {
+  // V8 reports a stack overflow inside Wasm as a RangeError.
+  return error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+}
+
+// Asynchronous Rust is run by microtasks, which have no caller to tell of a trap: it
+// surfaces as an uncaught error of the isolate.
+addEventListener("error", ({ error }) => {
+  if (isTrap(error)) for (const giveUp of inHand) giveUp();
+});
+
+// Made by each request for itself: a Response belongs to the request that made it.
+function crashed() {
+  const problem = {
+    type: "/problems/internal",
+    title: "Internal error",
+    status: 500,
+    detail: "The edge could not answer; its log says why. Trying again may help.",
+  };
+  return new Response(JSON.stringify(problem), {
+    status: 500,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
+  });
+}
+
+export default class extends WorkerEntrypoint {
+  async fetch(request) {
+    const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
+    inHand.add(giveUp);
+    try {
+      return (await Promise.race([edge.fetch(request, this.env, this.ctx), givenUp])) ?? crashed();
+    } catch (error) {
+      if (isTrap(error)) return crashed();
+      throw error;
+    } finally {
+      inHand.delete(giveUp);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+//! Who may use the edge's own interface: the bearer of the purge token (RFC 6750).
+
+use subtle::ConstantTimeEq;
+
+use crate::config::Secret;
+
+/// Whether an `Authorization` field carries the token. Takes the same time for
+/// every wrong one of the right length, so that none can be guessed bit by bit.
+pub fn bears(authorization: Option<&str>, token: &Secret) -> bool {
+    let Some((scheme, given)) = authorization.and_then(|value| value.split_once(' ')) else { return false };
+    let given = given.trim();
+    scheme.eq_ignore_ascii_case("bearer") && bool::from(given.as_bytes().ct_eq(token.expose().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Vars};
+
+    #[test]
+    fn only_the_whole_token_opens() {
+        let vars = Vars {
+            origins: Some(r#"[{"id":"a","url":"http://a"}]"#.into()),
+            purge_token: Some("s3cret".into()),
+            ..Vars::default()
+        };
+        let token = Config::parse(&vars).unwrap().purge_token.unwrap();
+        let check = |field, opens| assert_eq!(bears(field, &token), opens, "{field:?}");
+        check(Some("Bearer s3cret"), true);
+        check(Some("bearer s3cret"), true);
+        check(Some("Bearer s3cre"), false);
+        check(Some("Bearer s3crets"), false);
+        check(Some("Bearer "), false);
+        check(Some("Basic s3cret"), false);
+        check(Some("s3cret"), false);
+        check(None, false);
+    }
+}

@@ -1,0 +1,61 @@
+//! Whether a request may carry what belongs to one person.
+
+use crate::fields::Fields;
+
+/// What in a request marks it as one person's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// Nothing: anyone may have sent it.
+    Anonymous,
+    /// An `Authorization` field; RFC 9111, section 3.5.
+    Authorization,
+    /// One of the cookies configured as private.
+    PrivateCookie,
+}
+
+impl Privacy {
+    /// Judges a request by its fields.
+    pub fn of(request: &Fields, private_cookies: &[String]) -> Self {
+        if request.contains("authorization") {
+            return Self::Authorization;
+        }
+        let mut names = cookie_names(request.get("cookie").unwrap_or_default());
+        if names.any(|name| private_cookies.iter().any(|private| private == name)) {
+            return Self::PrivateCookie;
+        }
+        Self::Anonymous
+    }
+
+    /// Whether only a response that says `public` or `s-maxage` may be stored from
+    /// such a request or used for it.
+    pub fn is_private(self) -> bool {
+        self != Self::Anonymous
+    }
+}
+
+/// The names in a `Cookie` field; RFC 6265, section 5.4. A runtime that combines
+/// repeated fields joins them with a comma, so that separates too.
+fn cookie_names(value: &str) -> impl Iterator<Item = &str> {
+    value.split([';', ',']).map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name).trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_private_by_authorization_or_a_private_cookie() {
+        let private = ["session".to_owned()];
+        let check = |lines: &str, expected| {
+            assert_eq!(Privacy::of(&Fields::from_lines(lines), &private), expected, "{lines}");
+        };
+        check("", Privacy::Anonymous);
+        check("authorization\nBearer x", Privacy::Authorization);
+        check("cookie\nsession=1", Privacy::PrivateCookie);
+        check("cookie\ntheme=dark; session=1", Privacy::PrivateCookie);
+        check("cookie\ntheme=dark, session=1", Privacy::PrivateCookie);
+        check("cookie\nsession", Privacy::PrivateCookie);
+        check("cookie\nxsession=1; sessions=2; theme=session", Privacy::Anonymous);
+        check("cookie\nSession=1", Privacy::Anonymous);
+    }
+}

@@ -1,0 +1,254 @@
+//! The edge's configuration: the `[vars]` of `wrangler.toml`, and the secret.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cache::key::TrackingParameters;
+use crate::cache::target::Target;
+
+/// The variables as they were found; each list is written as JSON.
+#[derive(Clone, Debug, Default)]
+pub struct Vars {
+    /// `ORIGINS`: `[{"id":…,"url":…}]`, at least one.
+    pub origins: Option<String>,
+    /// `ORIGIN_PATHS`: path prefixes that go to the origins beside a site.
+    pub origin_paths: Option<String>,
+    /// `PRIVATE_COOKIES`: names of cookies that make a request one person's.
+    pub private_cookies: Option<String>,
+    /// `TRACKING_PARAMETERS`: names of query parameters that make no difference.
+    pub tracking_parameters: Option<String>,
+    /// `PURGE_TOKEN`, a secret.
+    pub purge_token: Option<String>,
+}
+
+/// Variables that were understood.
+#[derive(Debug)]
+pub struct Config {
+    /// At least one, with unique ids.
+    pub origins: Vec<Origin>,
+    /// Each begins with `/`.
+    pub origin_paths: Vec<String>,
+    /// Names, compared exactly.
+    pub private_cookies: Vec<String>,
+    /// See [`TrackingParameters`].
+    pub tracking_parameters: TrackingParameters,
+    /// Opens `/_tidewall/*`, which doesn't exist without it.
+    pub purge_token: Option<Secret>,
+}
+
+/// A server behind the edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Its name in `Tidewall-Origin`, logs and the status.
+    pub id: String,
+    /// Scheme and authority, without a path or a slash at the end.
+    pub url: String,
+}
+
+/// A value that must not be printed.
+pub struct Secret(String);
+
+impl Secret {
+    /// The value.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What is wrong with the variables, and which one.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A required variable isn't there.
+    #[error("{0} is missing: set it in [vars] of wrangler.toml")]
+    Missing(&'static str),
+    /// A variable isn't the JSON it should be.
+    #[error("{name} can't be read as {expected}: {error}")]
+    Malformed {
+        /// The variable.
+        name: &'static str,
+        /// What it should be.
+        expected: &'static str,
+        /// Where reading failed.
+        error: String,
+    },
+    /// A value that can be read, but not used.
+    #[error("{field} {problem}")]
+    Invalid {
+        /// The value's place, such as `ORIGINS[1].url`.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Checks the variables.
+    pub fn parse(vars: &Vars) -> Result<Self, ConfigError> {
+        Ok(Self {
+            origins: origins(vars.origins.as_deref())?,
+            origin_paths: origin_paths(vars.origin_paths.as_deref())?,
+            private_cookies: names("PRIVATE_COOKIES", vars.private_cookies.as_deref())?,
+            tracking_parameters: TrackingParameters::new(names(
+                "TRACKING_PARAMETERS",
+                vars.tracking_parameters.as_deref(),
+            )?),
+            purge_token: vars.purge_token.clone().filter(|token| !token.is_empty()).map(Secret),
+        })
+    }
+}
+
+fn origins(json: Option<&str>) -> Result<Vec<Origin>, ConfigError> {
+    let json = json.ok_or(ConfigError::Missing("ORIGINS"))?;
+    let mut origins: Vec<Origin> = read("ORIGINS", r#"a JSON array of {"id", "url"}"#, json)?;
+    if origins.is_empty() {
+        return invalid("ORIGINS", "is empty: name at least one origin");
+    }
+    for index in 0..origins.len() {
+        let field = |name| format!("ORIGINS[{index}].{name}");
+        let Origin { id, url } = &origins[index];
+        // It is sent in a header field, so it must be a token (RFC 9110, section 5.6.2).
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+            return invalid(field("id"), format!("is `{id}`: use letters, digits and -._~"));
+        }
+        if origins[..index].iter().any(|earlier| earlier.id == *id) {
+            return invalid(field("id"), format!("is `{id}`, which another origin has already"));
+        }
+        match base(url) {
+            Ok(base) => origins[index].url = base,
+            Err(problem) => return invalid(field("url"), format!("is `{url}`: {problem}")),
+        }
+    }
+    Ok(origins)
+}
+
+/// Scheme and authority of an origin's URL.
+fn base(url: &str) -> Result<String, &'static str> {
+    let with_path = if url.matches('/').count() == 2 { format!("{url}/") } else { url.to_owned() };
+    match Target::parse(&with_path) {
+        None => Err("write it as http://host:port or https://host"),
+        Some(target) if !matches!(target.scheme, "http" | "https") => Err("the scheme must be http or https"),
+        Some(target) if target.host.is_empty() => Err("it has no host"),
+        Some(target) if target.host.contains('@') => Err("it must not hold a user name or password"),
+        Some(target) if target.path != "/" || target.query.is_some() || url.contains('#') => {
+            Err("it must end after the host, for requests keep their own path")
+        }
+        Some(target) => Ok(format!("{}://{}", target.scheme, target.host)),
+    }
+}
+
+fn origin_paths(json: Option<&str>) -> Result<Vec<String>, ConfigError> {
+    let paths = names("ORIGIN_PATHS", json)?;
+    match paths.iter().position(|path| !path.starts_with('/')) {
+        Some(index) => invalid(format!("ORIGIN_PATHS[{index}]"), "must begin with /"),
+        None => Ok(paths),
+    }
+}
+
+fn names(name: &'static str, json: Option<&str>) -> Result<Vec<String>, ConfigError> {
+    let names: Vec<String> = match json {
+        Some(json) => read(name, "a JSON array of strings", json)?,
+        None => Vec::new(),
+    };
+    match names.iter().position(|name| name.is_empty()) {
+        Some(index) => invalid(format!("{name}[{index}]"), "is empty"),
+        None => Ok(names),
+    }
+}
+
+fn read<T: DeserializeOwned>(
+    name: &'static str,
+    expected: &'static str,
+    json: &str,
+) -> Result<T, ConfigError> {
+    serde_json::from_str(json).map_err(|error| ConfigError::Malformed {
+        name,
+        expected,
+        error: error.to_string(),
+    })
+}
+
+fn invalid<T>(field: impl Into<String>, problem: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError::Invalid { field: field.into(), problem: problem.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_origins(json: &str) -> Vars {
+        Vars { origins: Some(json.to_owned()), ..Vars::default() }
+    }
+
+    fn refused(vars: &Vars, expected: &str) {
+        assert_eq!(Config::parse(vars).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn origins_alone_are_a_configuration() {
+        let vars = with_origins(
+            r#"[{"id":"a","url":"http://127.0.0.1:8081/"},{"id":"b","url":"https://b.example"}]"#,
+        );
+        let config = Config::parse(&vars).unwrap();
+        let origins: Vec<_> = config.origins.iter().map(|o| (o.id.as_str(), o.url.as_str())).collect();
+        assert_eq!(origins, [("a", "http://127.0.0.1:8081"), ("b", "https://b.example")]);
+        assert!(config.origin_paths.is_empty() && config.purge_token.is_none());
+    }
+
+    #[test]
+    fn a_message_names_the_field_that_is_wrong() {
+        refused(&Vars::default(), "ORIGINS is missing: set it in [vars] of wrangler.toml");
+        refused(&with_origins("[]"), "ORIGINS is empty: name at least one origin");
+        refused(
+            &with_origins("{}"),
+            "ORIGINS can't be read as a JSON array of {\"id\", \"url\"}: invalid type: map, expected a sequence at line 1 column 0",
+        );
+        refused(
+            &with_origins(r#"[{"id":"a b","url":"http://a"}]"#),
+            "ORIGINS[0].id is `a b`: use letters, digits and -._~",
+        );
+        refused(
+            &with_origins(r#"[{"id":"a","url":"http://a"},{"id":"a","url":"http://b"}]"#),
+            "ORIGINS[1].id is `a`, which another origin has already",
+        );
+        let vars = Vars { origin_paths: Some(r#"["/api/","x"]"#.into()), ..with_origins(ONE) };
+        refused(&vars, "ORIGIN_PATHS[1] must begin with /");
+        let vars = Vars { private_cookies: Some(r#"[""]"#.into()), ..with_origins(ONE) };
+        refused(&vars, "PRIVATE_COOKIES[0] is empty");
+    }
+
+    #[test]
+    fn an_origins_url_is_a_scheme_and_a_host() {
+        let check = |url: &str, problem: &str| {
+            let vars = with_origins(&format!(r#"[{{"id":"a","url":"{url}"}}]"#));
+            refused(&vars, &format!("ORIGINS[0].url is `{url}`: {problem}"));
+        };
+        check("", "write it as http://host:port or https://host");
+        check("127.0.0.1:8081", "write it as http://host:port or https://host");
+        check("ftp://a/", "the scheme must be http or https");
+        check("http:///", "it has no host");
+        check("http://u:p@a/", "it must not hold a user name or password");
+        check("http://a/base", "it must end after the host, for requests keep their own path");
+        check("http://a/?q", "it must end after the host, for requests keep their own path");
+        check("http://a/#f", "it must end after the host, for requests keep their own path");
+    }
+
+    #[test]
+    fn the_secret_is_not_printed() {
+        let vars = Vars { purge_token: Some("hush".into()), ..with_origins(ONE) };
+        let config = Config::parse(&vars).unwrap();
+        assert!(!format!("{config:?}").contains("hush"));
+        let vars = Vars { purge_token: Some(String::new()), ..with_origins(ONE) };
+        assert!(Config::parse(&vars).unwrap().purge_token.is_none());
+    }
+
+    const ONE: &str = r#"[{"id":"a","url":"http://a"}]"#;
+}

@@ -1,0 +1,124 @@
+//! Header fields of one message (RFC 9110, section 5).
+//!
+//! The Workers runtime hands them over in lower case and with repeated fields
+//! combined, except `set-cookie`, so a list of pairs is all that is needed: it
+//! crosses between JavaScript and Wasm in one string, and is stored as it is.
+
+use serde::{Deserialize, Serialize};
+
+/// Header fields in their order. Names are lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Reads names and values that follow each other, each on a line of its own.
+    /// No field can hold a line break (RFC 9110, section 5.5), so none is split.
+    pub fn from_lines(text: &str) -> Self {
+        let mut lines = text.split('\n');
+        let mut fields = Self::default();
+        while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+            fields.0.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        fields
+    }
+
+    /// The value of `name`; the first, should there be several.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    /// Whether there is a field `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Replaces every field `name` by one with `value`.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.remove(name);
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// Adds a member to a list-based field (RFC 9110, section 5.6.1).
+    pub fn append(&mut self, name: &str, member: &str) {
+        match self.0.iter_mut().find(|(field, value)| field == name && !value.is_empty()) {
+            Some((_, value)) => {
+                value.push_str(", ");
+                value.push_str(member);
+            }
+            None => self.set(name, member),
+        }
+    }
+
+    /// Removes every field `name`.
+    pub fn remove(&mut self, name: &str) {
+        self.retain(|field| field != name);
+    }
+
+    /// Keeps the fields whose names `keep` accepts.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.0.retain(|(name, _)| keep(name));
+    }
+
+    /// Names and values in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// The members of a list-based field, split at commas outside quoted strings
+/// (RFC 9110, section 5.6.1.2); empty members are skipped.
+pub fn members(value: &str) -> impl Iterator<Item = &str> {
+    split_unquoted(value, ',').filter(|member| !member.is_empty())
+}
+
+/// Splits at `separator` outside quoted strings, and trims optional whitespace.
+fn split_unquoted(value: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let mut escaped = false;
+    value
+        .split(move |c| {
+            let splits = c == separator && !quoted;
+            match c {
+                _ if escaped => escaped = false,
+                '\\' if quoted => escaped = true,
+                '"' => quoted = !quoted,
+                _ => {}
+            }
+            splits
+        })
+        .map(|part| part.trim_matches([' ', '\t']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_from_lines_and_keep_empty_values() {
+        let fields = Fields::from_lines("accept\n*/*\nx-empty\n\nset-cookie\na=1\nset-cookie\nb=2");
+        assert_eq!(fields.get("accept"), Some("*/*"));
+        assert_eq!(fields.get("x-empty"), Some(""));
+        assert_eq!(fields.iter().filter(|(name, _)| *name == "set-cookie").count(), 2);
+        assert_eq!(Fields::from_lines(""), Fields::default());
+    }
+
+    #[test]
+    fn a_member_is_appended_to_what_is_there() {
+        let mut fields = Fields::default();
+        fields.append("via", "1.1 a");
+        fields.append("via", "1.1 b");
+        assert_eq!(fields.get("via"), Some("1.1 a, 1.1 b"));
+    }
+
+    #[test]
+    fn commas_inside_quotes_do_not_split() {
+        let check = |value, expected: &[&str]| {
+            assert_eq!(members(value).collect::<Vec<_>>(), expected, "{value}");
+        };
+        check(r#"a, b="c, d" ,, e"#, &["a", r#"b="c, d""#, "e"]);
+        check(r#"a="x\", y", b"#, &[r#"a="x\", y""#, "b"]);
+        check("", &[]);
+        check(r#"a="never closed, b"#, &[r#"a="never closed, b"#]);
+    }
+}

@@ -1,0 +1,193 @@
+//! What is handed on between client and origin, and what isn't.
+
+use tidewall_api::headers::{CDN_CACHE_CONTROL, TIDEWALL_ORIGIN, X_REQUEST_ID};
+
+use crate::cache::validation::CACHE_PRECONDITIONS;
+use crate::fields::{Fields, members};
+
+/// Fields that mean one connection only; RFC 9110, section 7.6.1.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Fields by which a proxy tells an origin who asked for what. An origin believes
+/// them, so a client's own never pass: they would let it choose its address, or
+/// have an answer for another URL stored under this one. `x-forwarded-*` as well.
+const SET_BY_PROXIES: [&str; 14] = [
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "cf-pseudo-ipv4",
+    "client-ip",
+    "forwarded",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-host",
+    "x-original-host",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+    "front-end-https",
+];
+
+/// Fields that turn a GET into something else at some origins.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+
+/// Fields that ask for a part of a response.
+const RANGES: [&str; 2] = ["range", "if-range"];
+
+/// Fields that belong to one exchange, not to the response that is stored.
+const NOT_STORED: [&str; 4] = ["age", "server-timing", TIDEWALL_ORIGIN, X_REQUEST_ID];
+
+/// What the edge itself knows of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Via<'a> {
+    /// The client's address, as the platform tells it.
+    pub client_address: Option<&'a str>,
+    /// The host the client asked.
+    pub host: &'a str,
+    /// The scheme it asked with.
+    pub scheme: &'a str,
+    /// The request's id.
+    pub request_id: &'a str,
+}
+
+/// What a request is sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To hand the answer on.
+    Pass,
+    /// To answer with the whole response, which may be stored: so the request must
+    /// not ask for less, nor hold what changes its meaning.
+    Fill,
+    /// To change the protocol, such as to a WebSocket.
+    Upgrade,
+}
+
+/// The fields an origin gets.
+pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose) -> Fields {
+    let mut fields = end_to_end(client);
+    fields.retain(|name| {
+        let spoofed = name.starts_with("x-forwarded-") || SET_BY_PROXIES.contains(&name);
+        let partial = RANGES.contains(&name) || CACHE_PRECONDITIONS.contains(&name);
+        let unkeyed = purpose == Purpose::Fill && (partial || METHOD_OVERRIDES.contains(&name));
+        name != "host" && !spoofed && !unkeyed
+    });
+    if let (Purpose::Upgrade, Some(protocol)) = (purpose, client.get("upgrade")) {
+        fields.set("upgrade", protocol);
+    }
+    if let Some(address) = via.client_address {
+        fields.set("x-forwarded-for", address);
+    }
+    fields.set("x-forwarded-host", via.host);
+    fields.set("x-forwarded-proto", via.scheme);
+    fields.set(X_REQUEST_ID, via.request_id);
+    fields.append("via", "1.1 tidewall");
+    fields
+}
+
+/// The fields of an origin's answer that go on to a client.
+pub fn to_client(origin: &Fields) -> Fields {
+    let mut fields = end_to_end(origin);
+    fields.remove(CDN_CACHE_CONTROL);
+    fields
+}
+
+/// Of these, the fields that are stored with a body that has no content coding.
+pub fn to_store(to_client: &Fields) -> Fields {
+    let mut fields = to_client.clone();
+    fields
+        .retain(|name| !NOT_STORED.contains(&name) && name != "content-encoding" && name != "content-length");
+    fields
+}
+
+fn end_to_end(fields: &Fields) -> Fields {
+    let nominated: Vec<String> =
+        members(fields.get("connection").unwrap_or_default()).map(str::to_ascii_lowercase).collect();
+    let mut kept = fields.clone();
+    kept.retain(|name| !HOP_BY_HOP.contains(&name) && !nominated.iter().any(|nominee| nominee == name));
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VIA: Via<'_> =
+        Via { client_address: Some("203.0.113.9"), host: "a.example", scheme: "https", request_id: "id-1" };
+    const OWN: &str = "x-forwarded-for\n203.0.113.9\nx-forwarded-host\na.example\n\
+                       x-forwarded-proto\nhttps\nx-request-id\nid-1\nvia\n1.1 tidewall";
+
+    fn check(client: &str, purpose: Purpose, expected: &str) {
+        let expected = if expected.is_empty() { OWN.to_owned() } else { format!("{expected}\n{OWN}") };
+        assert_eq!(to_origin(&Fields::from_lines(client), &VIA, purpose), Fields::from_lines(&expected));
+    }
+
+    #[test]
+    fn what_proxies_say_is_said_by_the_edge_alone() {
+        let spoofed = "x-forwarded-for\n1.1.1.1\nx-forwarded-host\nevil\nx-forwarded-proto\nftp\n\
+                       x-forwarded-anything\nx\nforwarded\nfor=1.1.1.1\nx-original-url\n/admin\n\
+                       x-rewrite-url\n/admin\nx-real-ip\n1.1.1.1\ncf-connecting-ip\n1.1.1.1\n\
+                       x-host\nevil\nx-request-id\nother\nhost\nevil";
+        check(spoofed, Purpose::Pass, "");
+        check(spoofed, Purpose::Fill, "");
+    }
+
+    #[test]
+    fn an_unknown_client_address_is_not_made_up() {
+        let via = Via { client_address: None, ..VIA };
+        let fields = to_origin(&Fields::from_lines("x-forwarded-for\n1.1.1.1"), &via, Purpose::Pass);
+        assert!(!fields.contains("x-forwarded-for"));
+    }
+
+    #[test]
+    fn fields_of_one_connection_stay_on_it() {
+        check(
+            "connection\nkeep-alive, X-Mine\nkeep-alive\n5\nx-mine\n1\nte\ntrailers\nupgrade\nh2c\naccept\n*/*",
+            Purpose::Pass,
+            "accept\n*/*",
+        );
+        check("upgrade\nwebsocket\nconnection\nUpgrade", Purpose::Upgrade, "upgrade\nwebsocket");
+    }
+
+    #[test]
+    fn a_fill_asks_for_the_whole_response_and_nothing_else() {
+        let partial = "range\nbytes=0-1\nif-range\n\"a\"\nif-none-match\n\"a\"\nif-modified-since\nx\n\
+                       x-http-method-override\nDELETE";
+        check(partial, Purpose::Fill, "");
+        check(partial, Purpose::Pass, partial);
+        check("cookie\na=1\nauthorization\nx", Purpose::Fill, "cookie\na=1\nauthorization\nx");
+    }
+
+    #[test]
+    fn proxies_before_this_one_stay_in_via() {
+        let fields = to_origin(&Fields::from_lines("via\n1.1 other"), &VIA, Purpose::Pass);
+        assert_eq!(fields.get("via"), Some("1.1 other, 1.1 tidewall"));
+    }
+
+    #[test]
+    fn what_is_addressed_to_the_edge_ends_there() {
+        let origin = Fields::from_lines(
+            "cache-control\nno-cache\ncdn-cache-control\nmax-age=300\nconnection\nclose\nset-cookie\na\nset-cookie\nb",
+        );
+        let client = to_client(&origin);
+        assert_eq!(client, Fields::from_lines("cache-control\nno-cache\nset-cookie\na\nset-cookie\nb"));
+    }
+
+    #[test]
+    fn what_belongs_to_one_exchange_is_not_stored() {
+        let fields = Fields::from_lines(
+            "etag\n\"a\"\nage\n5\nx-request-id\n1\ntidewall-origin\na\nserver-timing\ndb;dur=1\n\
+             content-encoding\ngzip\ncontent-length\n5",
+        );
+        assert_eq!(to_store(&fields), Fields::from_lines("etag\n\"a\""));
+    }
+}

@@ -1,0 +1,57 @@
+//! What one isolate remembers between requests.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+
+use tidewall_api::manifest::Manifest;
+use wasm_bindgen::JsValue;
+use worker::Env;
+
+use crate::balance::{InFlight, RoundRobin};
+use crate::config::{Config, ConfigError, Vars};
+use crate::counters::Counters;
+use crate::worker::{js, origin};
+
+/// The memory of one isolate. Bindings and variables don't change in its lifetime.
+pub(super) struct Isolate {
+    pub(super) config: Result<Config, ConfigError>,
+    pub(super) turns: RefCell<RoundRobin>,
+    pub(super) in_flight: RefCell<InFlight>,
+    pub(super) counters: RefCell<Counters>,
+    pub(super) manifest: OnceCell<Rc<Manifest>>,
+}
+
+thread_local! {
+    static ISOLATE: OnceCell<Rc<Isolate>> = const { OnceCell::new() };
+}
+
+impl Isolate {
+    /// This isolate's memory; begun by its first request.
+    pub(super) fn get(env: &Env) -> Result<Rc<Self>, JsValue> {
+        ISOLATE.with(|isolate| match isolate.get() {
+            Some(isolate) => Ok(Rc::clone(isolate)),
+            None => {
+                let begun = Self::begin(env)?;
+                Ok(Rc::clone(isolate.get_or_init(|| Rc::new(begun))))
+            }
+        })
+    }
+
+    fn begin(env: &Env) -> Result<Self, JsValue> {
+        let config = Config::parse(&Vars {
+            origins: js::variable(env, "ORIGINS")?,
+            origin_paths: js::variable(env, "ORIGIN_PATHS")?,
+            private_cookies: js::variable(env, "PRIVATE_COOKIES")?,
+            tracking_parameters: js::variable(env, "TRACKING_PARAMETERS")?,
+            purge_token: js::variable(env, "PURGE_TOKEN")?,
+        });
+        let origins = config.as_ref().map_or(0, |config| config.origins.len());
+        Ok(Self {
+            config,
+            turns: RefCell::new(RoundRobin::new(js::random_below(origins))),
+            in_flight: RefCell::new(InFlight::new(origin::RESPONSE_DEADLINE)),
+            counters: RefCell::default(),
+            manifest: OnceCell::new(),
+        })
+    }
+}

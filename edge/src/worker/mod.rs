@@ -1,0 +1,87 @@
+//! The rim: where the Workers runtime calls in, and the decisions of the core are
+//! carried out. Clock, randomness and I/O are here and nowhere else.
+//!
+//! It works on `web_sys` types. What costs is each crossing between JavaScript and
+//! Wasm, so header fields cross as one string, and bodies not at all.
+
+mod body;
+mod control;
+mod deadline;
+mod incoming;
+mod isolate;
+mod js;
+mod kv;
+mod origin;
+mod proxy;
+mod reply;
+mod site;
+mod store;
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use worker::{Context, Env, event};
+
+use crate::cache::target::Target;
+use crate::config::Config;
+use crate::problems;
+use crate::route::{Route, Site, route};
+use crate::timing::Timings;
+use incoming::Incoming;
+use isolate::Isolate;
+use reply::Reply;
+
+/// What there is to answer one request with.
+struct Edge<'a> {
+    isolate: &'a Rc<Isolate>,
+    config: &'a Config,
+    env: &'a Env,
+    context: &'a Context,
+    request: &'a Incoming,
+    target: Target<'a>,
+}
+
+#[event(fetch)]
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    let request = Incoming::read(request)?;
+    let mut timings = Timings::default();
+    let response = match answer(&request, &env, &context, &mut timings).await {
+        Ok(reply) => reply.into_response(&request, &timings),
+        Err(error) => Err(error),
+    };
+    Ok(response.or_else(|error| {
+        worker::console_error!("request {} failed: {}", request.id, js::message(&error));
+        Reply::problem(problems::internal(), &request.id).into_response(&request, &timings)
+    })?)
+}
+
+async fn answer(
+    request: &Incoming,
+    env: &Env,
+    context: &Context,
+    timings: &mut Timings,
+) -> Result<Reply, JsValue> {
+    let isolate = Isolate::get(env)?;
+    let config = isolate.config.as_ref().map_err(|error| JsValue::from(error.to_string()))?;
+    let target = Target::parse(&request.url).ok_or("the request's URL is not absolute")?;
+    let edge = Edge { isolate: &isolate, config, env, context, request, target };
+
+    let manifest = site::manifest(&edge).await;
+    let site = match &manifest {
+        None => Site::Absent,
+        Some(Ok(manifest)) => Site::Built(manifest),
+        Some(Err(error)) => {
+            worker::console_error!("the site's manifest can't be used: {}", js::message(error));
+            Site::Broken
+        }
+    };
+    match route(target.path, site, &config.origin_paths) {
+        Route::Origin => proxy::answer(&edge, timings).await,
+        Route::Page(file) => site::page(&edge, file).await,
+        Route::Asset => site::asset(&edge).await,
+        Route::File => site::file(&edge).await,
+        Route::Status => control::status(&edge),
+        Route::NotFound => Ok(Reply::problem(problems::not_found(), &request.id)),
+        Route::SiteBroken => Ok(Reply::problem(problems::internal(), &request.id)),
+    }
+}
