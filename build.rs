@@ -7,7 +7,11 @@ use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    let root = if package.join("public").is_dir() { package.as_path() } else { package.parent().unwrap_or(&package) };
+    let root = if package.join("public").is_dir() {
+        package.as_path()
+    } else {
+        package.parent().unwrap_or(&package)
+    };
     let public = root.join("public");
     // Cargo looks below a folder for changes by itself.
     println!("cargo::rerun-if-changed={}", public.display());

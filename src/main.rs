@@ -1,1 +1,49 @@
-fn main(){}
+//! `tidewall`: the command that builds Tidewall and brings it up.
+//!
+//! - [`dev`] starts the whole system on this machine and keeps it running;
+//! - [`edge`] starts the edge alone, before any HTTP origin;
+//! - [`build`] makes what is deployed: the site and the Worker.
+
+mod build;
+mod cargo;
+mod child;
+mod cli;
+mod data;
+mod dev;
+mod edge;
+mod failure;
+mod leftovers;
+mod npm;
+mod ports;
+mod postgres;
+mod progress;
+mod ready;
+mod service;
+mod workspace;
+mod wrangler;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::progress::Progress;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let progress = Progress::start();
+    let outcome = match cli.command {
+        None => dev::run(cli.dev, &progress).await,
+        Some(Command::Dev(args)) => dev::run(args, &progress).await,
+        Some(Command::Edge(args)) => edge::run(args, &progress).await,
+        Some(Command::Build(args)) => build::run(&args, &progress).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            progress.failed(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `tidewall build`: the site (pages, styles, the app's Wasm, pictures) and the Worker.
+
+mod app;
+mod pictures;
+mod site;
+mod worker;
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::cargo::{self, Artifact};
+use crate::cli::BuildArgs;
+use crate::failure::{Failure, IoContext};
+use crate::npm;
+use crate::progress::Progress;
+use crate::workspace::{Flavor, Workspace};
+
+/// What is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Pages, assets and their manifest.
+    Site,
+    /// The edge.
+    Worker,
+}
+
+/// Builds both parts.
+///
+/// # Errors
+/// Something doesn't build; the last build stays as it was.
+pub(crate) async fn run(args: &BuildArgs, progress: &Progress) -> Result<(), Failure> {
+    let workspace = Workspace::find()?;
+    let flavor = if args.dev { Flavor::Dev } else { Flavor::Release };
+    cargo::ensure_wasm_target().await?;
+    npm::ensure(&workspace, progress).await?;
+    build(&workspace, flavor, &[Part::Site, Part::Worker], progress).await
+}
+
+/// Builds `parts` into the workspace's output folders for `flavor`. What is up to date stays untouched.
+///
+/// # Errors
+/// Something doesn't build; the last build stays as it was.
+pub(crate) async fn build(
+    workspace: &Workspace,
+    flavor: Flavor,
+    parts: &[Part],
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let _lock = lock(workspace).await?;
+    for part in parts {
+        match part {
+            Part::Site => {
+                progress.step("building the site");
+                site::build(workspace, flavor).await?;
+            }
+            Part::Worker => {
+                progress.step("building the Worker");
+                build_worker(workspace, flavor).await?;
+            }
+        }
+    }
+    progress.step("built");
+    Ok(())
+}
+
+/// One build at a time in a checkout: two stacks may start at once.
+async fn lock(workspace: &Workspace) -> Result<File, Failure> {
+    let folder = workspace.join("target");
+    fs::create_dir_all(&folder).or_fail("create", &folder)?;
+    let path = folder.join("tidewall-build.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).or_fail("write", &path)?;
+    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+    locked
+        .map_err(|error| Failure::new(format!("cannot wait for another build: {error}")))?
+        .or_fail("lock", &path)
+}
+
+async fn build_worker(workspace: &Workspace, flavor: Flavor) -> Result<(), Failure> {
+    let wasm = cargo::build(workspace, Artifact::Wasm("tidewall-edge", flavor.cargo_profile())).await?;
+    let output = workspace.worker(flavor);
+    let shim = workspace.join("edge/shim.js");
+    let stamp = Stamp::of(&output, &[&wasm, &shim])?;
+    if stamp.is_current(&["index.js", "index_bg.wasm"]) {
+        return Ok(());
+    }
+    let esbuild = workspace.npm_program("esbuild");
+    let assembled = {
+        let output = output.clone();
+        tokio::task::spawn_blocking(move || worker::assemble(&wasm, &shim, &esbuild, &output)).await
+    };
+    assembled
+        .map_err(|error| Failure::new(format!("assembling the Worker panicked: {error}")))?
+        .map_err(|error| Failure::new(format!("cannot assemble the Worker: {error}")))?;
+    if flavor == Flavor::Release {
+        app::shrink(workspace, &output.join("index_bg.wasm")).await?;
+    }
+    stamp.write()
+}
+
+/// Tells whether an output was made from just these inputs.
+struct Stamp {
+    folder: std::path::PathBuf,
+    digest: String,
+}
+
+impl Stamp {
+    /// The stamp of what is made from `inputs` in `folder`. This command is an input, too.
+    fn of(folder: &Path, inputs: &[&Path]) -> Result<Self, Failure> {
+        let mut hasher = Sha256::new();
+        hasher.update(env!("CARGO_PKG_VERSION"));
+        for input in inputs {
+            hasher.update(Sha256::digest(fs::read(input).or_fail("read", input)?));
+        }
+        let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { folder: folder.to_owned(), digest })
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.with_extension("stamp")
+    }
+
+    fn is_current(&self, outputs: &[&str]) -> bool {
+        fs::read_to_string(self.path()).is_ok_and(|digest| digest == self.digest)
+            && outputs.iter().all(|output| self.folder.join(output).is_file())
+    }
+
+    fn write(&self) -> Result<(), Failure> {
+        fs::write(self.path(), &self.digest).or_fail("write", &self.path())
+    }
+}

@@ -1,0 +1,103 @@
+//! The app's Wasm and its loader.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::build::Stamp;
+use crate::cargo::{self, Artifact};
+use crate::child;
+use crate::failure::{Failure, IoContext};
+use crate::npm;
+use crate::workspace::{Flavor, Workspace};
+
+/// Features that every browser in use has. `--all-features` would let wasm-opt
+/// write forms that they refuse.
+const WASM_FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+];
+
+/// The app as a browser loads it.
+#[derive(Debug)]
+pub(super) struct App {
+    /// The ES module that loads and binds the Wasm.
+    pub(super) loader: Vec<u8>,
+    /// The Wasm module.
+    pub(super) wasm: Vec<u8>,
+}
+
+/// Builds the app.
+///
+/// # Errors
+/// It doesn't compile.
+pub(super) async fn build(workspace: &Workspace, flavor: Flavor) -> Result<App, Failure> {
+    let wasm = cargo::build(workspace, Artifact::Wasm("tidewall-app", flavor.cargo_profile())).await?;
+    let folder = workspace.site(flavor).with_file_name("app");
+    let stamp = Stamp::of(&folder, &[&wasm])?;
+    if !stamp.is_current(&["app.js", "app_bg.wasm"]) {
+        let bound = {
+            let folder = folder.clone();
+            tokio::task::spawn_blocking(move || bind(&wasm, &folder)).await
+        };
+        bound.map_err(|error| Failure::new(format!("binding the app panicked: {error}")))??;
+        if flavor == Flavor::Release {
+            shrink(workspace, &folder.join("app_bg.wasm")).await?;
+        }
+        stamp.write()?;
+    }
+    let read = |name: &str| fs::read(folder.join(name)).or_fail("read", &folder.join(name));
+    Ok(App { loader: read("app.js")?, wasm: read("app_bg.wasm")? })
+}
+
+fn bind(wasm: &Path, folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).or_fail("create", folder)?;
+    Bindgen::new()
+        .input_path(wasm)
+        .out_name("app")
+        .web(true)
+        .and_then(|bindgen| {
+            bindgen
+                .typescript(false)
+                // The page says where the Wasm is: under its hashed name.
+                .omit_default_module_path(true)
+                .remove_name_section(true)
+                .remove_producers_section(true)
+                .generate(folder)
+        })
+        .map_err(|error| Failure::new(format!("cannot bind the app's Wasm: {error:#}")))
+}
+
+/// Makes a Wasm module smaller, in place.
+///
+/// # Errors
+/// wasm-opt fails.
+pub(super) async fn shrink(workspace: &Workspace, wasm: &Path) -> Result<(), Failure> {
+    let smaller = wasm.with_extension("smaller");
+    let mut command = Command::new(workspace.npm_program("wasm-opt"));
+    command
+        .arg("-Oz")
+        .args(WASM_FEATURES)
+        .arg(wasm)
+        .arg("-o")
+        .arg(&smaller)
+        .env("PATH", npm::path_with_node(workspace)?)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let output = child::output(&mut command)
+        .await
+        .map_err(|error| Failure::new(format!("cannot run wasm-opt: {error}; delete node_modules and try again")))?;
+    if !output.status.success() {
+        return Err(Failure::new(format!("wasm-opt fails on {}", wasm.display()))
+            .with_output(String::from_utf8_lossy(&output.stderr)));
+    }
+    fs::rename(&smaller, wasm).or_fail("name", wasm)
+}

@@ -1,0 +1,127 @@
+//! Cargo, called for the parts that this command is not itself made of.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::child;
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+/// The target that browsers and workerd run.
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// What Cargo builds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Artifact {
+    /// The executable of this package.
+    Binary(&'static str),
+    /// The Wasm module of this package, in this profile.
+    Wasm(&'static str, &'static str),
+}
+
+/// Builds `artifact`; returns where it lies.
+///
+/// # Errors
+/// It doesn't compile; Cargo has then shown why.
+pub(crate) async fn build(workspace: &Workspace, artifact: Artifact) -> Result<PathBuf, Failure> {
+    let (package, suffix) = match artifact {
+        Artifact::Binary(package) => (package, ""),
+        Artifact::Wasm(package, _) => (package, ".wasm"),
+    };
+    let mut command = command(workspace);
+    command.args(["build", "--quiet", "--message-format=json-render-diagnostics", "--package", package]);
+    match artifact {
+        Artifact::Binary(_) if cfg!(debug_assertions) => {}
+        Artifact::Binary(_) => {
+            command.arg("--release");
+        }
+        Artifact::Wasm(_, profile) => {
+            command.args(["--lib", "--target", WASM_TARGET, "--profile", profile]);
+        }
+    }
+    // What doesn't compile, Cargo says on standard error.
+    let output = child::output(command.stdout(Stdio::piped()))
+        .await
+        .map_err(|error| Failure::new(format!("cannot run cargo: {error}; install Rust from https://rustup.rs")))?;
+    if !output.status.success() {
+        return Err(Failure::new(format!("{package} does not build")));
+    }
+    artifact_path(&output.stdout, package, suffix)
+        .ok_or_else(|| Failure::new(format!("cargo built {package} but did not say where it is")))
+}
+
+/// Cargo, in the checkout, without what `cargo run` told this process about itself.
+pub(crate) fn command(workspace: &Workspace) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_CRATE_"].iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name.as_ref());
+        }
+    }
+    command.current_dir(workspace.root());
+    command
+}
+
+/// The file that Cargo's messages (one JSON object a line) name for `package`.
+fn artifact_path(messages: &[u8], package: &str, suffix: &str) -> Option<PathBuf> {
+    let target = package.replace('-', "_");
+    messages
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .filter(|message| message["target"]["name"].as_str().is_some_and(|name| name.replace('-', "_") == target))
+        .filter_map(|message| {
+            if suffix.is_empty() {
+                return message["executable"].as_str().map(PathBuf::from);
+            }
+            let files = message["filenames"].as_array()?;
+            files.iter().filter_map(|file| file.as_str()).find(|file| file.ends_with(suffix)).map(PathBuf::from)
+        })
+        .next_back()
+}
+
+/// Makes sure that the Wasm target is installed.
+///
+/// # Errors
+/// It isn't, and rustup can't add it.
+pub(crate) async fn ensure_wasm_target() -> Result<(), Failure> {
+    let advice = format!("run `rustup target add {WASM_TARGET}`");
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", WASM_TARGET]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let output = child::output(&mut rustc)
+        .await
+        .map_err(|error| Failure::new(format!("cannot run rustc: {error}; install Rust from https://rustup.rs")))?;
+    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && Path::new(&folder).is_dir() {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", WASM_TARGET]).stdout(Stdio::null()).stderr(Stdio::piped());
+    match child::output(&mut rustup).await {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(Failure::new(format!("the Rust target {WASM_TARGET} is missing; {advice}"))
+            .with_output(String::from_utf8_lossy(&output.stderr))),
+        Err(_) => Err(Failure::new(format!(
+            "the Rust target {WASM_TARGET} is missing and there is no rustup to add it; install it the way you installed Rust"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_matching_artifact_is_found() {
+        let messages = br#"{"reason":"compiler-artifact","target":{"name":"serde"},"filenames":["/t/libserde.rlib"],"executable":null}
+{"reason":"compiler-artifact","target":{"name":"tidewall_edge"},"filenames":["/t/tidewall_edge.wasm","/t/libtidewall_edge.rlib"],"executable":null}
+{"reason":"compiler-artifact","target":{"name":"tidewall-origin"},"filenames":["/t/tidewall-origin"],"executable":"/t/tidewall-origin"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(artifact_path(messages, "tidewall-edge", ".wasm"), Some("/t/tidewall_edge.wasm".into()));
+        assert_eq!(artifact_path(messages, "tidewall-origin", ""), Some("/t/tidewall-origin".into()));
+        assert_eq!(artifact_path(messages, "tidewall-app", ".wasm"), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Seven scalability tools in one system, for a web product that begins on one server.
+///
+/// Without a command: `dev`.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) dev: DevArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the whole system on this machine: Postgres with replicas, origins, a worker, the edge.
+    Dev(DevArgs),
+    /// Start the edge alone, before any HTTP origin.
+    Edge(EdgeArgs),
+    /// Build what is deployed: the site (target/site) and the Worker (target/edge).
+    Build(BuildArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Port of the edge; 0 is any free port.
+    #[arg(long, value_name = "PORT", default_value_t = 8787)]
+    pub(crate) edge_port: u16,
+    /// Port of the first origin, the others follow; 0 is any free ports.
+    #[arg(long, value_name = "PORT", default_value_t = 8081)]
+    pub(crate) origin_port: u16,
+    /// How many origins to start.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=26))]
+    pub(crate) origins: u16,
+    /// Port of the Postgres primary, the replicas follow; 0 is any free ports.
+    #[arg(long, value_name = "PORT", default_value_t = 5433)]
+    pub(crate) pg_port: u16,
+    /// How many streaming replicas to start.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=8))]
+    pub(crate) replicas: u16,
+    /// Write a JSON description of the running system here, once everything answers.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Where the database, the edge's state and the logs are kept [default: target/tidewall].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Number of orders that the demo data has.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(0..=20_000_000))]
+    pub(crate) seed: u32,
+    /// Don't open the browser.
+    #[arg(long)]
+    pub(crate) no_open: bool,
+    /// Origins only, without the edge.
+    #[arg(long)]
+    pub(crate) no_edge: bool,
+    /// Without the worker that runs background jobs.
+    #[arg(long)]
+    pub(crate) no_worker: bool,
+    /// Rebuild what a changed source file belongs to [default: on a terminal].
+    #[arg(long, overrides_with = "no_watch")]
+    pub(crate) watch: bool,
+    /// Don't watch the sources.
+    #[arg(long, overrides_with = "watch")]
+    pub(crate) no_watch: bool,
+    /// Use this Postgres (15 or later) instead of starting one.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// Its replicas, comma separated.
+    #[arg(long, env = "REPLICA_URLS", hide_env_values = true, value_name = "URLS", value_delimiter = ',', requires = "database_url")]
+    pub(crate) replica_urls: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EdgeArgs {
+    /// An origin's base URL, such as http://127.0.0.1:3000; repeat it for more.
+    #[arg(long = "origin", value_name = "URL", required = true)]
+    pub(crate) origins: Vec<String>,
+    /// Port of the edge; 0 is any free port.
+    #[arg(long, value_name = "PORT", default_value_t = 8787)]
+    pub(crate) edge_port: u16,
+    /// Write a JSON description of the running edge here, once it answers.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Quick to build instead of small: what `tidewall dev` serves, in target/dev.
+    #[arg(long)]
+    pub(crate) dev: bool,
+}

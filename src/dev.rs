@@ -1,0 +1,284 @@
+//! `tidewall dev`: the whole system on this machine.
+
+mod browser;
+mod origins;
+mod watch;
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::build::{self, Part};
+use crate::cli::DevArgs;
+use crate::data::{self, DataDir};
+use crate::dev::origins::Origins;
+use crate::failure::Failure;
+use crate::leftovers::Records;
+use crate::ports::Ports;
+use crate::postgres::{Embedded, Servers};
+use crate::progress::Progress;
+use crate::ready::{self, ReadyFile};
+use crate::service::{Service, Supervisor};
+use crate::workspace::{Flavor, Workspace};
+use crate::wrangler::{Config, Local, Origin, origin_id};
+use crate::{cargo, npm};
+
+/// Time that the first page and the first answer through the edge may take.
+const FIRST_ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// How often they are asked for.
+const FIRST_ANSWER_POLL: Duration = Duration::from_millis(100);
+
+/// Brings the system up and keeps it up until it is told to stop.
+///
+/// # Errors
+/// What keeps it from starting. Everything that was started has then been stopped.
+pub(crate) async fn run(args: DevArgs, progress: &Progress) -> Result<(), Failure> {
+    let plan = Plan::make(args, progress).await?;
+    let supervisor = Supervisor::new(plan.records.clone(), *progress);
+    let outcome = tokio::select! {
+        outcome = async {
+            let stack = plan.bring_up(&supervisor, progress).await?;
+            plan.keep_up(&stack, &supervisor, progress).await
+        } => outcome,
+        () = told_to_stop() => {
+            progress.step("stopping");
+            Ok(())
+        }
+    };
+    supervisor.stop().await;
+    outcome
+}
+
+/// Returns when a person or the system asks this process to stop.
+pub(crate) async fn told_to_stop() {
+    let stop = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            // Without a handler the signal ends the process, as it does by default.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = stop(SignalKind::interrupt()) => {}
+        () = stop(SignalKind::terminate()) => {}
+        () = stop(SignalKind::hangup()) => {}
+    }
+}
+
+/// What is to run where: decided, and found to be possible, before anything starts.
+struct Plan {
+    args: DevArgs,
+    workspace: Workspace,
+    config: Config,
+    data: DataDir,
+    records: Records,
+    ready_file: ReadyFile,
+    origins: Vec<Origin>,
+    origin_ports: Vec<u16>,
+    postgres_ports: Vec<u16>,
+    edge_port: u16,
+    inspector_port: u16,
+    purge_token: String,
+}
+
+/// What runs.
+struct Stack {
+    servers: Servers,
+    origins: Vec<Arc<Service>>,
+    workers: Vec<Arc<Service>>,
+}
+
+impl Plan {
+    async fn make(args: DevArgs, progress: &Progress) -> Result<Self, Failure> {
+        let workspace = Workspace::find()?;
+        let config = Config::read(&workspace)?;
+        let data = DataDir::open(&args.data.clone().unwrap_or_else(|| workspace.join("target/tidewall")))?;
+        let ready_file = ReadyFile::new(args.ready_file.clone())?;
+        let records = Records::new(data.folder("run")?);
+        let leftovers = records.clear().await?;
+        if !leftovers.is_empty() {
+            progress.step(format!("ended what an earlier run had left: {}", leftovers.join(", ")));
+        }
+        let mut ports = Ports::new(data::random_u32()?);
+        let origin_ports = ports.take(args.origin_port, args.origins, "--origin-port")?;
+        let postgres_ports = match args.database_url {
+            Some(_) => Vec::new(),
+            None => ports.take(args.pg_port, args.replicas + 1, "--pg-port")?,
+        };
+        let (edge_port, inspector_port) = if args.no_edge {
+            (0, 0)
+        } else {
+            (ports.take(args.edge_port, 1, "--edge-port")?[0], ports.take(0, 1, "--edge-port")?[0])
+        };
+        let origins = origin_ports
+            .iter()
+            .enumerate()
+            .map(|(index, port)| Origin { id: origin_id(index), url: format!("http://127.0.0.1:{port}") })
+            .collect();
+        let purge_token = data.secret("purge-token")?;
+        Ok(Self {
+            args,
+            workspace,
+            config,
+            data,
+            records,
+            ready_file,
+            origins,
+            origin_ports,
+            postgres_ports,
+            edge_port,
+            inspector_port,
+            purge_token,
+        })
+    }
+
+    fn watches(&self) -> bool {
+        self.args.watch || (!self.args.no_watch && std::io::stdout().is_terminal())
+    }
+
+    fn edge(&self) -> Result<Local<'_>, Failure> {
+        Ok(Local {
+            workspace: &self.workspace,
+            config: &self.config,
+            origins: &self.origins,
+            serves_site: true,
+            port: self.edge_port,
+            inspector_port: self.inspector_port,
+            purge_token: &self.purge_token,
+            folder: self.data.folder("edge")?,
+            logs: self.data.folder("logs")?,
+            live_reload: self.watches(),
+        })
+    }
+
+    async fn bring_up(&self, supervisor: &Supervisor, progress: &Progress) -> Result<Stack, Failure> {
+        cargo::ensure_wasm_target().await?;
+        npm::ensure(&self.workspace, progress).await?;
+        // The database starts while the origin is built, and is filled while the site is.
+        progress.step("starting Postgres, building the origin");
+        let (servers, program) =
+            tokio::join!(self.start_postgres(supervisor, progress), cargo::build(&self.workspace, cargo::Artifact::Binary("tidewall-origin")));
+        let (servers, program) = (servers?, program?);
+        progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
+        let origins = Origins { program, data: &self.data, servers: &servers, manifest: self.workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME) };
+        let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
+        let (filled, built) = tokio::join!(
+            async {
+                origins.migrate().await?;
+                origins.seed(self.args.seed).await?;
+                progress.step("the database is filled");
+                Ok::<(), Failure>(())
+            },
+            build::build(&self.workspace, Flavor::Dev, parts, progress)
+        );
+        filled?;
+        built?;
+
+        let mut services = Vec::new();
+        for (origin, port) in self.origins.iter().zip(&self.origin_ports) {
+            services.push(origins.serve(supervisor, &origin.id, *port)?);
+        }
+        let workers = if self.args.no_worker { Vec::new() } else { vec![origins.work(supervisor)?] };
+        for (service, origin) in services.iter().zip(&self.origins) {
+            origins::wait_for_origin(service, &origin.url).await?;
+        }
+        for worker in &workers {
+            origins::wait_for_worker(worker).await?;
+        }
+        progress.step(format!("{} origins are ready", services.len()));
+        if !self.args.no_edge {
+            let edge = self.edge()?;
+            let service = edge.start(supervisor).await?;
+            let answers = async {
+                self.wait_for_first_answers(&edge.url()).await;
+            };
+            service.ready(FIRST_ANSWER_DEADLINE, answers).await?;
+            progress.step("the edge is ready");
+        }
+        Ok(Stack { servers, origins: services, workers })
+    }
+
+    async fn start_postgres(&self, supervisor: &Supervisor, progress: &Progress) -> Result<Servers, Failure> {
+        match &self.args.database_url {
+            Some(url) => Servers::foreign(url.clone(), self.args.replica_urls.clone()).await,
+            None => {
+                let embedded = Embedded::prepare(&self.workspace, &self.data, self.postgres_ports.clone())?;
+                embedded.start(supervisor, progress).await
+            }
+        }
+    }
+
+    /// Until a page comes from the site and an answer from an origin.
+    async fn wait_for_first_answers(&self, edge: &str) {
+        let client = reqwest::Client::new();
+        for path in ["/", "/api/products?per_page=1"] {
+            while !client.get(format!("{edge}{path}")).send().await.is_ok_and(|response| response.status().is_success()) {
+                tokio::time::sleep(FIRST_ANSWER_POLL).await;
+            }
+        }
+    }
+
+    /// Tells what runs, keeps the ready file true, and rebuilds what changes.
+    async fn keep_up(&self, stack: &Stack, supervisor: &Supervisor, progress: &Progress) -> Result<(), Failure> {
+        let mut changes = supervisor.changes();
+        self.write_ready_file(stack)?;
+        self.print_table(stack, progress)?;
+        if !self.args.no_open && !self.args.no_edge {
+            browser::open(&self.edge()?.url());
+        }
+        let mut watcher = if self.watches() { Some(watch::Watcher::start(&self.workspace)?) } else { None };
+        loop {
+            let changed_part = async {
+                match &mut watcher {
+                    Some(watcher) => watcher.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = changes.changed() => self.write_ready_file(stack)?,
+                part = changed_part => watch::rebuild(part, &self.workspace, stack.origins.iter().chain(&stack.workers), progress).await,
+            }
+        }
+    }
+
+    fn write_ready_file(&self, stack: &Stack) -> Result<(), Failure> {
+        let running = stack.origins.iter().chain(&stack.workers).all(|service| service.pid().is_some());
+        if !running {
+            // It is written again once what died is back.
+            return Ok(());
+        }
+        self.ready_file.write(&ready::Stack {
+            edge: if self.args.no_edge { None } else { Some(self.edge()?.url()) },
+            origins: (self.origins.iter().zip(&stack.origins))
+                .map(|(origin, service)| ready::Origin { id: origin.id.clone(), url: origin.url.clone(), pid: service.pid() })
+                .collect(),
+            workers: stack.workers.iter().map(|worker| ready::Worker { pid: worker.pid() }).collect(),
+            primary: stack.servers.primary.clone(),
+            replicas: stack.servers.replicas.clone(),
+            purge_token: self.purge_token.clone(),
+            pid: std::process::id(),
+        })
+    }
+
+    fn print_table(&self, stack: &Stack, progress: &Progress) -> Result<(), Failure> {
+        let mut rows = Vec::new();
+        if !self.args.no_edge {
+            rows.push(("shop".to_owned(), format!("{}/", self.edge()?.url())));
+        }
+        rows.extend(self.origins.iter().map(|origin| (format!("origin {}", origin.id), origin.url.clone())));
+        if self.args.database_url.is_none() {
+            rows.push(("primary".into(), stack.servers.primary.clone()));
+            for (index, replica) in stack.servers.replicas.iter().enumerate() {
+                rows.push((format!("replica {}", index + 1), replica.clone()));
+            }
+        }
+        rows.push(("logs".into(), self.data.join("logs").display().to_string()));
+        rows.push(("stop with".into(), "Ctrl-C".into()));
+        progress.table(&rows);
+        Ok(())
+    }
+}

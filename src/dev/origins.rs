@@ -1,0 +1,99 @@
+//! The origins and the worker: `tidewall-origin` in its several roles.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::child::Spec;
+use crate::data::DataDir;
+use crate::failure::Failure;
+use crate::postgres::Servers;
+use crate::service::{Service, Supervisor};
+
+/// Time an origin has to say that it is ready.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// How often it is asked.
+const READY_POLL: Duration = Duration::from_millis(30);
+/// A worker that runs this long after its start has found its database.
+const WORKER_SETTLES: Duration = Duration::from_millis(300);
+
+/// What every role of the program is given.
+pub(super) struct Origins<'a> {
+    pub(super) program: PathBuf,
+    pub(super) data: &'a DataDir,
+    pub(super) servers: &'a Servers,
+    /// The built site's table of contents.
+    pub(super) manifest: PathBuf,
+}
+
+impl Origins<'_> {
+    /// Brings the schema up to date.
+    pub(super) async fn migrate(&self) -> Result<(), Failure> {
+        self.spec("migrate", &["migrate"])?.run().await
+    }
+
+    /// Makes the demo data, unless it is there.
+    pub(super) async fn seed(&self, orders: u32) -> Result<(), Failure> {
+        self.spec("seed", &["seed", "--orders", &orders.to_string()])?.run().await
+    }
+
+    /// Starts the origin `id`.
+    pub(super) fn serve(&self, supervisor: &Supervisor, id: &str, port: u16) -> Result<Arc<Service>, Failure> {
+        let listen = format!("127.0.0.1:{port}");
+        let manifest = self.manifest.display().to_string();
+        let files = self.files()?;
+        supervisor.start(self.spec(
+            &format!("origin-{id}"),
+            &["serve", "--listen", &listen, "--id", id, "--manifest", &manifest, "--files", &files],
+        )?)
+    }
+
+    /// Starts a queue worker.
+    pub(super) fn work(&self, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
+        let files = self.files()?;
+        supervisor.start(self.spec("worker", &["work", "--files", &files])?)
+    }
+
+    fn files(&self) -> Result<String, Failure> {
+        Ok(self.data.folder("files")?.display().to_string())
+    }
+
+    fn spec(&self, name: &str, args: &[&str]) -> Result<Spec, Failure> {
+        let env = [
+            ("DATABASE_URL", self.servers.primary.clone()),
+            ("REPLICA_URLS", self.servers.replicas.join(",")),
+            ("TIDEWALL_SECRET", self.data.secret("signing-key")?),
+        ];
+        let logs = self.data.folder("logs")?;
+        Ok(Spec {
+            name: name.to_owned(),
+            program: self.program.clone(),
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+            directory: self.data.join(""),
+            user: None,
+            log: logs.join(format!("{name}.log")),
+            stop_signal: Signal::TERM,
+        })
+    }
+}
+
+/// Waits until an origin can answer.
+pub(super) async fn wait_for_origin(service: &Service, url: &str) -> Result<(), Failure> {
+    let client = reqwest::Client::new();
+    let readyz = format!("{url}/readyz");
+    service
+        .ready(READY_DEADLINE, async {
+            while !client.get(&readyz).send().await.is_ok_and(|response| response.status().is_success()) {
+                tokio::time::sleep(READY_POLL).await;
+            }
+        })
+        .await
+}
+
+/// Waits until a worker, which answers nobody, can be taken to run.
+pub(super) async fn wait_for_worker(service: &Service) -> Result<(), Failure> {
+    service.ready(READY_DEADLINE, tokio::time::sleep(WORKER_SETTLES)).await
+}

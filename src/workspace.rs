@@ -1,0 +1,79 @@
+//! Where things are in the checkout.
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// How the Wasm parts are built, and where the outcome lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flavor {
+    /// Quick to build: what `tidewall dev` serves.
+    Dev,
+    /// Small: what is deployed.
+    Release,
+}
+
+impl Flavor {
+    /// Name of the Cargo profile for wasm32.
+    pub(crate) fn cargo_profile(self) -> &'static str {
+        match self {
+            Self::Dev => "wasm-dev",
+            Self::Release => "wasm-release",
+        }
+    }
+}
+
+/// The checkout that this command was built from.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the checkout.
+    ///
+    /// # Errors
+    /// It was moved or deleted since this command was built.
+    pub(crate) fn find() -> Result<Self, Failure> {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        if root.join("wrangler.toml").is_file() && root.join("package.json").is_file() {
+            return Ok(Self { root });
+        }
+        Err(Failure::new(format!(
+            "{} is not a Tidewall checkout any more; run `cargo run` in the one you have now",
+            root.display()
+        )))
+    }
+
+    /// A file or folder of the checkout.
+    pub(crate) fn join(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// The checkout's root folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn output(&self, flavor: Flavor) -> PathBuf {
+        match flavor {
+            Flavor::Dev => self.root.join("target/dev"),
+            Flavor::Release => self.root.join("target"),
+        }
+    }
+
+    /// Folder of the built site.
+    pub(crate) fn site(&self, flavor: Flavor) -> PathBuf {
+        self.output(flavor).join("site")
+    }
+
+    /// Folder of the built Worker.
+    pub(crate) fn worker(&self, flavor: Flavor) -> PathBuf {
+        self.output(flavor).join("edge")
+    }
+
+    /// A program that a pinned npm package brings, such as `wrangler`.
+    pub(crate) fn npm_program(&self, name: &str) -> PathBuf {
+        self.root.join("node_modules/.bin").join(name)
+    }
+}

@@ -1,0 +1,230 @@
+//! `wrangler dev`: the edge in workerd, on this machine.
+//!
+//! wrangler.toml says how the edge is deployed. A local run reads it too, but
+//! with what differs here: the Worker and the site that were just built, the
+//! origins that run, no build command. So a configuration of its own is
+//! written for each run, and wrangler.toml stays as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::child::Spec;
+use crate::failure::{Failure, IoContext};
+use crate::npm;
+use crate::service::{Service, Supervisor};
+use crate::workspace::{Flavor, Workspace};
+
+/// Time that wrangler and workerd have to answer.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How often they are asked.
+const READY_POLL: Duration = Duration::from_millis(50);
+
+/// How the edge is deployed: wrangler.toml, read.
+#[derive(Clone, Debug)]
+pub(crate) struct Config(toml::Table);
+
+impl Config {
+    /// Reads the checkout's wrangler.toml.
+    ///
+    /// # Errors
+    /// It is missing, broken, or lacks what a local run changes.
+    pub(crate) fn read(workspace: &Workspace) -> Result<Self, Failure> {
+        let path = workspace.join("wrangler.toml");
+        Self::parse(&fs::read_to_string(&path).or_fail("read", &path)?)
+    }
+
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let table: toml::Table = toml::from_str(text)
+            .map_err(|error| Failure::new(format!("wrangler.toml is broken: {}", error.to_string().trim_end())))?;
+        for (key, is_right) in
+            [("main", table.get("main").is_some_and(toml::Value::is_str)), ("vars", table.get("vars").is_some_and(toml::Value::is_table))]
+        {
+            if !is_right {
+                return Err(Failure::new(format!("wrangler.toml is broken: `{key}` is missing or of another type")));
+            }
+        }
+        Ok(Self(table))
+    }
+
+    /// The configuration of a local run, as wrangler reads JSON.
+    fn local(&self, worker: &Path, site: Option<&Path>, origins: &[Origin]) -> Result<Value, Failure> {
+        let mut config = serde_json::to_value(&self.0)
+            .map_err(|error| Failure::new(format!("wrangler.toml has what JSON can't say: {error}")))?;
+        let Some(table) = config.as_object_mut() else {
+            return Err(Failure::new("wrangler.toml is no table"));
+        };
+        table.remove("build");
+        table.insert("main".into(), json!(worker.join("index.js")));
+        match (site, table.get_mut("assets")) {
+            (Some(site), Some(assets)) => assets["directory"] = json!(site),
+            (Some(_), None) => return Err(Failure::new("wrangler.toml is broken: `[assets]` is missing")),
+            (None, _) => {
+                table.remove("assets");
+            }
+        }
+        config["vars"]["ORIGINS"] = origins.iter().map(|Origin { id, url }| json!({ "id": id, "url": url })).collect();
+        Ok(config)
+    }
+}
+
+/// An origin as the edge knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) id: String,
+    pub(crate) url: String,
+}
+
+/// Ids of origins in the order they are named: `a`, `b`, …, `z`, `a1`, `b1`, …
+pub(crate) fn origin_id(index: usize) -> String {
+    let letter = char::from(b"abcdefghijklmnopqrstuvwxyz"[index % 26]);
+    if index < 26 { letter.to_string() } else { format!("{letter}{}", index / 26) }
+}
+
+/// What a local edge is to be.
+#[derive(Debug)]
+pub(crate) struct Local<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) config: &'a Config,
+    /// The origins that requests go to.
+    pub(crate) origins: &'a [Origin],
+    /// Whether it serves the site, too.
+    pub(crate) serves_site: bool,
+    pub(crate) port: u16,
+    /// The port of workerd's debugger, which wrangler opens in any case.
+    pub(crate) inspector_port: u16,
+    pub(crate) purge_token: &'a str,
+    /// Where the configuration and the Worker's storage are kept.
+    pub(crate) folder: PathBuf,
+    pub(crate) logs: PathBuf,
+    pub(crate) live_reload: bool,
+}
+
+impl Local<'_> {
+    /// Starts the edge; returns once it answers.
+    ///
+    /// # Errors
+    /// wrangler fails; the end of its log is shown.
+    pub(crate) async fn start(&self, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
+        let service = supervisor.start(self.spec()?)?;
+        let status = format!("{}/_tidewall/status", self.url());
+        let client = reqwest::Client::new();
+        service
+            .ready(READY_DEADLINE, async {
+                loop {
+                    let response = client.get(&status).bearer_auth(self.purge_token).send().await;
+                    if response.is_ok_and(|response| response.status().is_success()) {
+                        return;
+                    }
+                    tokio::time::sleep(READY_POLL).await;
+                }
+            })
+            .await?;
+        Ok(service)
+    }
+
+    /// Where the edge answers.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn spec(&self) -> Result<Spec, Failure> {
+        let site = self.serves_site.then(|| self.workspace.site(Flavor::Dev));
+        let config = self.config.local(&self.workspace.worker(Flavor::Dev), site.as_deref(), self.origins)?;
+        let config_path = self.folder.join("wrangler.json");
+        fs::write(&config_path, config.to_string()).or_fail("write", &config_path)?;
+        // Secrets come to a local Worker from a file beside its configuration.
+        let secrets = self.folder.join(".dev.vars");
+        fs::write(&secrets, format!("PURGE_TOKEN=\"{}\"\n", self.purge_token)).or_fail("write", &secrets)?;
+
+        let mut args: Vec<String> = [
+            "dev",
+            "--config",
+            &config_path.display().to_string(),
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            &self.port.to_string(),
+            "--inspector-port",
+            &self.inspector_port.to_string(),
+            "--persist-to",
+            &self.folder.join("state").display().to_string(),
+            "--show-interactive-dev-session=false",
+            "--log-level",
+            "info",
+        ]
+        .map(String::from)
+        .into();
+        if self.live_reload {
+            args.push("--live-reload".into());
+        }
+        let in_folder = |name: &str| self.folder.join(name).display().to_string();
+        let env = [
+            ("PATH", npm::path_with_node(self.workspace)?),
+            ("CI", "1".into()),
+            ("NO_COLOR", "1".into()),
+            ("WRANGLER_SEND_METRICS", "false".into()),
+            ("WRANGLER_HIDE_BANNER", "true".into()),
+            // The Workers it would look for in other terminals are none of ours.
+            ("WRANGLER_REGISTRY_PATH", in_folder("registry")),
+            ("WRANGLER_LOG_PATH", in_folder("wrangler-logs")),
+            ("CLOUDFLARE_CF_FETCH_ENABLED", "false".into()),
+        ];
+        Ok(Spec {
+            name: "edge".into(),
+            program: self.workspace.npm_program("wrangler"),
+            args,
+            env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+            directory: self.folder.clone(),
+            user: None,
+            log: self.logs.join("edge.log"),
+            stop_signal: Signal::TERM,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRANGLER_TOML: &str = "main = 'x.js'\n[build]\ncommand = 'x'\n[assets]\ndirectory = 'x'\nbinding = 'ASSETS'\n[vars]\nORIGIN_PATHS = ['/api/']\n";
+
+    fn local(site: Option<&Path>) -> Value {
+        let origins = [Origin { id: "a".into(), url: "http://127.0.0.1:1".into() }];
+        Config::parse(WRANGLER_TOML).unwrap().local(Path::new("/w"), site, &origins).unwrap()
+    }
+
+    #[test]
+    fn a_local_run_has_its_own_worker_site_and_origins_and_no_build() {
+        let config = local(Some(Path::new("/s")));
+        assert_eq!(config["main"], "/w/index.js");
+        assert_eq!(config["assets"], json!({ "directory": "/s", "binding": "ASSETS" }));
+        assert_eq!(config["vars"]["ORIGINS"], json!([{ "id": "a", "url": "http://127.0.0.1:1" }]));
+        assert_eq!(config["vars"]["ORIGIN_PATHS"], json!(["/api/"]));
+        assert!(config.get("build").is_none());
+    }
+
+    #[test]
+    fn an_edge_without_a_site_has_no_assets() {
+        assert!(local(None).get("assets").is_none());
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_the_place() {
+        let failure = Config::parse("main = \n").unwrap_err().to_string();
+        assert!(failure.starts_with("wrangler.toml is broken") && failure.contains("line 1"), "{failure}");
+        let failure = Config::parse("name = 'x'\n").unwrap_err().to_string();
+        assert!(failure.contains("`main`"), "{failure}");
+    }
+
+    #[test]
+    fn origin_ids_are_letters_and_never_repeat() {
+        let ids: Vec<String> = (0..60).map(origin_id).collect();
+        assert_eq!(ids[..3], ["a", "b", "c"]);
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 60);
+    }
+}
