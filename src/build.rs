@@ -5,7 +5,7 @@ mod pictures;
 mod site;
 mod worker;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ pub(crate) async fn build(
     parts: &[Part],
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let _lock = lock(workspace).await?;
+    let _lock = workspace.lock().await?;
     for part in parts {
         match part {
             Part::Site => {
@@ -63,18 +63,6 @@ pub(crate) async fn build(
     }
     progress.step("built");
     Ok(())
-}
-
-/// One build at a time in a checkout: two stacks may start at once.
-async fn lock(workspace: &Workspace) -> Result<File, Failure> {
-    let folder = workspace.join("target");
-    fs::create_dir_all(&folder).or_fail("create", &folder)?;
-    let path = folder.join("tidewall-build.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).or_fail("write", &path)?;
-    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
-    locked
-        .map_err(|error| Failure::new(format!("cannot wait for another build: {error}")))?
-        .or_fail("lock", &path)
 }
 
 async fn build_worker(workspace: &Workspace, flavor: Flavor) -> Result<(), Failure> {

@@ -42,9 +42,9 @@ pub(crate) async fn build(workspace: &Workspace, artifact: Artifact) -> Result<P
         }
     }
     // What doesn't compile, Cargo says on standard error.
-    let output = child::output(command.stdout(Stdio::piped()))
-        .await
-        .map_err(|error| Failure::new(format!("cannot run cargo: {error}; install Rust from https://rustup.rs")))?;
+    let output = child::output(command.stdout(Stdio::piped())).await.map_err(|error| {
+        Failure::new(format!("cannot run cargo: {error}; install Rust from https://rustup.rs"))
+    })?;
     if !output.status.success() {
         return Err(Failure::new(format!("{package} does not build")));
     }
@@ -57,7 +57,10 @@ pub(crate) fn command(workspace: &Workspace) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_CRATE_"].iter().any(|prefix| name.starts_with(prefix)) {
+        if ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_CRATE_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
             command.env_remove(name.as_ref());
         }
     }
@@ -72,13 +75,19 @@ fn artifact_path(messages: &[u8], package: &str, suffix: &str) -> Option<PathBuf
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact")
-        .filter(|message| message["target"]["name"].as_str().is_some_and(|name| name.replace('-', "_") == target))
+        .filter(|message| {
+            message["target"]["name"].as_str().is_some_and(|name| name.replace('-', "_") == target)
+        })
         .filter_map(|message| {
             if suffix.is_empty() {
                 return message["executable"].as_str().map(PathBuf::from);
             }
             let files = message["filenames"].as_array()?;
-            files.iter().filter_map(|file| file.as_str()).find(|file| file.ends_with(suffix)).map(PathBuf::from)
+            files
+                .iter()
+                .filter_map(|file| file.as_str())
+                .find(|file| file.ends_with(suffix))
+                .map(PathBuf::from)
         })
         .next_back()
 }
@@ -90,10 +99,13 @@ fn artifact_path(messages: &[u8], package: &str, suffix: &str) -> Option<PathBuf
 pub(crate) async fn ensure_wasm_target() -> Result<(), Failure> {
     let advice = format!("run `rustup target add {WASM_TARGET}`");
     let mut rustc = Command::new("rustc");
-    rustc.args(["--print", "target-libdir", "--target", WASM_TARGET]).stdout(Stdio::piped()).stderr(Stdio::null());
-    let output = child::output(&mut rustc)
-        .await
-        .map_err(|error| Failure::new(format!("cannot run rustc: {error}; install Rust from https://rustup.rs")))?;
+    rustc
+        .args(["--print", "target-libdir", "--target", WASM_TARGET])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let output = child::output(&mut rustc).await.map_err(|error| {
+        Failure::new(format!("cannot run rustc: {error}; install Rust from https://rustup.rs"))
+    })?;
     let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() && Path::new(&folder).is_dir() {
         return Ok(());

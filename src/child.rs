@@ -70,7 +70,10 @@ impl Spec {
         File::create(&self.log).or_fail("write", &self.log)?;
         let mut child = self.spawn()?;
         let _group = child.id().map(GroupGuard);
-        let status = child.wait().await.map_err(|error| Failure::new(format!("cannot wait for {}: {error}", self.name)))?;
+        let status = child
+            .wait()
+            .await
+            .map_err(|error| Failure::new(format!("cannot wait for {}: {error}", self.name)))?;
         if status.success() { Ok(()) } else { Err(self.ended(status)) }
     }
 

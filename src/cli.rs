@@ -71,7 +71,14 @@ pub(crate) struct DevArgs {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
     /// Its replicas, comma separated.
-    #[arg(long, env = "REPLICA_URLS", hide_env_values = true, value_name = "URLS", value_delimiter = ',', requires = "database_url")]
+    #[arg(
+        long,
+        env = "REPLICA_URLS",
+        hide_env_values = true,
+        value_name = "URLS",
+        value_delimiter = ',',
+        requires = "database_url"
+    )]
     pub(crate) replica_urls: Vec<String>,
 }
 

@@ -83,7 +83,9 @@ impl DataDir {
         match fs::read_to_string(&path) {
             // A crash while it was written leaves a short one; nothing can depend on that yet.
             Ok(secret) if secret.len() == 2 * SECRET_BYTES => return Ok(secret),
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).or_fail("read", &path),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).or_fail("read", &path);
+            }
             _ => {}
         }
         let secret = random_hex()?;

@@ -77,12 +77,22 @@ struct Plan {
     data: DataDir,
     records: Records,
     ready_file: ReadyFile,
+    /// Servers that run already, where the person named some.
+    foreign: Option<Servers>,
     origins: Vec<Origin>,
     origin_ports: Vec<u16>,
     postgres_ports: Vec<u16>,
     edge_port: u16,
     inspector_port: u16,
     purge_token: String,
+}
+
+/// Whose servers are used.
+enum Postgres {
+    /// They run already and are not ours.
+    Foreign(Servers),
+    /// They are to be started.
+    Embedded(Embedded),
 }
 
 /// What runs.
@@ -119,6 +129,10 @@ impl Plan {
             .enumerate()
             .map(|(index, port)| Origin { id: origin_id(index), url: format!("http://127.0.0.1:{port}") })
             .collect();
+        let foreign = match &args.database_url {
+            Some(url) => Some(Servers::foreign(url.clone(), args.replica_urls.clone()).await?),
+            None => None,
+        };
         let purge_token = data.secret("purge-token")?;
         Ok(Self {
             args,
@@ -127,6 +141,7 @@ impl Plan {
             data,
             records,
             ready_file,
+            foreign,
             origins,
             origin_ports,
             postgres_ports,
@@ -158,13 +173,33 @@ impl Plan {
     async fn bring_up(&self, supervisor: &Supervisor, progress: &Progress) -> Result<Stack, Failure> {
         cargo::ensure_wasm_target().await?;
         npm::ensure(&self.workspace, progress).await?;
+        let postgres = match &self.foreign {
+            Some(servers) => Postgres::Foreign(servers.clone()),
+            None => Postgres::Embedded(Embedded::prepare(
+                &self.workspace,
+                &self.data,
+                self.postgres_ports.clone(),
+            )?),
+        };
         // The database starts while the origin is built, and is filled while the site is.
         progress.step("starting Postgres, building the origin");
-        let (servers, program) =
-            tokio::join!(self.start_postgres(supervisor, progress), cargo::build(&self.workspace, cargo::Artifact::Binary("tidewall-origin")));
+        let (servers, program) = tokio::join!(
+            async {
+                match postgres {
+                    Postgres::Foreign(servers) => Ok(servers),
+                    Postgres::Embedded(embedded) => embedded.start(supervisor, progress).await,
+                }
+            },
+            cargo::build(&self.workspace, cargo::Artifact::Binary("tidewall-origin"))
+        );
         let (servers, program) = (servers?, program?);
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
-        let origins = Origins { program, data: &self.data, servers: &servers, manifest: self.workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME) };
+        let origins = Origins {
+            program,
+            data: &self.data,
+            servers: &servers,
+            manifest: self.workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME),
+        };
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         let (filled, built) = tokio::join!(
             async {
@@ -202,28 +237,28 @@ impl Plan {
         Ok(Stack { servers, origins: services, workers })
     }
 
-    async fn start_postgres(&self, supervisor: &Supervisor, progress: &Progress) -> Result<Servers, Failure> {
-        match &self.args.database_url {
-            Some(url) => Servers::foreign(url.clone(), self.args.replica_urls.clone()).await,
-            None => {
-                let embedded = Embedded::prepare(&self.workspace, &self.data, self.postgres_ports.clone())?;
-                embedded.start(supervisor, progress).await
-            }
-        }
-    }
-
     /// Until a page comes from the site and an answer from an origin.
     async fn wait_for_first_answers(&self, edge: &str) {
         let client = reqwest::Client::new();
         for path in ["/", "/api/products?per_page=1"] {
-            while !client.get(format!("{edge}{path}")).send().await.is_ok_and(|response| response.status().is_success()) {
+            while !client
+                .get(format!("{edge}{path}"))
+                .send()
+                .await
+                .is_ok_and(|response| response.status().is_success())
+            {
                 tokio::time::sleep(FIRST_ANSWER_POLL).await;
             }
         }
     }
 
     /// Tells what runs, keeps the ready file true, and rebuilds what changes.
-    async fn keep_up(&self, stack: &Stack, supervisor: &Supervisor, progress: &Progress) -> Result<(), Failure> {
+    async fn keep_up(
+        &self,
+        stack: &Stack,
+        supervisor: &Supervisor,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
         let mut changes = supervisor.changes();
         self.write_ready_file(stack)?;
         self.print_table(stack, progress)?;
@@ -254,7 +289,11 @@ impl Plan {
         self.ready_file.write(&ready::Stack {
             edge: if self.args.no_edge { None } else { Some(self.edge()?.url()) },
             origins: (self.origins.iter().zip(&stack.origins))
-                .map(|(origin, service)| ready::Origin { id: origin.id.clone(), url: origin.url.clone(), pid: service.pid() })
+                .map(|(origin, service)| ready::Origin {
+                    id: origin.id.clone(),
+                    url: origin.url.clone(),
+                    pid: service.pid(),
+                })
                 .collect(),
             workers: stack.workers.iter().map(|worker| ready::Worker { pid: worker.pid() }).collect(),
             primary: stack.servers.primary.clone(),

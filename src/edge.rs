@@ -10,8 +10,8 @@ use crate::failure::{Failure, IoContext};
 use crate::leftovers::Records;
 use crate::ports::Ports;
 use crate::progress::Progress;
-use crate::service::Supervisor;
 use crate::ready::{self, ReadyFile};
+use crate::service::Supervisor;
 use crate::workspace::{Flavor, Workspace};
 use crate::wrangler::{Config, Local, Origin, origin_id};
 use crate::{cargo, dev, npm};
@@ -49,7 +49,11 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
             live_reload: false,
         };
         edge.start(&supervisor).await?;
-        ready_file.write(&ready::Edge { edge: edge.url(), purge_token: purge_token.clone(), pid: std::process::id() })?;
+        ready_file.write(&ready::Edge {
+            edge: edge.url(),
+            purge_token: purge_token.clone(),
+            pid: std::process::id(),
+        })?;
         progress.table(&[("edge".into(), edge.url()), ("origins".into(), args.origins.join(" "))]);
         std::future::pending::<Result<(), Failure>>().await
     };
@@ -67,9 +71,13 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
 fn origins(urls: &[String]) -> Result<Vec<Origin>, Failure> {
     let mut origins = Vec::new();
     for (index, url) in urls.iter().enumerate() {
-        let parsed = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let parsed = reqwest::Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if parsed.is_none() {
-            return Err(Failure::new(format!("--origin {url} is no HTTP URL; pass one such as http://127.0.0.1:3000")));
+            return Err(Failure::new(format!(
+                "--origin {url} is no HTTP URL; pass one such as http://127.0.0.1:3000"
+            )));
         }
         origins.push(Origin { id: origin_id(index), url: url.clone() });
     }

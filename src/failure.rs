@@ -46,7 +46,8 @@ pub(crate) trait IoContext<T> {
 impl<T> IoContext<T> for std::io::Result<T> {
     fn or_fail(self, doing: &str, path: &std::path::Path) -> Result<T, Failure> {
         self.map_err(|error| {
-            let advice = if error.kind() == std::io::ErrorKind::StorageFull { "; free some space" } else { "" };
+            let advice =
+                if error.kind() == std::io::ErrorKind::StorageFull { "; free some space" } else { "" };
             Failure::new(format!("cannot {doing} {}: {error}{advice}", path.display()))
         })
     }

@@ -28,7 +28,12 @@ pub(crate) async fn ensure(workspace: &Workspace, progress: &Progress) -> Result
     let digest: String = Sha256::digest(&lock).iter().map(|byte| format!("{byte:02x}")).collect();
     // npm removes it with everything else when it installs anew.
     let stamp = workspace.join("node_modules/.tidewall");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == digest) {
+    let is_installed = || fs::read_to_string(&stamp).is_ok_and(|installed| installed == digest);
+    if is_installed() {
+        return Ok(());
+    }
+    let _lock = workspace.lock().await?;
+    if is_installed() {
         return Ok(());
     }
     progress.step("fetching the pinned npm packages");
@@ -37,14 +42,14 @@ pub(crate) async fn ensure(workspace: &Workspace, progress: &Progress) -> Result
         .current_dir(workspace.root())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let output = child::output(&mut npm)
-        .await
-        .map_err(|error| Failure::new(format!("cannot run npm: {error}; install Node.js with npm from https://nodejs.org")))?;
+    let output = child::output(&mut npm).await.map_err(|error| {
+        Failure::new(format!("cannot run npm: {error}; install Node.js with npm from https://nodejs.org"))
+    })?;
     if !output.status.success() {
         return Err(Failure::new("npm could not install the packages of package-lock.json")
             .with_output(first_lines(&output.stderr)));
     }
-    fs::write(&stamp, digest).or_fail("write", &stamp)
+    fs::write(&stamp, &digest).or_fail("write", &stamp)
 }
 
 /// npm says what is wrong first, and then how it is used.

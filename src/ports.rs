@@ -36,7 +36,9 @@ impl Ports {
             .map(|index| match first.checked_add(index) {
                 _ if first == 0 => self.any_free(),
                 Some(port) => self.exactly(port, flag),
-                None => Err(Failure::new(format!("{flag} {first} leaves no room for {count} ports; pass a lower one"))),
+                None => Err(Failure::new(format!(
+                    "{flag} {first} leaves no room for {count} ports; pass a lower one"
+                ))),
             })
             .collect()
     }

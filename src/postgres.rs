@@ -35,7 +35,7 @@ const USER: &str = "postgres";
 const DATABASE: &str = "tidewall";
 
 /// Running servers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Servers {
     /// URL of the primary.
     pub(crate) primary: String,
@@ -73,12 +73,8 @@ impl Embedded {
     /// This platform has none, or the data directory is of another version.
     pub(crate) fn prepare(workspace: &Workspace, data: &DataDir, ports: Vec<u16>) -> Result<Self, Failure> {
         let place = Place::find(workspace, data)?;
-        let embedded = Self {
-            place,
-            ports,
-            password: data.secret("postgres-password")?,
-            logs: data.folder("logs")?,
-        };
+        let embedded =
+            Self { place, ports, password: data.secret("postgres-password")?, logs: data.folder("logs")? };
         let version = embedded.folder(0).join("PG_VERSION");
         match fs::read_to_string(&version) {
             Ok(major) if major.trim() != MAJOR => Err(Failure::new(format!(
@@ -86,7 +82,9 @@ impl Embedded {
                 embedded.folder(0).display(),
                 major.trim()
             ))),
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).or_fail("read", &version),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).or_fail("read", &version)
+            }
             _ => Ok(embedded),
         }
     }
@@ -95,7 +93,11 @@ impl Embedded {
     ///
     /// # Errors
     /// A server can't be made or started.
-    pub(crate) async fn start(&self, supervisor: &Supervisor, progress: &Progress) -> Result<Servers, Failure> {
+    pub(crate) async fn start(
+        &self,
+        supervisor: &Supervisor,
+        progress: &Progress,
+    ) -> Result<Servers, Failure> {
         self.create(supervisor, progress).await?;
         let primary = self.start_server(0, supervisor)?;
         self.wait_for(&primary, 0).await?;
@@ -132,8 +134,9 @@ impl Embedded {
             files::remove(&primary)?;
             self.initdb().await?;
         }
-        let missing: Vec<usize> =
-            (1..self.ports.len()).filter(|index| !self.folder(*index).join("standby.signal").is_file()).collect();
+        let missing: Vec<usize> = (1..self.ports.len())
+            .filter(|index| !self.folder(*index).join("standby.signal").is_file())
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -165,10 +168,27 @@ impl Embedded {
         // For the replicas, so that the password is on no command line.
         let passfile = format!("127.0.0.1:*:*:{USER}:{}\n", self.password);
         files::write(&self.passfile(), &passfile, self.place.owner)?;
-        let mut args = vec!["-D".to_owned(), partial.display().to_string(), "--pwfile".into(), password.display().to_string()];
+        let mut args = vec![
+            "-D".to_owned(),
+            partial.display().to_string(),
+            "--pwfile".into(),
+            password.display().to_string(),
+        ];
         args.extend(
-            ["-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions"]
-                .map(String::from),
+            [
+                "-U",
+                USER,
+                "-A",
+                "scram-sha-256",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--no-sync",
+                "--no-instructions",
+            ]
+            .map(String::from),
         );
         self.spec("initdb", "initdb", args).run().await?;
         files::remove(&password)?;
@@ -232,14 +252,17 @@ impl Embedded {
     async fn create_database(&self) -> Result<(), Failure> {
         let client = connect(&self.url(0, USER)).await.map_err(|error| refused("the primary", &error))?;
         let run = async {
-            if client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&DATABASE]).await?.is_none() {
+            if client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&DATABASE]).await?.is_none()
+            {
                 client.batch_execute(&format!("CREATE DATABASE {DATABASE}")).await?;
             }
             let wanted: Vec<String> = (1..self.ports.len()).map(slot).collect();
             let slots = client.query("SELECT slot_name::text FROM pg_replication_slots WHERE slot_name LIKE 'tidewall_replica%'", &[]).await?;
             let slots: Vec<String> = slots.iter().map(|row| row.get(0)).collect();
             for slot in wanted.iter().filter(|slot| !slots.contains(slot)) {
-                client.execute("SELECT pg_create_physical_replication_slot($1::text::name, true)", &[slot]).await?;
+                client
+                    .execute("SELECT pg_create_physical_replication_slot($1::text::name, true)", &[slot])
+                    .await?;
             }
             for slot in slots.iter().filter(|slot| !wanted.contains(slot)) {
                 client.execute("SELECT pg_drop_replication_slot($1::text::name)", &[slot]).await?;
@@ -249,7 +272,9 @@ impl Embedded {
         let dropped: Vec<String> = run.await.map_err(|error| refused("the primary", &error))?;
         // A replica whose slot is gone can't go on where it was: it is made anew when it is wanted again.
         for slot in dropped {
-            if let Some(number) = slot.strip_prefix("tidewall_replica").and_then(|number| number.parse::<usize>().ok()) {
+            if let Some(number) =
+                slot.strip_prefix("tidewall_replica").and_then(|number| number.parse::<usize>().ok())
+            {
                 files::remove(&self.folder(number))?;
             }
         }
@@ -262,7 +287,9 @@ impl Embedded {
         primary
             .ready(READY_DEADLINE, async {
                 loop {
-                    let row = client.query_one("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", &[]).await;
+                    let row = client
+                        .query_one("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", &[])
+                        .await;
                     if row.is_ok_and(|row| row.get::<_, i64>(0) >= replicas) {
                         return;
                     }
@@ -309,18 +336,26 @@ async fn connect(url: &str) -> Result<tokio_postgres::Client, tokio_postgres::Er
 
 async fn check_foreign(variable: &str, url: &str) -> Result<(), Failure> {
     let does_not_answer = |why: String| {
-        Failure::new(format!("{variable} does not answer: {why}; check the URL, or unset it to start an embedded Postgres"))
+        Failure::new(format!(
+            "{variable} does not answer: {why}; check the URL, or unset it to start an embedded Postgres"
+        ))
     };
     let connected = tokio::time::timeout(Duration::from_secs(10), connect(url)).await;
     let client = connected
         .map_err(|_| does_not_answer("no answer within 10 s".into()))?
         .map_err(|error| does_not_answer(reason(&error)))?;
     let row = client
-        .query_one("SELECT current_setting('server_version_num')::int, current_setting('server_version')", &[])
+        .query_one(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_version')",
+            &[],
+        )
         .await
         .map_err(|error| does_not_answer(reason(&error)))?;
     if row.get::<_, i32>(0) < VERSION_MIN {
-        return Err(Failure::new(format!("{variable} is PostgreSQL {}; tidewall needs 15 or later", row.get::<_, &str>(1))));
+        return Err(Failure::new(format!(
+            "{variable} is PostgreSQL {}; tidewall needs 15 or later",
+            row.get::<_, &str>(1)
+        )));
     }
     Ok(())
 }
@@ -336,7 +371,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_database_url_is_reported_without_its_password() {
-        let failure = check_foreign("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x").await.unwrap_err().to_string();
+        let failure = check_foreign("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x")
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(failure.contains("DATABASE_URL") && !failure.contains("hunter2"), "{failure}");
     }
 }

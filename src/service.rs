@@ -330,7 +330,8 @@ mod tests {
     async fn a_stopped_services_own_children_end_too() {
         let (supervisor, service, folder) = start("group", "sleep 600 & echo $! > grandchild; wait");
         let pid = loop {
-            match std::fs::read_to_string(folder.join("grandchild")).unwrap_or_default().trim().parse::<i32>() {
+            match std::fs::read_to_string(folder.join("grandchild")).unwrap_or_default().trim().parse::<i32>()
+            {
                 Ok(pid) => break Pid::from_raw(pid).unwrap(),
                 Err(_) => tokio::task::yield_now().await,
             }
@@ -348,6 +349,7 @@ mod tests {
     }
 
     fn is_zombie(pid: Pid) -> bool {
-        std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).is_ok_and(|stat| stat.contains(") Z "))
+        std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
+            .is_ok_and(|stat| stat.contains(") Z "))
     }
 }

@@ -1,8 +1,9 @@
 //! Where things are in the checkout.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, IoContext};
 
 /// How the Wasm parts are built, and where the outcome lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,20 @@ impl Workspace {
     /// The checkout's root folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Waits until nobody else builds or installs in this checkout: two stacks may start at once.
+    /// The lock is held for as long as the file is open.
+    pub(crate) async fn lock(&self) -> Result<File, Failure> {
+        let folder = self.root.join("target");
+        fs::create_dir_all(&folder).or_fail("create", &folder)?;
+        let path = folder.join("tidewall-build.lock");
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).or_fail("write", &path)?;
+        let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+        locked
+            .map_err(|error| Failure::new(format!("cannot wait for another build: {error}")))?
+            .or_fail("lock", &path)
     }
 
     fn output(&self, flavor: Flavor) -> PathBuf {

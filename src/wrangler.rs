@@ -39,13 +39,17 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {
-        let table: toml::Table = toml::from_str(text)
-            .map_err(|error| Failure::new(format!("wrangler.toml is broken: {}", error.to_string().trim_end())))?;
-        for (key, is_right) in
-            [("main", table.get("main").is_some_and(toml::Value::is_str)), ("vars", table.get("vars").is_some_and(toml::Value::is_table))]
-        {
+        let table: toml::Table = toml::from_str(text).map_err(|error| {
+            Failure::new(format!("wrangler.toml is broken: {}", error.to_string().trim_end()))
+        })?;
+        for (key, is_right) in [
+            ("main", table.get("main").is_some_and(toml::Value::is_str)),
+            ("vars", table.get("vars").is_some_and(toml::Value::is_table)),
+        ] {
             if !is_right {
-                return Err(Failure::new(format!("wrangler.toml is broken: `{key}` is missing or of another type")));
+                return Err(Failure::new(format!(
+                    "wrangler.toml is broken: `{key}` is missing or of another type"
+                )));
             }
         }
         Ok(Self(table))
@@ -67,7 +71,8 @@ impl Config {
                 table.remove("assets");
             }
         }
-        config["vars"]["ORIGINS"] = origins.iter().map(|Origin { id, url }| json!({ "id": id, "url": url })).collect();
+        config["vars"]["ORIGINS"] =
+            origins.iter().map(|Origin { id, url }| json!({ "id": id, "url": url })).collect();
         Ok(config)
     }
 }

@@ -92,9 +92,9 @@ pub(super) async fn shrink(workspace: &Workspace, wasm: &Path) -> Result<(), Fai
         .env("PATH", npm::path_with_node(workspace)?)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let output = child::output(&mut command)
-        .await
-        .map_err(|error| Failure::new(format!("cannot run wasm-opt: {error}; delete node_modules and try again")))?;
+    let output = child::output(&mut command).await.map_err(|error| {
+        Failure::new(format!("cannot run wasm-opt: {error}; delete node_modules and try again"))
+    })?;
     if !output.status.success() {
         return Err(Failure::new(format!("wasm-opt fails on {}", wasm.display()))
             .with_output(String::from_utf8_lossy(&output.stderr)));

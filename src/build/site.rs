@@ -35,8 +35,13 @@ pub(super) async fn build(workspace: &Workspace, flavor: Flavor) -> Result<(), F
 
 /// What is in `public/`, under the very names that the pages were compiled with.
 fn authored(workspace: &Workspace) -> Result<Vec<Asset>, Failure> {
-    let assets = tidewall_assets::read_directory(&workspace.join("public")).map_err(|error| Failure::new(error.to_string()))?;
-    if assets.iter().map(|asset| (asset.name.as_str(), asset.path.as_str())).eq(public::PUBLIC.iter().copied()) {
+    let assets = tidewall_assets::read_directory(&workspace.join("public"))
+        .map_err(|error| Failure::new(error.to_string()))?;
+    if assets
+        .iter()
+        .map(|asset| (asset.name.as_str(), asset.path.as_str()))
+        .eq(public::PUBLIC.iter().copied())
+    {
         return Ok(assets);
     }
     Err(Failure::new("public/ has changed since this command was built; start it with `cargo run`"))
@@ -48,9 +53,13 @@ fn files(assets: Vec<Asset>, pages: Vec<Page>) -> Result<BTreeMap<String, Vec<u8
     let manifest = Manifest {
         version: manifest::VERSION,
         assets: assets.iter().map(|asset| (asset.name.clone(), entry(asset))).collect(),
-        routes: pages.iter().map(|page| Route { path: page.route.clone(), file: page.file.clone() }).collect(),
+        routes: pages
+            .iter()
+            .map(|page| Route { path: page.route.clone(), file: page.file.clone() })
+            .collect(),
     };
-    let json = serde_json::to_vec(&manifest).map_err(|error| Failure::new(format!("cannot write the manifest: {error}")))?;
+    let json = serde_json::to_vec(&manifest)
+        .map_err(|error| Failure::new(format!("cannot write the manifest: {error}")))?;
     files.insert(manifest::FILE_NAME.to_owned(), json);
     for asset in assets {
         debug_assert!(asset.path.starts_with(PATH_PREFIX));
@@ -111,11 +120,18 @@ mod tests {
     #[test]
     fn a_site_holds_just_the_files_of_its_last_build() {
         let folder = std::env::temp_dir().join(format!("tidewall-site-{}", std::process::id()));
-        let files = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect();
+        let files = |names: &[&str]| {
+            names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect()
+        };
         write(&folder, &files(&["index.html", "assets/a.1.css", "assets/old/b.2.css"])).unwrap();
         write(&folder, &files(&["index.html", "assets/a.3.css"])).unwrap();
         let there = |name: &str| folder.join(name).is_file();
-        let outcome = (there("index.html"), there("assets/a.3.css"), there("assets/a.1.css"), there("assets/old/b.2.css"));
+        let outcome = (
+            there("index.html"),
+            there("assets/a.3.css"),
+            there("assets/a.1.css"),
+            there("assets/old/b.2.css"),
+        );
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(outcome, (true, true, false, false));
     }

@@ -59,7 +59,12 @@ pub(super) enum AssembleError {
 
 /// Builds the Worker from `wasm` (what cargo built) and `shim` (its entry) with the
 /// program `esbuild`, and replaces `out_dir` by it.
-pub(super) fn assemble(wasm: &Path, shim: &Path, esbuild: &Path, out_dir: &Path) -> Result<(), AssembleError> {
+pub(super) fn assemble(
+    wasm: &Path,
+    shim: &Path,
+    esbuild: &Path,
+    out_dir: &Path,
+) -> Result<(), AssembleError> {
     let staging = beside(out_dir, "new")?;
     remove(&staging)?;
     fs::create_dir_all(&staging).map_err(failed("can't create", &staging))?;

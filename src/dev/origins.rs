@@ -40,7 +40,12 @@ impl Origins<'_> {
     }
 
     /// Starts the origin `id`.
-    pub(super) fn serve(&self, supervisor: &Supervisor, id: &str, port: u16) -> Result<Arc<Service>, Failure> {
+    pub(super) fn serve(
+        &self,
+        supervisor: &Supervisor,
+        id: &str,
+        port: u16,
+    ) -> Result<Arc<Service>, Failure> {
         let listen = format!("127.0.0.1:{port}");
         let manifest = self.manifest.display().to_string();
         let files = self.files()?;

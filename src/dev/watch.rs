@@ -49,7 +49,12 @@ impl Watcher {
             if event.kind.is_access() {
                 return;
             }
-            let changed = event.paths.iter().filter_map(|path| path.strip_prefix(&root).ok()).flat_map(belongs_to).collect();
+            let changed = event
+                .paths
+                .iter()
+                .filter_map(|path| path.strip_prefix(&root).ok())
+                .flat_map(belongs_to)
+                .collect();
             // Nobody listens any more only while the command stops.
             let _ = sender.send(changed);
         })

@@ -10,8 +10,13 @@ use crate::postgres::place::Owner;
 
 /// Writes a file that only its owner can read.
 pub(super) fn write(path: &Path, content: &str, owner: Option<Owner>) -> Result<(), Failure> {
-    let mut file =
-        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path).or_fail("write", path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .or_fail("write", path)?;
     file.write_all(content.as_bytes()).or_fail("write", path)?;
     own(path, owner)
 }
@@ -57,7 +62,9 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
 
 fn own(path: &Path, owner: Option<Owner>) -> Result<(), Failure> {
     match owner {
-        Some(Owner { user, group }) => chown(path, Some(user), Some(group)).or_fail("change the owner of", path),
+        Some(Owner { user, group }) => {
+            chown(path, Some(user), Some(group)).or_fail("change the owner of", path)
+        }
         None => Ok(()),
     }
 }

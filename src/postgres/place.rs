@@ -53,7 +53,8 @@ impl Place {
         let mut clusters = data.join("postgres");
         if owner.is_some() && !is_reachable(clusters.parent().unwrap_or(&clusters)) {
             sweep(Path::new(REACHABLE));
-            clusters = Path::new(REACHABLE).join(format!("{PREFIX}{}", &data.secret("postgres-place")?[..16]));
+            clusters =
+                Path::new(REACHABLE).join(format!("{PREFIX}{}", &data.secret("postgres-place")?[..16]));
             files::folder(&clusters, owner)?;
             files::write(&clusters.join(BELONGS_TO), &data.join("lock").display().to_string(), owner)?;
         }
@@ -81,7 +82,9 @@ fn link_libraries(package: &Path) -> Result<(), Failure> {
         // Source and target are in one folder.
         let source = source.file_name().map(PathBuf::from).unwrap_or(source);
         match std::os::unix::fs::symlink(&source, &target) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error).or_fail("create", &target),
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(error).or_fail("create", &target);
+            }
             _ => {}
         }
     }
@@ -90,7 +93,8 @@ fn link_libraries(package: &Path) -> Result<(), Failure> {
 
 /// Whether every user may enter each folder on the way to `path`, and it.
 fn is_reachable(path: &Path) -> bool {
-    path.ancestors().all(|folder| fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0))
+    path.ancestors()
+        .all(|folder| fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0))
 }
 
 /// A copy of the package's programs that every user can reach, made once for its version.
@@ -106,9 +110,13 @@ fn reachable_copy(package: &Path) -> Result<PathBuf, Failure> {
     let folder = Path::new(REACHABLE).join(format!("tidewall-programs-{version}"));
     match fs::symlink_metadata(&folder) {
         // Anybody may write in /var/tmp: only what we put there ourselves is run.
-        Ok(metadata) if metadata.is_dir() && metadata.uid() == 0 && metadata.permissions().mode() & 0o022 == 0 => {}
+        Ok(metadata)
+            if metadata.is_dir() && metadata.uid() == 0 && metadata.permissions().mode() & 0o022 == 0 => {}
         Ok(_) => {
-            return Err(Failure::new(format!("{} is not a folder that root alone can write; remove it", folder.display())));
+            return Err(Failure::new(format!(
+                "{} is not a folder that root alone can write; remove it",
+                folder.display()
+            )));
         }
         Err(_) => {
             let partial = folder.with_extension(format!("partial-{}", std::process::id()));

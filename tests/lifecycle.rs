@@ -1,0 +1,106 @@
+//! How a stack starts, recovers and stops, seen from outside.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::processes::{descendants, signal, still_running};
+use crate::support::tidewall::{Folder, Running, output};
+
+/// One stack at a time: each takes both cores while it starts.
+static ONE_STACK: Mutex<()> = Mutex::new(());
+
+/// Time everything has to end in: the longest stop of a part, and the next part's.
+const END_DEADLINE: Duration = Duration::from_secs(60);
+
+#[test]
+fn sigterm_leaves_no_process_and_no_ready_file() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let mut stack = Running::dev(&folder.0, &["--seed", "100"]);
+    let processes = descendants(stack.pid());
+    for name in ["tidewall-origin", "workerd", "postgres"] {
+        assert!(
+            processes.iter().any(|process| process.command.starts_with(&name[..name.len().min(15)])),
+            "{name} in {processes:?}"
+        );
+    }
+    stack.signal(Signal::TERM);
+    assert!(stack.wait().success(), "{}", stack.log());
+    assert!(
+        still_running(&processes, END_DEADLINE).is_empty(),
+        "{:?}",
+        still_running(&processes, Duration::ZERO)
+    );
+    assert!(!folder.join("ready.json").exists());
+}
+
+#[test]
+fn after_sigkill_the_next_start_clears_what_was_left_and_keeps_the_data() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let args = ["--seed", "100", "--no-edge", "--replicas", "1"];
+    let mut stack = Running::dev(&folder.0, &args);
+    let origin = stack.text("/origins/0/url");
+    let left = descendants(stack.pid());
+    stack.signal(Signal::KILL);
+    stack.wait();
+    assert!(!still_running(&left, Duration::ZERO).is_empty(), "nothing was left to clear");
+    std::fs::remove_file(folder.join("ready.json")).unwrap();
+
+    let mut stack = Running::dev(&folder.0, &[&args[..], &["--origins", "1"]].concat());
+    assert!(still_running(&left, END_DEADLINE).is_empty(), "{left:?}");
+    assert!(stack.log().contains("ended what an earlier run had left"), "{}", stack.log());
+    assert_ne!(stack.text("/origins/0/url"), "", "{origin}");
+    stack.signal(Signal::INT);
+    assert!(stack.wait().success());
+}
+
+#[test]
+fn a_killed_origin_is_started_again_on_its_port() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let mut stack =
+        Running::dev(&folder.0, &["--seed", "100", "--no-edge", "--no-worker", "--replicas", "0"]);
+    let killed = stack.ready["origins"][1].clone();
+    signal(u32::try_from(killed["pid"].as_u64().unwrap()).unwrap(), Signal::KILL);
+    let ready = stack.wait_for_ready_file(|ready: &Value| ready["origins"][1]["pid"] != killed["pid"]);
+    assert_eq!(ready["origins"][1]["url"], killed["url"]);
+    assert_eq!(ready["workers"], serde_json::json!([]));
+    assert!(ready.get("edge").is_none());
+    let log = stack.log();
+    assert!(log.contains("origin-b ended"), "{log}");
+}
+
+#[test]
+fn a_second_stack_on_the_same_data_directory_is_refused() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let _stack = Running::dev(
+        &folder.0,
+        &["--seed", "100", "--no-edge", "--no-worker", "--replicas", "0", "--origins", "1"],
+    );
+    let data = folder.join("data");
+    let second = output(&[
+        "dev",
+        "--no-open",
+        "--data",
+        data.to_str().unwrap(),
+        "--edge-port",
+        "0",
+        "--origin-port",
+        "0",
+        "--pg-port",
+        "0",
+    ]);
+    assert_eq!(second.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&second.stderr);
+    assert!(error.contains("another tidewall is running on"), "{error}");
+}

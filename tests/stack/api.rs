@@ -1,0 +1,179 @@
+//! The shop's API, through the edge and at an origin.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{World, field, product};
+
+pub(crate) const TESTS: &[(&str, fn(&World))] = &[
+    ("api::a_list_has_a_page_of_products_and_their_number", a_list_has_a_page_of_products_and_their_number),
+    ("api::a_product_is_made_changed_and_deleted", a_product_is_made_changed_and_deleted),
+    (
+        "api::bad_input_is_answered_with_a_problem_that_names_it",
+        bad_input_is_answered_with_a_problem_that_names_it,
+    ),
+    ("api::both_origins_get_requests", both_origins_get_requests),
+    ("api::every_documented_path_answers_at_an_origin", every_documented_path_answers_at_an_origin),
+    ("api::metrics_have_the_names_that_others_read", metrics_have_the_names_that_others_read),
+];
+
+fn a_list_has_a_page_of_products_and_their_number(world: &World) {
+    world.run(async {
+        let url = format!("{}/api/products?category=garden&page=2&per_page=5&sort=price", world.edge());
+        let page: Value = world.get(&url).await.json().await.unwrap();
+        let items = page["items"].as_array().unwrap();
+        assert_eq!((items.len(), page["page"].as_u64(), page["per_page"].as_u64()), (5, Some(2), Some(5)));
+        assert!(page["total"].as_i64().unwrap() >= 200, "{page}");
+        assert!(items.iter().all(|item| item["category"] == "garden"));
+        let prices: Vec<_> = items.iter().map(|item| item["price_cents"].as_i64().unwrap()).collect();
+        assert!(prices.is_sorted(), "{prices:?}");
+        let image = items[0]["image"].as_str().unwrap();
+        let picture = world.get(&format!("{}{image}", world.edge())).await;
+        assert_eq!(
+            (picture.status().as_u16(), field(&picture, "content-type")),
+            (200, "image/svg+xml".into())
+        );
+    });
+}
+
+fn a_product_is_made_changed_and_deleted(world: &World) {
+    world.run(async {
+        let made =
+            world.send(Method::POST, &format!("{}/api/products", world.edge()), &product("A lamp")).await;
+        assert_eq!(made.status(), 201);
+        let url = format!("{}{}", world.edge(), field(&made, "location"));
+        let made: Value = made.json().await.unwrap();
+        assert_eq!(made["name"], "A lamp");
+
+        let changed = world.send(Method::PUT, &url, &product("A better lamp")).await;
+        assert_eq!(changed.status(), 200);
+        let groups = field(&changed, "cache-group-invalidation");
+        for group in
+            [format!("\"product:{}\"", made["id"]), "\"products\"".into(), "\"category:garden\"".into()]
+        {
+            assert!(groups.contains(&group), "{groups}");
+        }
+        let bookmark = field(&changed, "tidewall-bookmark");
+        assert_eq!(changed.json::<Value>().await.unwrap()["name"], "A better lamp");
+
+        // Whoever brings the bookmark of a write sees it, at any origin.
+        for index in 0..2 {
+            let url = format!("{}/api/products/{}", world.origin(index), made["id"]);
+            let read = world.client.get(&url).header("tidewall-bookmark", &bookmark).send().await.unwrap();
+            assert_eq!(read.json::<Value>().await.unwrap()["name"], "A better lamp");
+        }
+
+        assert_eq!(world.client.delete(&url).send().await.unwrap().status(), 204);
+        assert_eq!(world.client.delete(&url).send().await.unwrap().status(), 404);
+    });
+}
+
+fn bad_input_is_answered_with_a_problem_that_names_it(world: &World) {
+    async fn check(world: &World, method: Method, path: &str, body: &str, status: u16, names: &str) {
+        let url = format!("{}{path}", world.edge());
+        let request = world
+            .client
+            .request(method, &url)
+            .header("content-type", "application/json")
+            .body(body.to_owned());
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{path} {body}");
+        assert_eq!(field(&response, "content-type"), "application/problem+json", "{path} {body}");
+        let text = response.text().await.unwrap();
+        let problem: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(problem["status"], status, "{text}");
+        assert!(
+            problem["type"].is_string() && problem["title"].is_string() && problem["request_id"].is_string(),
+            "{text}"
+        );
+        assert!(text.contains(names), "{text} does not name {names}");
+    }
+    world.run(async {
+        let valid = product("x");
+        let with = |key: &str, value: Value| {
+            let mut body = valid.clone();
+            body[key] = value;
+            body.to_string()
+        };
+        check(world, Method::POST, "/api/products", "{", 400, "").await;
+        check(world, Method::POST, "/api/products", &with("color", json!("red")), 422, "color").await;
+        check(world, Method::POST, "/api/products", &with("name", json!("")), 422, "name").await;
+        check(world, Method::POST, "/api/products", &with("price_cents", json!(-1)), 422, "price_cents")
+            .await;
+        check(
+            world,
+            Method::POST,
+            "/api/products",
+            &with("description", json!("x".repeat(3_000_000))),
+            413,
+            "",
+        )
+        .await;
+        check(world, Method::GET, "/api/products?page=0", "", 422, "page").await;
+        check(world, Method::GET, "/api/products?per_page=1000", "", 422, "per_page").await;
+        check(world, Method::GET, "/api/products?sort=luck", "", 422, "sort").await;
+        check(world, Method::GET, "/api/products/99999999", "", 404, "").await;
+        check(world, Method::PATCH, "/api/products/1", "{}", 405, "").await;
+        check(world, Method::GET, "/api/nothing", "", 404, "").await;
+        check(
+            world,
+            Method::POST,
+            "/api/reports",
+            r#"{"kind":"orders","format":"csv","from":"2026-02-30","to":"2026-03-01"}"#,
+            422,
+            "from",
+        )
+        .await;
+    });
+}
+
+fn both_origins_get_requests(world: &World) {
+    world.run(async {
+        let mut answered = BTreeSet::new();
+        for _ in 0..4 {
+            let response = world.get(&format!("{}/api/jobs/999999", world.edge())).await;
+            answered.insert(field(&response, "tidewall-origin"));
+        }
+        assert_eq!(answered, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+    });
+}
+
+fn every_documented_path_answers_at_an_origin(world: &World) {
+    world.run(async {
+        let openapi: Value =
+            world.get(&format!("{}/openapi.json", world.origin(0))).await.json().await.unwrap();
+        assert!(openapi["openapi"].as_str().unwrap().starts_with("3.1"));
+        let paths = openapi["paths"].as_object().unwrap();
+        for path in
+            ["/api/products", "/api/products/{id}", "/api/reports", "/api/jobs/{id}", "/healthz", "/readyz"]
+        {
+            assert!(paths.contains_key(path), "{path} is not documented");
+        }
+        for (path, operations) in paths {
+            if operations.get("get").is_some() {
+                let path = path.replace("{id}", "1").replace("{signed}", "x");
+                let status = world.get(&format!("{}{path}", world.origin(0))).await.status().as_u16();
+                assert!(matches!(status, 200 | 404 | 410), "GET {path}: {status}");
+            }
+        }
+    });
+}
+
+fn metrics_have_the_names_that_others_read(world: &World) {
+    world.run(async {
+        world.get(&format!("{}/api/products", world.origin(0))).await;
+        let metrics = world.get(&format!("{}/metrics", world.origin(0))).await.text().await.unwrap();
+        for name in [
+            "tidewall_http_requests_total{method=\"GET\",route=\"/api/products\",status=\"200\"}",
+            "tidewall_http_request_seconds_bucket",
+            "tidewall_db_queries_total{server=\"replica1\",kind=\"read\"}",
+            "tidewall_db_connections{server=\"primary\",state=\"idle\"}",
+            "tidewall_db_acquire_seconds",
+            "tidewall_db_replica_lag_bytes{server=\"replica2\"}",
+        ] {
+            assert!(metrics.contains(name), "{name} is not in\n{metrics}");
+        }
+    });
+}

@@ -1,0 +1,47 @@
+//! The whole system, from outside: one running stack that all these tests look at.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod cache;
+mod database;
+mod pages;
+mod reports;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::world::World;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // The stack has the same two cores as the tests.
+    arguments.test_threads.get_or_insert(2);
+    let tests: Vec<(&'static str, fn(&World))> =
+        [api::TESTS, cache::TESTS, database::TESTS, pages::TESTS, reports::TESTS].concat();
+    if arguments.list {
+        let trials = tests.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
+    let world = Arc::new(World::start());
+    let trials = tests
+        .into_iter()
+        .map(|(name, test)| {
+            let world = Arc::clone(&world);
+            Trial::test(name, move || {
+                test(&world);
+                Ok(())
+            })
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Nobody else holds it any more: the stack stops here.
+    drop(world);
+    conclusion.exit_code()
+}

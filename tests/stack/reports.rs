@@ -1,0 +1,48 @@
+//! Work in the background.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::poll;
+use crate::world::{World, field};
+
+pub(crate) const TESTS: &[(&str, fn(&World))] = &[(
+    "reports::a_report_is_accepted_at_once_and_made_by_the_worker",
+    a_report_is_accepted_at_once_and_made_by_the_worker,
+)];
+
+fn a_report_is_accepted_at_once_and_made_by_the_worker(world: &World) {
+    world.run(async {
+        let edge = world.edge();
+        let report = json!({ "kind": "orders", "format": "csv", "from": "2026-01-01", "to": "2026-03-31" });
+        let accepted = world.send(Method::POST, &format!("{edge}/api/reports"), &report).await;
+        assert_eq!(accepted.status(), 202);
+        let location = field(&accepted, "location");
+        let job: Value = accepted.json().await.unwrap();
+        assert_eq!((location, job["kind"].as_str()), (format!("/api/jobs/{}", job["id"]), Some("report")));
+
+        let ended = poll::until_async(Duration::from_secs(60), || async {
+            let job: Value = world.get(&format!("{edge}/api/jobs/{}", job["id"])).await.json().await.unwrap();
+            ["completed", "discarded"].contains(&job["state"].as_str().unwrap()).then_some(job)
+        });
+        let job = ended.await.expect("the job ends");
+        assert_eq!(
+            (job["state"].as_str(), job["progress"].as_f64()),
+            (Some("completed"), Some(1.0)),
+            "{job}"
+        );
+
+        let file = world.get(&format!("{edge}{}", job["result"]["url"].as_str().unwrap())).await;
+        assert_eq!(field(&file, "cache-control"), "no-store");
+        let text = file.text().await.unwrap();
+        let lines = csv::Reader::from_reader(text.as_bytes()).into_records().map(Result::unwrap).count();
+        let primary = world.database(&world.stack.text("/primary")).await;
+        let orders =
+            "SELECT count(*) FROM orders WHERE created_at >= '2026-01-01Z' AND created_at < '2026-04-01Z'";
+        let orders: i64 = primary.query_one(orders, &[]).await.unwrap().get(0);
+        assert!(orders > 0);
+        assert_eq!(i64::try_from(lines).unwrap(), orders);
+    });
+}

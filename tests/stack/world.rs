@@ -1,0 +1,64 @@
+//! The stack under test and how tests talk to it.
+
+use std::future::Future;
+
+use reqwest::{Client, Method, Response};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::support::tidewall::{Folder, Running};
+
+/// A running stack.
+pub(crate) struct World {
+    pub(crate) stack: Running,
+    pub(crate) runtime: Runtime,
+    pub(crate) client: Client,
+    _folder: Folder,
+}
+
+impl World {
+    pub(crate) fn start() -> Self {
+        let folder = Folder::new();
+        let stack = Running::dev(&folder.0, &["--seed", "20000"]);
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { stack, runtime: Runtime::new().unwrap(), client, _folder: folder }
+    }
+
+    pub(crate) fn edge(&self) -> String {
+        self.stack.text("/edge")
+    }
+
+    /// URL of the origin with this index.
+    pub(crate) fn origin(&self, index: usize) -> String {
+        self.stack.text(&format!("/origins/{index}/url"))
+    }
+
+    pub(crate) fn run<T>(&self, test: impl Future<Output = T>) -> T {
+        self.runtime.block_on(test)
+    }
+
+    pub(crate) async fn get(&self, url: &str) -> Response {
+        self.client.get(url).send().await.unwrap()
+    }
+
+    pub(crate) async fn send(&self, method: Method, url: &str, body: &Value) -> Response {
+        self.client.request(method, url).json(body).send().await.unwrap()
+    }
+
+    /// A connection to the database at `url`, for as long as the test's runtime lives.
+    pub(crate) async fn database(&self, url: &str) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+}
+
+/// A field of an answer's head, empty where it isn't there.
+pub(crate) fn field(response: &Response, name: &str) -> String {
+    response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+/// A new product, as staff send it.
+pub(crate) fn product(name: &str) -> Value {
+    serde_json::json!({ "name": name, "category": "garden", "price_cents": 1999, "stock": 7, "description": "For tests." })
+}

@@ -1,0 +1,135 @@
+//! The `tidewall` command, run as a person runs it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{poll, processes};
+
+/// Longest wait for a stack: it may have to build everything first, beside another build.
+const READY_DEADLINE: Duration = Duration::from_secs(30 * 60);
+
+/// The command with nothing of this test's environment that would change what it does.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidewall"));
+    command.env_remove("DATABASE_URL").env_remove("REPLICA_URLS").stdin(Stdio::null());
+    command
+}
+
+/// Runs the command to its end.
+pub(crate) fn output(args: &[&str]) -> Output {
+    command().args(args).output().unwrap()
+}
+
+/// A folder that every user can reach, removed when dropped.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("tidewall-test-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A command that runs until it is told to stop.
+pub(crate) struct Running {
+    child: Child,
+    ready_file: PathBuf,
+    log: PathBuf,
+    /// Its ready file's content.
+    pub(crate) ready: Value,
+}
+
+impl Running {
+    /// Starts the command; returns once its ready file is there. `folder` takes its log.
+    pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
+        let ready_file = folder.join("ready.json");
+        let log = folder.join("tidewall.log");
+        let output = File::options().create(true).append(true).open(&log).unwrap();
+        let child = command()
+            .args(args)
+            .arg("--ready-file")
+            .arg(&ready_file)
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        let mut running = Self { child, ready_file, log, ready: Value::Null };
+        running.ready = running.wait_for_ready_file(|_| true);
+        running
+    }
+
+    /// `tidewall dev` on free ports with its data in `folder`.
+    pub(crate) fn dev(folder: &Path, args: &[&str]) -> Self {
+        let data = folder.join("data");
+        let mut all = vec!["dev", "--no-open", "--edge-port", "0", "--origin-port", "0", "--pg-port", "0"];
+        all.extend(["--data", data.to_str().unwrap()]);
+        all.extend(args);
+        Self::start(folder, &all)
+    }
+
+    /// Waits for a ready file that is as wanted.
+    pub(crate) fn wait_for_ready_file(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        let ready = poll::until(READY_DEADLINE, || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("tidewall ended ({status}):\n{}", self.log());
+            }
+            let json = fs::read(&self.ready_file).ok()?;
+            serde_json::from_slice(&json).ok().filter(&is_wanted)
+        });
+        ready.unwrap_or_else(|| panic!("tidewall is not ready:\n{}", self.log()))
+    }
+
+    /// A text of the ready file, such as `/origins/0/url`.
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        self.ready
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no {pointer} in {}", self.ready))
+            .to_owned()
+    }
+
+    /// What it has printed.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        processes::signal(self.child.id(), signal);
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            processes::signal(self.child.id(), Signal::TERM);
+            let _ = self.child.wait();
+        }
+    }
+}

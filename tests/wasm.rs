@@ -1,0 +1,85 @@
+//! The app's own tests, in wasm: in node, and in Chromium.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::browser::Chromium;
+use crate::support::tidewall::{Folder, Running};
+
+/// `cargo test` for the app's test `name`, by the runner that was built with this test.
+fn cargo_test(name: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .current_dir(root)
+        .args(["test", "--quiet", "--package", "tidewall-app", "--target", "wasm32-unknown-unknown"])
+        .args(["--profile", "wasm-dev", "--test", name])
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner())
+        .env("PATH", path_with_node(root));
+    for (variable, _) in std::env::vars_os() {
+        let variable = variable.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_CRATE_"]
+            .iter()
+            .any(|prefix| variable.starts_with(prefix))
+        {
+            command.env_remove(variable.as_ref());
+        }
+    }
+    command
+}
+
+fn runner() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_tidewall")).with_file_name("examples").join("wasm_test_runner")
+}
+
+fn path_with_node(root: &Path) -> std::ffi::OsString {
+    let system = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::iter::once(root.join("node_modules/.bin")).chain(std::env::split_paths(&system));
+    std::env::join_paths(paths).unwrap()
+}
+
+/// The npm packages and the wasm target are installed by the command itself.
+fn install_tools() {
+    let folder = Folder::new();
+    drop(Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", "http://127.0.0.1:1"]));
+}
+
+#[test]
+fn components_work_in_wasm_in_node_and_in_chromium() {
+    install_tools();
+    let output = cargo_test("node").output().unwrap();
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("test result: ok"), "{text}");
+    assert!(!text.contains("ok. 0 passed"), "{text}");
+
+    let mut server = cargo_test("browser")
+        // It serves the tests to whichever browser comes, and says where.
+        .env("NO_HEADLESS", "1")
+        .env("WASM_BINDGEN_TEST_ADDRESS", "127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(server.stdout.take().unwrap()).lines();
+    let url = said
+        .map(Result::unwrap)
+        .find_map(|line| line.find("http://").map(|start| line[start..].trim().to_owned()));
+    let url = url.expect("the runner says where it serves the tests");
+    let outcome = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let chromium = Chromium::launch().await;
+        let tab = chromium.open(&url).await;
+        tab.until("document.body.innerText.includes('test result:')").await;
+        let text = tab.text("document.body.innerText").await;
+        chromium.close().await;
+        text
+    });
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(outcome.contains("test result: ok") && !outcome.contains("ok. 0 passed"), "{outcome}");
+}
