@@ -6,8 +6,11 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::support::browser::Chromium;
 use crate::support::tidewall::{Folder, Running};
@@ -18,7 +21,7 @@ fn cargo_test(name: &str) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command
         .current_dir(root)
-        .args(["test", "--quiet", "--package", "tidewall-app", "--target", "wasm32-unknown-unknown"])
+        .args(["test", "--package", "tidewall-app", "--target", "wasm32-unknown-unknown"])
         .args(["--profile", "wasm-dev", "--test", name])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner())
         .env("PATH", path_with_node(root));
@@ -64,12 +67,12 @@ fn components_work_in_wasm_in_node_and_in_chromium() {
         .env("NO_HEADLESS", "1")
         .env("WASM_BINDGEN_TEST_ADDRESS", "127.0.0.1:0")
         .stdout(Stdio::piped())
+        .process_group(0)
         .spawn()
         .unwrap();
-    let said = BufReader::new(server.stdout.take().unwrap()).lines();
-    let url = said
-        .map(Result::unwrap)
-        .find_map(|line| line.find("http://").map(|start| line[start..].trim().to_owned()));
+    // The runner goes on talking, so somebody has to go on listening.
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let url = said.find_map(|line| line.find("http://").map(|start| line[start..].trim().to_owned()));
     let url = url.expect("the runner says where it serves the tests");
     let outcome = tokio::runtime::Runtime::new().unwrap().block_on(async {
         let chromium = Chromium::launch().await;
@@ -79,7 +82,8 @@ fn components_work_in_wasm_in_node_and_in_chromium() {
         chromium.close().await;
         text
     });
-    server.kill().unwrap();
+    // Cargo and the runner that it started.
+    kill_process_group(Pid::from_child(&server), Signal::KILL).unwrap();
     server.wait().unwrap();
     assert!(outcome.contains("test result: ok") && !outcome.contains("ok. 0 passed"), "{outcome}");
 }

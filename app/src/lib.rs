@@ -1,1 +1,55 @@
-//! x
+//! The pages: the demo shop, prerendered at build time and hydrated in the
+//! browser. One crate, two programs:
+//!
+//! - natively, `prerender` writes one complete HTML document per
+//!   route. Pages over data are shells: everything but the data, with
+//!   skeletons of the data's size, the same for every query and product.
+//! - for wasm32, `hydrate` takes such a shell over, reads the URL, and fills it.
+//!
+//! Data and wasm travel together: a script in the head ([`preload`]) asks for
+//! the page's first API answer before the wasm is there, and the app's own
+//! request for the same URL receives it.
+//!
+//! The map:
+//!
+//! - pure, tested natively by tables: [`query`] and [`paths`] (the app's URLs),
+//!   [`format`](mod@format) (money and numbers), [`stock`], [`page_window`], [`remembered`]
+//! - the rim: [`client`] (HTTP), [`loader`] (one answer's life on a page),
+//!   [`scroll`] and [`address`] (the history), `prerender` and `document`
+//! - what is seen: [`app`] (frame and routes), [`pages`], [`components`]
+//!
+//! Invariant: until it is mounted a view may depend on nothing but its route.
+//! What depends on the query, the parameter or an answer lives in a signal that
+//! an effect sets, so the first render in the browser is the shell.
+
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+pub mod address;
+pub mod app;
+pub mod client;
+pub mod components;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod document;
+pub mod format;
+pub mod loader;
+pub mod page_window;
+pub mod pages;
+pub mod paths;
+pub mod preload;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod prerender;
+pub mod query;
+pub mod remembered;
+pub mod scroll;
+pub mod stock;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use prerender::{Page, PrerenderError, Script, Scripts, prerender};
+
+/// Takes the prerendered page over. Called by the page's module script.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::App);
+}

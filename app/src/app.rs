@@ -1,0 +1,89 @@
+//! The frame around every page, and which path shows which page.
+
+use leptos::html;
+use leptos::prelude::*;
+use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::hooks::use_location;
+use leptos_router::path;
+
+use crate::components::wordmark::Wordmark;
+use crate::pages::LastList;
+use crate::pages::list::ListPage;
+use crate::pages::not_found::NotFoundPage;
+use crate::pages::product::ProductPage;
+use crate::remembered::Remembered;
+use crate::{address, paths, scroll};
+
+/// The whole of the body.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_context(StoredValue::new(Remembered::default()));
+    provide_context(LastList(RwSignal::new(paths::LIST.to_owned())));
+    Effect::new(|_| scroll::restore_on_return());
+    view! {
+        <Router>
+            <Frame />
+        </Router>
+    }
+}
+
+#[component]
+fn Frame() -> impl IntoView {
+    address::keep_true();
+    let main = NodeRef::<html::Main>::new();
+    let location = use_location();
+    // Whoever follows a link goes on reading at the page's start, not where the
+    // link was. A form keeps the focus: its reader is not done with it.
+    Effect::new(move |arrived: Option<()>| {
+        // Read, not tracked: a memo that nobody reads does not follow its source.
+        location.pathname.with(|_| ());
+        location.search.with(|_| ());
+        if arrived.is_some()
+            && !focus_is_in_form()
+            && let Some(main) = main.get_untracked()
+        {
+            let options = web_sys::FocusOptions::new();
+            options.set_prevent_scroll(true);
+            // Fails on no element that is in the document.
+            let _ = main.focus_with_options(&options);
+        }
+    });
+    view! {
+        // Left to the browser, which also moves the focus.
+        <a class="skip" href="#main" rel="external">
+            "Skip to the content"
+        </a>
+        <header class="header">
+            <div class="header-inner">
+                <a class="wordmark" href=paths::LIST>
+                    <Wordmark />
+                    <span class="wordmark-shop">"shop"</span>
+                </a>
+                <p class="header-note">"A demonstration: nothing is sold"</p>
+            </div>
+        </header>
+        <main id="main" tabindex="-1" node_ref=main>
+            <noscript>
+                <p class="banner">"This shop fills its pages with JavaScript. Switch it on to see the products."</p>
+            </noscript>
+            <p class="banner banner-unstarted" role="alert">
+                "The shop could not start. Reload the page; if that does not help, your browser may be too old."
+            </p>
+            <FlatRoutes fallback=NotFoundPage>
+                <Route path=path!("/") view=ListPage />
+                <Route path=path!("/products/:id") view=ProductPage />
+            </FlatRoutes>
+        </main>
+        <footer class="footer">
+            <div class="footer-inner">
+                <p>"Tidewall shop is a demonstration. Nothing here is sold or shipped."</p>
+                <p>"Prices in US dollars."</p>
+            </div>
+        </footer>
+    }
+}
+
+fn focus_is_in_form() -> bool {
+    let focused = document().active_element();
+    focused.is_some_and(|element| matches!(element.closest("form"), Ok(Some(_))))
+}

@@ -1,0 +1,10 @@
+//! Parts that pages are made of. They get what they show as values, ask nothing
+//! and know no page.
+
+pub mod card;
+pub mod chips;
+pub mod failure;
+pub mod pager;
+pub mod picture;
+pub mod search_form;
+pub mod wordmark;

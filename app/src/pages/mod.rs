@@ -1,0 +1,24 @@
+//! What a path shows.
+
+pub mod list;
+pub mod not_found;
+pub mod product;
+
+use leptos::prelude::*;
+
+/// The shop's name, which ends every title.
+pub const SHOP: &str = "Tidewall shop";
+
+/// Names the document after what it shows.
+fn set_title(subject: &str) {
+    document().set_title(&title(subject));
+}
+
+/// A document's title.
+pub fn title(subject: &str) -> String {
+    if subject.is_empty() { SHOP.to_owned() } else { format!("{subject} · {SHOP}") }
+}
+
+/// A link's way back to the list the reader came from.
+#[derive(Clone, Copy, Debug)]
+pub struct LastList(pub RwSignal<String>);

@@ -1,0 +1,55 @@
+//! The paths of the app's pages and of the answers they need.
+
+/// The page with the product list.
+pub const LIST: &str = "/";
+/// The page of one product; `{id}` stands for any one segment.
+pub const PRODUCT: &str = "/products/{id}";
+/// What the server answers every other path with.
+pub const NOT_FOUND: &str = "/404";
+/// Where product lists are fetched; a product lies below.
+pub const PRODUCTS_API: &str = "/api/products";
+
+/// Digits that always fit an id.
+const ID_DIGITS_MAX: usize = 18;
+
+/// The page of the product `id`.
+pub fn product(id: i64) -> String {
+    format!("/products/{id}")
+}
+
+/// Where the product `id` is fetched.
+pub fn product_api(id: i64) -> String {
+    format!("{PRODUCTS_API}/{id}")
+}
+
+/// Reads the path segment that names a product. `None`: there is no such
+/// product, and the API need not be asked.
+pub fn product_id(segment: &str) -> Option<i64> {
+    let canonical = segment.len() <= ID_DIGITS_MAX
+        && segment.bytes().all(|byte| byte.is_ascii_digit())
+        && !segment.starts_with('0');
+    canonical.then(|| segment.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_has_one_spelling() {
+        for (segment, id) in [
+            ("42", Some(42)),
+            ("999999999999999999", Some(999_999_999_999_999_999)),
+            ("1000000000000000000", None),
+            ("", None),
+            ("0", None),
+            ("042", None),
+            ("+42", None),
+            ("-42", None),
+            ("4x", None),
+            ("_id", None),
+        ] {
+            assert_eq!(product_id(segment), id, "{segment}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Every page as a file, rendered natively by the code that the browser runs.
+
+use leptos::prelude::*;
+use leptos_router::location::RequestUrl;
+use leptos_router::{PathSegment, RouteList};
+
+use crate::app::App;
+use crate::document::Document;
+use crate::{pages, paths};
+
+/// What takes a page over in the browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scripts {
+    /// The loader that wasm-bindgen makes, an ES module.
+    pub module: Script,
+    /// The wasm it loads.
+    pub wasm: Script,
+}
+
+/// A hashed file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Its path on the site.
+    pub path: String,
+    /// Its Subresource Integrity value.
+    pub integrity: String,
+}
+
+/// A page of the site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The paths it answers: `/products/{id}`.
+    pub route: String,
+    /// Its file in the site: `/products/_id.html`.
+    pub file: String,
+    /// The document.
+    pub html: String,
+}
+
+/// Why there are no pages.
+#[derive(Debug, thiserror::Error)]
+pub enum PrerenderError {
+    /// A route would have no file, or a file no route.
+    #[error(
+        "the app routes {routed:?}, but pages are described for {described:?}: bring app.rs and prerender.rs together"
+    )]
+    RoutesDiffer {
+        /// Routes of the app.
+        routed: Vec<String>,
+        /// Routes that have a description here.
+        described: Vec<&'static str>,
+    },
+}
+
+/// What a page's document says about it.
+struct Description {
+    route: &'static str,
+    title: &'static str,
+    summary: &'static str,
+}
+
+/// The app's pages.
+const PAGES: [Description; 2] = [
+    Description {
+        route: paths::LIST,
+        title: "",
+        summary: "A demonstration shop that runs on Tidewall: edge, cache, replicas and queue.",
+    },
+    Description {
+        route: paths::PRODUCT,
+        title: "Product",
+        summary: "A product of the Tidewall shop, a demonstration: picture, price and stock.",
+    },
+];
+
+/// What the server sends with a 404. It runs no script: the reader came by a
+/// document request, and every way on is a link.
+const NOT_FOUND: Description = Description {
+    route: paths::NOT_FOUND,
+    title: "Page not found",
+    summary: "There is nothing at this address.",
+};
+
+/// Renders every page of the site; the same input gives the same bytes.
+///
+/// # Errors
+/// Routes and descriptions differ.
+pub fn prerender(scripts: &Scripts) -> Result<Vec<Page>, PrerenderError> {
+    let routed = routes();
+    let described: Vec<&str> = PAGES.iter().map(|page| page.route).collect();
+    if routed != described {
+        return Err(PrerenderError::RoutesDiffer { routed, described });
+    }
+    let pages = PAGES.iter().map(|page| render(page, Some(scripts)));
+    Ok(pages.chain([render(&NOT_FOUND, None)]).collect())
+}
+
+fn render(page: &Description, scripts: Option<&Scripts>) -> Page {
+    let document = Document {
+        title: &pages::title(page.title),
+        description: page.summary,
+        body: &rooted(&placeholder_path(page.route), || App().to_html()),
+        scripts,
+    };
+    Page { route: page.route.to_owned(), file: file(page.route), html: document.html() }
+}
+
+/// Runs `f` as the server side of a request for `path`.
+fn rooted<T>(path: &str, f: impl FnOnce() -> T) -> T {
+    let owner = Owner::new();
+    let result = owner.with(|| {
+        provide_context(RequestUrl::new(path));
+        f()
+    });
+    owner.unset_with_forced_cleanup();
+    result
+}
+
+/// The app's routes, in its order and in the manifest's notation.
+fn routes() -> Vec<String> {
+    let routes = rooted(paths::LIST, || RouteList::generate(App));
+    let listings = routes.map(RouteList::into_inner).unwrap_or_default();
+    listings.iter().map(|listing| route(listing.path())).collect()
+}
+
+fn route(segments: &[PathSegment]) -> String {
+    let mut route = String::new();
+    for segment in segments {
+        match segment {
+            PathSegment::Unit => {}
+            PathSegment::Static(name) if name.trim_matches('/').is_empty() => {}
+            PathSegment::Static(name) => route.extend(["/", name.trim_matches('/')]),
+            PathSegment::Param(name) | PathSegment::OptionalParam(name) | PathSegment::Splat(name) => {
+                route.extend(["/{", name, "}"]);
+            }
+        }
+    }
+    if route.is_empty() { "/".to_owned() } else { route }
+}
+
+/// A path that the route matches and no reader asks for: `/products/_id`.
+fn placeholder_path(route: &str) -> String {
+    route.replace('{', "_").replace('}', "")
+}
+
+fn file(route: &str) -> String {
+    if route == paths::LIST { "/index.html".to_owned() } else { format!("{}.html", placeholder_path(route)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scripts() -> Scripts {
+        let script = |path: &str| Script { path: path.to_owned(), integrity: "sha256-4RzN+/=".to_owned() };
+        Scripts { module: script("/assets/app.1.js"), wasm: script("/assets/app_bg.2.wasm") }
+    }
+
+    fn page(route: &str) -> Page {
+        prerender(&scripts()).unwrap().into_iter().find(|page| page.route == route).unwrap()
+    }
+
+    #[test]
+    fn every_route_has_a_file() {
+        let pages = prerender(&scripts()).unwrap();
+        let files: Vec<_> = pages.iter().map(|page| (page.route.as_str(), page.file.as_str())).collect();
+        assert_eq!(
+            files,
+            [("/", "/index.html"), ("/products/{id}", "/products/_id.html"), ("/404", "/404.html")]
+        );
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_bytes() {
+        assert_eq!(prerender(&scripts()).unwrap(), prerender(&scripts()).unwrap());
+    }
+
+    #[test]
+    fn a_shell_has_skeletons_for_a_whole_page_and_no_data() {
+        let html = page("/").html;
+        assert_eq!(html.matches("<div class=\"picture skeleton\">").count(), 24);
+        assert!(!html.contains("<img"), "{html}");
+        assert_eq!(page("/products/{id}").html.matches("<div class=\"picture skeleton\">").count(), 1);
+    }
+
+    #[test]
+    fn a_page_is_whole() {
+        for page in prerender(&scripts()).unwrap() {
+            let html = page.html;
+            assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"), "{html}");
+            for part in
+                ["<title>", "<meta name=\"viewport\"", "<header", "<main", "<footer", "/assets/styles."]
+            {
+                assert_eq!(html.matches(part).count(), 1, "{part} in {html}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_over_data_names_its_scripts() {
+        let html = page("/products/{id}").html;
+        assert!(html.contains("href=\"/assets/app.1.js\" integrity=\"sha256-4RzN+/=\""), "{html}");
+        assert!(html.contains("import init, { hydrate } from \"/assets/app.1.js\";"), "{html}");
+        assert!(
+            html.contains("fetch(\"/assets/app_bg.2.wasm\", { integrity: \"sha256-4RzN+/=\" })"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn the_page_of_a_404_runs_no_script() {
+        let html = page("/404").html;
+        assert!(html.contains("<h1>Page not found</h1>"), "{html}");
+        assert!(!html.contains("<script"), "{html}");
+    }
+}

@@ -1,0 +1,94 @@
+//! The app's parts in a page: mounted, looked at and used.
+#![cfg(target_arch = "wasm32")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: clippy knows none outside of #[test]")]
+
+use leptos::mount::mount_to;
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use tidewall_api::problem::Problem;
+use tidewall_api::product::Product;
+use tidewall_app::client::ClientError;
+use tidewall_app::components::card::ProductCard;
+use tidewall_app::components::failure::Failure;
+use tidewall_app::components::pager::Pager;
+use tidewall_app::query::ProductQuery;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::{Element, HtmlElement};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+/// Shows a view in an element of its own, which stays until the page is closed.
+fn mounted<V: IntoView + 'static>(view: impl FnOnce() -> V + 'static) -> HtmlElement {
+    let place: HtmlElement = document().create_element("div").unwrap().unchecked_into();
+    document().body().unwrap().append_child(&place).unwrap();
+    mount_to(place.clone(), view).forget();
+    place
+}
+
+fn find(place: &HtmlElement, selector: &str) -> Element {
+    place.query_selector(selector).unwrap().unwrap_or_else(|| panic!("{selector} in {}", place.inner_html()))
+}
+
+fn text(place: &HtmlElement, selector: &str) -> String {
+    find(place, selector).text_content().unwrap_or_default()
+}
+
+fn attribute(place: &HtmlElement, selector: &str, name: &str) -> Option<String> {
+    find(place, selector).get_attribute(name)
+}
+
+#[wasm_bindgen_test]
+fn a_card_shows_its_product_and_leads_to_it() {
+    let product = Product {
+        id: 42,
+        name: "Brass desk lamp".to_owned(),
+        category: "Lighting".to_owned(),
+        price_cents: 1_999,
+        stock: 0,
+        description: String::new(),
+        image: "/assets/pictures/07.svg".to_owned(),
+        updated_at: "2026-11-24T01:02:03.456Z".to_owned(),
+    };
+    let place = mounted(move || view! { <ProductCard product=product lazy=false /> });
+    assert_eq!(text(&place, "h2"), "Brass desk lamp");
+    assert_eq!(attribute(&place, "h2 a", "href").as_deref(), Some("/products/42"));
+    assert_eq!(attribute(&place, ".card-category a", "href").as_deref(), Some("/?category=Lighting"));
+    assert_eq!(text(&place, ".price"), "$19.99");
+    assert_eq!(text(&place, ".stock-out"), "Out of stock");
+    assert_eq!(attribute(&place, "img", "loading").as_deref(), Some("eager"));
+}
+
+#[wasm_bindgen_test]
+fn a_pager_marks_the_page_it_is_on() {
+    let query = ProductQuery::parse("?category=Lighting&page=2");
+    let place = mounted(move || view! { <Pager query=query last=3 /> });
+    assert_eq!(text(&place, "[aria-current=page]"), "2");
+    assert_eq!(attribute(&place, "[rel=prev]", "href").as_deref(), Some("/?category=Lighting"));
+    assert_eq!(attribute(&place, "[rel=next]", "href").as_deref(), Some("/?category=Lighting&page=3"));
+    assert_eq!(find(&place, "ol").child_element_count(), 3);
+}
+
+#[wasm_bindgen_test]
+fn one_page_needs_no_pager() {
+    let place = mounted(|| view! { <Pager query=ProductQuery::default() last=1 /> });
+    assert!(place.query_selector("nav").unwrap().is_none());
+}
+
+#[wasm_bindgen_test]
+async fn a_failure_says_why_and_asks_again_when_told() {
+    let problem = Problem::new(503, "overloaded", "Too busy", "Try again in 2 seconds.");
+    let error = ClientError::Problem(Box::new(problem));
+    let owner = Owner::new();
+    let asked = owner.with(|| RwSignal::new(0));
+    let place = mounted(move || {
+        view! {
+            <Failure error=error on_retry=move |()| asked.update(|times| *times += 1) />
+            <output>{asked}</output>
+        }
+    });
+    assert_eq!(text(&place, "[role=alert] h2"), "Too busy");
+    assert_eq!(text(&place, "[role=alert] p"), "Try again in 2 seconds.");
+    find(&place, "button").unchecked_into::<HtmlElement>().click();
+    leptos::task::tick().await;
+    assert_eq!(text(&place, "output"), "1");
+}
