@@ -31,6 +31,8 @@ pub enum Route<'a> {
     File,
     /// An origin.
     Origin,
+    /// The site: this file, a page that says that nobody else does.
+    NotFoundPage(&'a str),
     /// Nobody.
     NotFound,
     /// The site, if it could be read.
@@ -38,8 +40,9 @@ pub enum Route<'a> {
 }
 
 /// The one decision on paths. A page goes before a prefix of the origins, so that
-/// the prefix `/` gives them all that isn't the site's.
-pub fn route<'a>(path: &str, site: Site<'a>, origin_paths: &[String]) -> Route<'a> {
+/// the prefix `/` gives them all that isn't the site's. `wants_html` says whether a
+/// person is there to read a page (see [`wants_html`]).
+pub fn route<'a>(path: &str, site: Site<'a>, origin_paths: &[String], wants_html: bool) -> Route<'a> {
     if let Some(own) = path.strip_prefix(CONTROL_PREFIX) {
         return if own == "status" { Route::Status } else { Route::NotFound };
     }
@@ -58,8 +61,18 @@ pub fn route<'a>(path: &str, site: Site<'a>, origin_paths: &[String]) -> Route<'
     match site {
         Site::Broken => Route::SiteBroken,
         _ if is_public_file(path) => Route::File,
+        Site::Built(Manifest { not_found: Some(file), .. }) if wants_html => Route::NotFoundPage(file),
         _ => Route::NotFound,
     }
+}
+
+/// Whether an `Accept` field names HTML, as those of browsers do when they open a
+/// page and those of programs don't: they say `*/*` or nothing (RFC 9110, section 12.5.1).
+pub fn wants_html(accept: Option<&str>) -> bool {
+    accept.unwrap_or_default().split(',').any(|range| {
+        let media_type = range.split(';').next().unwrap_or_default().trim();
+        media_type.eq_ignore_ascii_case("text/html")
+    })
 }
 
 /// Whether a path may name a file of the site beside its pages, which have their
@@ -88,13 +101,14 @@ mod tests {
             version: VERSION,
             assets: BTreeMap::new(),
             routes: vec![page("/", "/index.html"), page("/items/{id}", "/items/_id.html")],
+            not_found: Some("/404.html".into()),
         }
     }
 
     fn check(path: &str, origin_paths: &[&str], expected: Route<'_>) {
         let site = site();
         let origin_paths: Vec<_> = origin_paths.iter().map(|path| (*path).to_owned()).collect();
-        assert_eq!(route(path, Site::Built(&site), &origin_paths), expected, "{path}");
+        assert_eq!(route(path, Site::Built(&site), &origin_paths, false), expected, "{path}");
     }
 
     #[test]
@@ -129,24 +143,43 @@ mod tests {
     #[test]
     fn the_edges_own_paths_are_nobody_elses() {
         for site in [Site::Absent, Site::Broken] {
-            assert_eq!(route("/_tidewall/status", site, &["/".to_owned()]), Route::Status);
-            assert_eq!(route("/_tidewall/status/", site, &["/".to_owned()]), Route::NotFound);
-            assert_eq!(route("/_tidewall/other", site, &["/".to_owned()]), Route::NotFound);
+            assert_eq!(route("/_tidewall/status", site, &["/".to_owned()], false), Route::Status);
+            assert_eq!(route("/_tidewall/status/", site, &["/".to_owned()], false), Route::NotFound);
+            assert_eq!(route("/_tidewall/other", site, &["/".to_owned()], false), Route::NotFound);
         }
     }
 
     #[test]
     fn without_a_site_everything_goes_to_the_origins() {
         for path in ["/", "/assets/a.js", "/favicon.ico", "/anything"] {
-            assert_eq!(route(path, Site::Absent, &[]), Route::Origin, "{path}");
+            assert_eq!(route(path, Site::Absent, &[], false), Route::Origin, "{path}");
         }
     }
 
     #[test]
     fn a_broken_site_leaves_origins_and_assets_alone() {
         let origin_paths = ["/api/".to_owned()];
-        assert_eq!(route("/api/x", Site::Broken, &origin_paths), Route::Origin);
-        assert_eq!(route("/assets/a.js", Site::Broken, &origin_paths), Route::Asset);
-        assert_eq!(route("/", Site::Broken, &origin_paths), Route::SiteBroken);
+        assert_eq!(route("/api/x", Site::Broken, &origin_paths, true), Route::Origin);
+        assert_eq!(route("/assets/a.js", Site::Broken, &origin_paths, true), Route::Asset);
+        assert_eq!(route("/", Site::Broken, &origin_paths, true), Route::SiteBroken);
+    }
+
+    #[test]
+    fn a_person_gets_a_page_that_says_so_where_nothing_is() {
+        let (site, origins) = (site(), ["/api/".to_owned()]);
+        let person = |path| route(path, Site::Built(&site), &origins, true);
+        assert_eq!(person("/nothing"), Route::NotFoundPage("/404.html"));
+        assert_eq!(person("/assets/gone.0123.css"), Route::Asset);
+        assert_eq!(person("/api/nothing"), Route::Origin);
+        assert_eq!(person("/_tidewall/nothing"), Route::NotFound);
+    }
+
+    #[test]
+    fn only_an_accept_field_that_names_html_wants_it() {
+        assert!(wants_html(Some("text/html,application/xhtml+xml,*/*;q=0.8")));
+        assert!(wants_html(Some("application/json, TEXT/HTML ;q=0.5")));
+        for accept in [None, Some(""), Some("*/*"), Some("application/json"), Some("text/htmlx")] {
+            assert!(!wants_html(accept), "{accept:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use tidewall_api::manifest::{self, Manifest, Route};
+use tidewall_app::paths;
 use tidewall_app::prerender::{Page, Script, Scripts};
 use tidewall_assets::{Asset, PATH_PREFIX};
 
@@ -50,13 +51,16 @@ fn authored(workspace: &Workspace) -> Result<Vec<Asset>, Failure> {
 /// Every file of the site by its path below the site's folder.
 fn files(assets: Vec<Asset>, pages: Vec<Page>) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut files = BTreeMap::new();
+    // The page of a 404 answers no path of its own.
+    let (unrouted, routed): (Vec<_>, Vec<_>) = pages.iter().partition(|page| page.route == paths::NOT_FOUND);
     let manifest = Manifest {
         version: manifest::VERSION,
         assets: assets.iter().map(|asset| (asset.name.clone(), entry(asset))).collect(),
-        routes: pages
+        routes: routed
             .iter()
             .map(|page| Route { path: page.route.clone(), file: page.file.clone() })
             .collect(),
+        not_found: unrouted.first().map(|page| page.file.clone()),
     };
     let json = serde_json::to_vec(&manifest)
         .map_err(|error| Failure::new(format!("cannot write the manifest: {error}")))?;

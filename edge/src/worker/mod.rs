@@ -25,7 +25,7 @@ use worker::{Context, Env, event};
 use crate::cache::target::Target;
 use crate::config::Config;
 use crate::problems;
-use crate::route::{Route, Site, route};
+use crate::route::{Route, Site, route, wants_html};
 use crate::timing::Timings;
 use incoming::Incoming;
 use isolate::Isolate;
@@ -75,12 +75,14 @@ async fn answer(
             Site::Broken
         }
     };
-    match route(target.path, site, &config.origin_paths) {
+    let wants_html = wants_html(request.fields.get("accept"));
+    match route(target.path, site, &config.origin_paths, wants_html) {
         Route::Origin => proxy::answer(&edge, timings).await,
         Route::Page(file) => site::page(&edge, file).await,
         Route::Asset => site::asset(&edge).await,
         Route::File => site::file(&edge).await,
         Route::Status => control::status(&edge),
+        Route::NotFoundPage(file) => site::not_found_page(&edge, file).await,
         Route::NotFound => Ok(Reply::problem(problems::not_found(), &request.id)),
         Route::SiteBroken => Ok(Reply::problem(problems::internal(), &request.id)),
     }

@@ -50,6 +50,17 @@ pub(super) async fn page(edge: &Edge<'_>, file: &str) -> Result<Reply, JsValue> 
     Ok(reply)
 }
 
+/// The page that says that there is none. Nobody may keep it: there may be one soon.
+pub(super) async fn not_found_page(edge: &Edge<'_>, file: &str) -> Result<Reply, JsValue> {
+    let mut reply = page(edge, file).await?;
+    if reply.status == 200 {
+        reply.status = 404;
+        reply.fields.remove("etag");
+        reply.fields.set("cache-control", "no-store");
+    }
+    Ok(reply)
+}
+
 /// An immutable file.
 pub(super) async fn asset(edge: &Edge<'_>) -> Result<Reply, JsValue> {
     serve(edge, edge.target.path, IMMUTABLE).await

@@ -15,3 +15,10 @@ pub const CACHE_GROUP_INVALIDATION: &str = "cache-group-invalidation";
 pub const TIDEWALL_ORIGIN: &str = "tidewall-origin";
 /// Identifies one request in every log it reaches.
 pub const X_REQUEST_ID: &str = "x-request-id";
+/// The WAL position an answer was read at, decimal, or [`LSN_PRIMARY`]; of a
+/// write, a position at which its commit can be seen.
+pub const TIDEWALL_LSN: &str = "tidewall-lsn";
+/// The value of [`TIDEWALL_LSN`] for what was read on the primary itself.
+pub const LSN_PRIMARY: &str = "primary";
+/// A [`Bookmark`](crate::bookmark::Bookmark), from and to the client.
+pub const TIDEWALL_BOOKMARK: &str = "tidewall-bookmark";

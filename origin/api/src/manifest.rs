@@ -19,6 +19,8 @@ pub struct Manifest {
     pub assets: BTreeMap<String, Asset>,
     /// Pages, most specific path first.
     pub routes: Vec<Route>,
+    /// File of the page that is shown, with status 404, where no other answers.
+    pub not_found: Option<String>,
 }
 
 /// One immutable file.
@@ -80,6 +82,7 @@ mod tests {
                 route("/products/new", "/products/new.html"),
                 route("/products/{id}", "/products/_id.html"),
             ],
+            not_found: None,
         };
         assert_eq!(manifest.page(path), file, "{path}");
     }

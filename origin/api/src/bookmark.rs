@@ -1,0 +1,114 @@
+//! What a client carries so that no later read of its own misses what it saw:
+//! `<seq>.<lsn>`, the positions of the control log and of the database's WAL.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Positions a reader must not be served behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bookmark {
+    /// Position in the control log.
+    pub seq: Seq,
+    /// Position in the WAL, as a number of bytes; 0 for nothing.
+    pub lsn: u64,
+}
+
+/// A bookmark's position in the control log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seq {
+    /// At this entry; 0 for nothing.
+    At(u64),
+    /// An invalidation could not be logged, written `-`: its bearer can't be
+    /// served from a store of grouped responses.
+    Unlogged,
+}
+
+/// Text that is no bookmark; readers of the header ignore the whole field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookmarkError;
+
+impl Bookmark {
+    /// What an origin hands out: it knows the WAL alone.
+    pub fn of_lsn(lsn: u64) -> Self {
+        Self { seq: Seq::At(0), lsn }
+    }
+}
+
+impl fmt::Display for Bookmark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seq {
+            Seq::At(seq) => write!(f, "{seq}.{}", self.lsn),
+            Seq::Unlogged => write!(f, "-.{}", self.lsn),
+        }
+    }
+}
+
+impl fmt::Display for BookmarkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a bookmark is `<seq>.<lsn>`: two decimal numbers, the first of which may be `-`")
+    }
+}
+
+impl std::error::Error for BookmarkError {}
+
+impl FromStr for Bookmark {
+    type Err = BookmarkError;
+
+    fn from_str(text: &str) -> Result<Self, BookmarkError> {
+        let (seq, lsn) = text.split_once('.').ok_or(BookmarkError)?;
+        let seq = if seq == "-" { Seq::Unlogged } else { Seq::At(decimal(seq)?) };
+        Ok(Self { seq, lsn: decimal(lsn)? })
+    }
+}
+
+/// Digits only: `u64::from_str` would take a sign as well.
+fn decimal(text: &str) -> Result<u64, BookmarkError> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_err(|_| BookmarkError)
+    } else {
+        Err(BookmarkError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<Bookmark>) {
+        assert_eq!(text.parse().ok(), expected, "{text:?}");
+        if let Some(bookmark) = expected {
+            assert_eq!(bookmark.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_bookmark_is_two_positions() {
+        check("0.0", Some(Bookmark::of_lsn(0)));
+        check(
+            "1790000000000.18446744073709551615",
+            Some(Bookmark { seq: Seq::At(1_790_000_000_000), lsn: u64::MAX }),
+        );
+        check("-.7", Some(Bookmark { seq: Seq::Unlogged, lsn: 7 }));
+    }
+
+    #[test]
+    fn anything_else_is_no_bookmark() {
+        for text in [
+            "",
+            ".",
+            "1",
+            "1.",
+            ".1",
+            "1.-",
+            "+1.2",
+            "1.+2",
+            "1.2.3",
+            " 1.2",
+            "1,2",
+            "0x1.2",
+            "1.18446744073709551616",
+        ] {
+            check(text, None);
+        }
+    }
+}
