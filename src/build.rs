@@ -2,6 +2,7 @@
 
 mod app;
 mod pictures;
+mod shrink;
 mod site;
 mod worker;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::build::shrink::{Runs, shrink};
 use crate::cargo::{self, Artifact};
 use crate::cli::BuildArgs;
 use crate::failure::{Failure, IoContext};
@@ -82,7 +84,7 @@ async fn build_worker(workspace: &Workspace, flavor: Flavor) -> Result<(), Failu
         .map_err(|error| Failure::new(format!("assembling the Worker panicked: {error}")))?
         .map_err(|error| Failure::new(format!("cannot assemble the Worker: {error}")))?;
     if flavor == Flavor::Release {
-        app::shrink(workspace, &output.join("index_bg.wasm")).await?;
+        shrink(workspace, &output.join("index_bg.wasm"), Runs::InWorkerd).await?;
     }
     stamp.write()
 }

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::support::browser::Chromium;
-use crate::support::tidewall::{Folder, Running};
+use crate::support::tidewall::{output, path_with_node};
 
 /// `cargo test` for the app's test `name`, by the runner that was built with this test.
 fn cargo_test(name: &str) -> Command {
@@ -24,7 +24,7 @@ fn cargo_test(name: &str) -> Command {
         .args(["test", "--package", "tidewall-app", "--target", "wasm32-unknown-unknown"])
         .args(["--profile", "wasm-dev", "--test", name])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner())
-        .env("PATH", path_with_node(root));
+        .env("PATH", path_with_node());
     for (variable, _) in std::env::vars_os() {
         let variable = variable.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_CRATE_"]
@@ -41,21 +41,10 @@ fn runner() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_tidewall")).with_file_name("examples").join("wasm_test_runner")
 }
 
-fn path_with_node(root: &Path) -> std::ffi::OsString {
-    let system = std::env::var_os("PATH").unwrap_or_default();
-    let paths = std::iter::once(root.join("node_modules/.bin")).chain(std::env::split_paths(&system));
-    std::env::join_paths(paths).unwrap()
-}
-
-/// The npm packages and the wasm target are installed by the command itself.
-fn install_tools() {
-    let folder = Folder::new();
-    drop(Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", "http://127.0.0.1:1"]));
-}
-
 #[test]
 fn components_work_in_wasm_in_node_and_in_chromium() {
-    install_tools();
+    // The npm packages and the wasm target are installed by the command itself.
+    assert!(output(&["build", "--dev"]).status.success());
     let output = cargo_test("node").output().unwrap();
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

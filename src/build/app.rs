@@ -2,29 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
-
-use tokio::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::build::Stamp;
+use crate::build::shrink::{Runs, shrink};
 use crate::cargo::{self, Artifact};
-use crate::child;
 use crate::failure::{Failure, IoContext};
-use crate::npm;
 use crate::workspace::{Flavor, Workspace};
-
-/// Features that every browser in use has. `--all-features` would let wasm-opt
-/// write forms that they refuse.
-const WASM_FEATURES: [&str; 7] = [
-    "--enable-bulk-memory",
-    "--enable-bulk-memory-opt",
-    "--enable-nontrapping-float-to-int",
-    "--enable-sign-ext",
-    "--enable-mutable-globals",
-    "--enable-reference-types",
-    "--enable-multivalue",
-];
 
 /// The app as a browser loads it.
 #[derive(Debug)]
@@ -50,7 +34,7 @@ pub(super) async fn build(workspace: &Workspace, flavor: Flavor) -> Result<App, 
         };
         bound.map_err(|error| Failure::new(format!("binding the app panicked: {error}")))??;
         if flavor == Flavor::Release {
-            shrink(workspace, &folder.join("app_bg.wasm")).await?;
+            shrink(workspace, &folder.join("app_bg.wasm"), Runs::InBrowsers).await?;
         }
         stamp.write()?;
     }
@@ -74,30 +58,4 @@ fn bind(wasm: &Path, folder: &Path) -> Result<(), Failure> {
                 .generate(folder)
         })
         .map_err(|error| Failure::new(format!("cannot bind the app's Wasm: {error:#}")))
-}
-
-/// Makes a Wasm module smaller, in place.
-///
-/// # Errors
-/// wasm-opt fails.
-pub(super) async fn shrink(workspace: &Workspace, wasm: &Path) -> Result<(), Failure> {
-    let smaller = wasm.with_extension("smaller");
-    let mut command = Command::new(workspace.npm_program("wasm-opt"));
-    command
-        .arg("-Oz")
-        .args(WASM_FEATURES)
-        .arg(wasm)
-        .arg("-o")
-        .arg(&smaller)
-        .env("PATH", npm::path_with_node(workspace)?)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let output = child::output(&mut command).await.map_err(|error| {
-        Failure::new(format!("cannot run wasm-opt: {error}; delete node_modules and try again"))
-    })?;
-    if !output.status.success() {
-        return Err(Failure::new(format!("wasm-opt fails on {}", wasm.display()))
-            .with_output(String::from_utf8_lossy(&output.stderr)));
-    }
-    fs::rename(&smaller, wasm).or_fail("name", wasm)
 }

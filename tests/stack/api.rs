@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{World, field, product};
+use crate::world::{Test, World, field, product};
 
-pub(crate) const TESTS: &[(&str, fn(&World))] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("api::a_list_has_a_page_of_products_and_their_number", a_list_has_a_page_of_products_and_their_number),
     ("api::a_product_is_made_changed_and_deleted", a_product_is_made_changed_and_deleted),
     (

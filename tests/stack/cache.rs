@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::support::poll;
 use crate::support::tidewall::{Folder, Running};
-use crate::world::{World, field, product};
+use crate::world::{Test, World, field, product};
 
-pub(crate) const TESTS: &[(&str, fn(&World))] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("cache::a_second_reader_gets_the_stored_answer", a_second_reader_gets_the_stored_answer),
     ("cache::a_stored_answer_is_revalidated_by_its_etag", a_stored_answer_is_revalidated_by_its_etag),
     (

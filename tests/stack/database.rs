@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::support::poll;
-use crate::world::World;
+use crate::world::{Test, World};
 
-pub(crate) const TESTS: &[(&str, fn(&World))] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("database::both_replicas_stream_from_the_primary", both_replicas_stream_from_the_primary),
     ("database::the_demo_data_is_all_there", the_demo_data_is_all_there),
 ];

@@ -17,14 +17,13 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 
-use crate::world::World;
+use crate::world::{Test, World};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The stack has the same two cores as the tests.
     arguments.test_threads.get_or_insert(2);
-    let tests: Vec<(&'static str, fn(&World))> =
-        [api::TESTS, cache::TESTS, database::TESTS, pages::TESTS, reports::TESTS].concat();
+    let tests: Vec<Test> = [api::TESTS, cache::TESTS, database::TESTS, pages::TESTS, reports::TESTS].concat();
     if arguments.list {
         let trials = tests.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();

@@ -1,9 +1,9 @@
 //! The pages, as a browser gets them and as a person sees them.
 
 use crate::support::browser::Chromium;
-use crate::world::{World, field};
+use crate::world::{Test, World, field};
 
-pub(crate) const TESTS: &[(&str, fn(&World))] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("pages::a_person_opens_the_shop_and_a_product", a_person_opens_the_shop_and_a_product),
     ("pages::filters_live_in_the_url", filters_live_in_the_url),
     ("pages::pages_and_assets_say_how_long_they_may_be_kept", pages_and_assets_say_how_long_they_may_be_kept),

@@ -6,9 +6,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::poll;
-use crate::world::{World, field};
+use crate::world::{Test, World, field};
 
-pub(crate) const TESTS: &[(&str, fn(&World))] = &[(
+pub(crate) const TESTS: &[Test] = &[(
     "reports::a_report_is_accepted_at_once_and_made_by_the_worker",
     a_report_is_accepted_at_once_and_made_by_the_worker,
 )];

@@ -8,6 +8,9 @@ use tokio::runtime::Runtime;
 
 use crate::support::tidewall::{Folder, Running};
 
+/// A test's name, and what it asks of a running stack.
+pub(crate) type Test = (&'static str, fn(&World));
+
 /// A running stack.
 pub(crate) struct World {
     pub(crate) stack: Running,

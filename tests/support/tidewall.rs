@@ -1,5 +1,6 @@
 //! The `tidewall` command, run as a person runs it.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -24,6 +25,13 @@ pub(crate) fn command() -> Command {
 /// Runs the command to its end.
 pub(crate) fn output(args: &[&str]) -> Output {
     command().args(args).output().unwrap()
+}
+
+/// `PATH` with the programs that come from npm, the pinned node among them, first.
+pub(crate) fn path_with_node() -> OsString {
+    let system = std::env::var_os("PATH").unwrap_or_default();
+    let npm = Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/.bin");
+    std::env::join_paths(std::iter::once(npm).chain(std::env::split_paths(&system))).unwrap()
 }
 
 /// A folder that every user can reach, removed when dropped.
