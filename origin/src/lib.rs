@@ -1,1 +1,29 @@
-//! x
+//! The origin: a web product on one PostgreSQL, and the tools that let it grow.
+//!
+//! Every part below is of use to any product; the demo that shows them at work
+//! lies in [`shop`] alone, and nothing outside that folder names what it sells.
+//!
+//! - [`db`]: two doors to PostgreSQL, [`db::Db::write`] and [`db::Db::read`]; the
+//!   second leads to a replica that has what the reader already saw.
+//! - [`queue`]: background jobs in the same database, enqueued in the caller's
+//!   transaction, run under a lease by whichever worker claims them.
+//! - [`files`]: what jobs make, in a directory, fetched by signed links.
+//! - [`http`]: problem details, request ids, metrics, health, positions and cache
+//!   headers; assembles the routes and their OpenAPI document; stops gracefully.
+//! - [`shop`]: the demo: its routes, its jobs, its seed.
+//! - [`command`]: the subcommands of the binary, which put these together.
+//! - [`shutdown`], [`telemetry`], [`timestamp`]: what all of them share.
+//!
+//! Decisions are pure functions of their arguments (`db/route.rs`,
+//! `queue/backoff.rs`, `files/link.rs`, `http/conditional.rs` …); clocks, sockets
+//! and randomness stay in the code that calls them.
+
+pub mod command;
+pub mod db;
+pub mod files;
+pub mod http;
+pub mod queue;
+pub mod shop;
+pub mod shutdown;
+pub mod telemetry;
+pub mod timestamp;

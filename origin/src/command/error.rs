@@ -1,0 +1,83 @@
+//! Why a command could not do its work: one sentence that says what and what to do.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::db::{DbError, MigrateError, SettingsError};
+use crate::files::SecretError;
+use crate::shop::ImagesError;
+use crate::shop::seed::SeedError;
+
+/// Why a command stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No database named.
+    #[error("no database is named; set --database-url or DATABASE_URL")]
+    NoDatabase,
+    /// A database that can't be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Nothing to sign links with.
+    #[error("TIDEWALL_SECRET is not set; give all origins the same random secret, which signs result links")]
+    NoSecret,
+    /// A weak one.
+    #[error("TIDEWALL_SECRET is too short: {0}")]
+    Secret(#[from] SecretError),
+    /// The site's manifest.
+    #[error(transparent)]
+    Images(#[from] ImagesError),
+    /// The directory of files.
+    #[error("the directory {path} can't be used for files; choose another one with --files")]
+    Files {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The address is taken, or not this machine's.
+    #[error("can't listen on {address}; choose another one with --listen")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The server broke off.
+    #[error("the server stopped")]
+    Serve(#[source] std::io::Error),
+    /// Signals can't be caught.
+    #[error("signals can't be received")]
+    Signals(#[source] std::io::Error),
+    /// The description of the routes can't be written.
+    #[error("the OpenAPI document can't be written")]
+    OpenApi(#[source] serde_json::Error),
+    /// The database gives no answer.
+    #[error("the database can't be reached; start it, or correct --database-url")]
+    Unreachable(#[source] DbError),
+    /// The schema.
+    #[error(transparent)]
+    Migrate(MigrateError),
+    /// The demo's rows.
+    #[error(transparent)]
+    Seed(SeedError),
+}
+
+impl From<MigrateError> for CommandError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Db(error) if error.is_unavailable() => Self::Unreachable(error),
+            error => Self::Migrate(error),
+        }
+    }
+}
+
+impl From<SeedError> for CommandError {
+    fn from(error: SeedError) -> Self {
+        match error {
+            SeedError::Db(error) if error.is_unavailable() => Self::Unreachable(error),
+            error => Self::Seed(error),
+        }
+    }
+}

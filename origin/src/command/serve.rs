@@ -1,0 +1,60 @@
+//! `serve`: answers HTTP requests.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::net::TcpListener;
+
+use super::database::DatabaseArgs;
+use super::error::CommandError;
+use crate::db::Db;
+use crate::files::{FileStore, LinkKey};
+use crate::http::app::{self, App};
+use crate::http::download::Downloads;
+use crate::http::jobs::Jobs;
+use crate::http::server;
+use crate::shop::{self, ShopArgs};
+use crate::shutdown::Shutdown;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen; port 0 takes any free one, and the log says which
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// This origin's name in its log
+    #[arg(long, value_name = "NAME")]
+    id: String,
+    /// Where jobs put what they make; the same for all origins and workers
+    #[arg(long, value_name = "DIR")]
+    files: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    shop: ShopArgs,
+}
+
+pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
+    let settings = args.database.settings()?;
+    let links = LinkKey::new(&std::env::var("TIDEWALL_SECRET").map_err(|_| CommandError::NoSecret)?)?;
+    let files = open_files(args.files).await?;
+    let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
+    // Needs no database yet: an origin that starts while there is none says so
+    // at /readyz, and serves as soon as one answers.
+    let jobs = Jobs { db: Db::new(settings), links: links.clone() };
+    let routes = shop::routes(jobs.clone(), &args.shop)?;
+    let downloads = Downloads { files, links };
+    let router = app::router(App { jobs, downloads, shutdown: shutdown.clone() }, routes)
+        .map_err(CommandError::OpenApi)?;
+
+    let listen_error = |source| CommandError::Listen { address: args.listen, source };
+    let listener = TcpListener::bind(args.listen).await.map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    tracing::info!(origin = args.id, address = %address, "listening");
+    server::serve(listener, router, shutdown).await.map_err(CommandError::Serve)?;
+    tracing::info!(origin = args.id, "stopped");
+    Ok(())
+}
+
+pub(super) async fn open_files(path: PathBuf) -> Result<FileStore, CommandError> {
+    FileStore::open(&path).await.map_err(|source| CommandError::Files { path, source })
+}

@@ -1,0 +1,39 @@
+//! A position in the write-ahead log.
+
+use std::fmt;
+
+use tokio_postgres::types::PgLsn;
+
+/// A WAL position of the primary's timeline, in bytes since its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lsn(u64);
+
+impl Lsn {
+    /// The position `bytes` after the log's beginning.
+    pub fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// Bytes since the log's beginning.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Bytes of log from `earlier` to here; 0 where `earlier` is not earlier.
+    pub fn bytes_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl From<PgLsn> for Lsn {
+    fn from(lsn: PgLsn) -> Self {
+        Self(lsn.into())
+    }
+}
+
+/// Decimal, as it stands in headers.
+impl fmt::Display for Lsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

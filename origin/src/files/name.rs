@@ -1,0 +1,82 @@
+//! Names that can't leave their directory.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A file's name: letters, digits, `-`, `_` and single dots inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FileName(String);
+
+/// Text that is no [`FileName`].
+#[derive(Debug, thiserror::Error)]
+#[error("a file name has letters, digits, `-`, `_` and single dots inside")]
+pub struct FileNameError;
+
+impl FileName {
+    /// Checks `name`.
+    pub fn new(name: impl Into<String>) -> Result<Self, FileNameError> {
+        let name = name.into();
+        let in_alphabet = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
+        if name.split('.').all(in_alphabet) { Ok(Self(name)) } else { Err(FileNameError) }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The media type that its extension stands for.
+    pub fn content_type(&self) -> &'static str {
+        match self.0.rsplit_once('.') {
+            // RFC 7111, section 5.1.
+            Some((_, "csv")) => "text/csv; charset=utf-8",
+            _ => "application/octet-stream",
+        }
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for FileName {
+    type Error = FileNameError;
+
+    fn try_from(name: String) -> Result<Self, FileNameError> {
+        Self::new(name)
+    }
+}
+
+impl From<FileName> for String {
+    fn from(name: FileName) -> Self {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_are_taken() {
+        for name in ["12-1.csv", "a", "A_b.tar.gz"] {
+            assert!(FileName::new(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_could_lead_elsewhere_are_refused() {
+        for name in
+            ["", ".", "..", "../x", "a/b", "a\\b", "/etc/passwd", ".hidden", "a..b", "a.", "a b", "a\0", "ä"]
+        {
+            assert!(FileName::new(name).is_err(), "{name:?}");
+        }
+    }
+}

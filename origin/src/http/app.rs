@@ -1,0 +1,58 @@
+//! Puts routes and layers together.
+
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Router, routing};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::download::Downloads;
+use super::health::Health;
+use super::jobs::Jobs;
+use super::json::BODY_BYTES_MAX;
+use super::metrics::Metrics;
+use super::{download, draining, health, jobs, metrics, observe, openapi, problems};
+use crate::shutdown::Shutdown;
+
+/// No handler takes longer: long work is a job.
+const REQUEST_MAX: Duration = Duration::from_secs(30);
+
+/// Everything that the routes here need.
+pub struct App {
+    /// Jobs, and with them the database.
+    pub jobs: Jobs,
+    /// What jobs made.
+    pub downloads: Downloads,
+    /// Tells when to stop being ready.
+    pub shutdown: Shutdown,
+}
+
+/// The routes of this module and the `own` ones of whoever uses it, behind the layers that
+/// all share.
+pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error> {
+    let metrics = Metrics::new(app.jobs.db.clone());
+    let health = Health { db: app.jobs.db.clone(), shutdown: app.shutdown.clone() };
+    let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
+        .merge(own)
+        .merge(OpenApiRouter::new().routes(routes!(jobs::show)).with_state(app.jobs))
+        .merge(OpenApiRouter::new().routes(routes!(download::download)).with_state(app.downloads))
+        .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(health))
+        .merge(OpenApiRouter::new().routes(routes!(metrics::page)).with_state(metrics.clone()))
+        .routes(routes!(health::live))
+        .split_for_parts();
+    let page = openapi::page(&document)?;
+    Ok(routes
+        .route("/openapi.json", routing::get(async move || page))
+        .fallback(problems::unknown_path)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(CatchPanicLayer::custom(problems::panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
+        .layer(from_fn_with_state(app.shutdown, draining::close_connections))
+        .layer(from_fn(problems::write_problems))
+        .layer(from_fn_with_state(metrics, observe::observe)))
+}

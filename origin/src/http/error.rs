@@ -1,0 +1,121 @@
+//! What handlers fail with. Each kind of error is one kind of problem
+//! (RFC 9457); what it tells is chosen here, and nothing internal is among it.
+
+use std::collections::BTreeMap;
+
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tidewall_api::problem::Problem;
+
+use crate::db::DbError;
+use crate::telemetry::chain;
+
+/// What is wrong with each field.
+pub type FieldErrors = BTreeMap<String, String>;
+
+/// Seconds after which a client may try again what is unavailable now.
+const RETRY_AFTER_SECONDS: u16 = 1;
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// There is nothing of this name.
+    #[error("{0}")]
+    NotFound(String),
+    /// There was, but no longer.
+    #[error("{0}")]
+    Gone(String),
+    /// The request can't be read.
+    #[error("{0}")]
+    BadRequest(String),
+    /// It can be read, but not done.
+    #[error("some fields are not valid")]
+    Invalid(FieldErrors),
+    /// The body is too large.
+    #[error("the body has more than {bytes_max} bytes")]
+    TooLarge {
+        /// The most it may have.
+        bytes_max: usize,
+    },
+    /// The body is of another type.
+    #[error("the body must be application/json")]
+    MediaType,
+    /// The database can't be reached now.
+    #[error("the database can't be reached")]
+    Unavailable(#[source] DbError),
+    /// A fault on this side.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ApiError {
+    /// One field is not valid.
+    pub fn invalid(field: &str, reason: impl Into<String>) -> Self {
+        Self::Invalid(BTreeMap::from([(field.to_owned(), reason.into())]))
+    }
+
+    /// A fault on this side.
+    pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(error.into())
+    }
+
+    fn problem(&self) -> Problem {
+        let detail = match self {
+            Self::Unavailable(_) => "The database can't be reached now. Try again in a moment.".to_owned(),
+            Self::Internal(_) => {
+                "Something went wrong here. If it stays so, tell us the request id.".to_owned()
+            }
+            Self::MediaType => "Send the body as JSON, with `Content-Type: application/json`.".to_owned(),
+            Self::TooLarge { bytes_max } => format!("The body may have at most {bytes_max} bytes."),
+            Self::Invalid(_) => "Correct the fields named in `errors` and send it again.".to_owned(),
+            Self::NotFound(detail) | Self::Gone(detail) | Self::BadRequest(detail) => detail.clone(),
+        };
+        let (status, slug, title) = match self {
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Self::Gone(_) => (StatusCode::GONE, "gone", "Gone"),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Request can't be read"),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Validation failed"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
+            Self::MediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
+            }
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+        };
+        let mut problem = Problem::new(status.as_u16(), slug, title, detail);
+        if let Self::Invalid(errors) = self {
+            problem.errors.clone_from(errors);
+        }
+        problem
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        if error.is_unavailable() { Self::Unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+/// The problem travels as an extension; `problems` writes it out, with the request's id.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Unavailable(error) => {
+                tracing::warn!(error = %chain(error), "database unavailable");
+            }
+            Self::Internal(error) => {
+                tracing::error!(error = %chain(&**error), "request failed")
+            }
+            _ => {}
+        }
+        let problem = self.problem();
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}

@@ -1,0 +1,87 @@
+//! What is measured of requests, and the page that Prometheus reads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tokio::time::timeout;
+
+use super::error::ApiError;
+use crate::db::Db;
+use crate::queue::QueueMetrics;
+use crate::telemetry::chain;
+
+/// From an answer out of memory to one past every deadline.
+const REQUEST_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// Longest that the page waits for the database; without it the page lacks the
+/// newest state of the queue, and nothing else.
+const OBSERVE_MAX: Duration = Duration::from_secs(1);
+
+/// Everything that is measured; cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Histogram,
+    queue: QueueMetrics,
+    registry: Arc<Registry>,
+    db: Db,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+impl Metrics {
+    /// Registers requests, and what `db` and the queue measure. The names are part
+    /// of the contract with whoever reads them.
+    pub fn new(db: Db) -> Self {
+        let mut registry = Registry::default();
+        let requests = Family::default();
+        registry.register("tidewall_http_requests", "Requests answered", requests.clone());
+        let request_seconds = Histogram::new(REQUEST_BUCKETS);
+        registry.register(
+            "tidewall_http_request_seconds",
+            "From a request's arrival to the head of its answer",
+            request_seconds.clone(),
+        );
+        db.register_metrics(&mut registry);
+        let queue = QueueMetrics::default();
+        queue.register(&mut registry);
+        Self { requests, request_seconds, queue, registry: Arc::new(registry), db }
+    }
+
+    pub(super) fn request(&self, method: &'static str, route: &str, status: u16, duration: Duration) {
+        let labels = RequestLabels { method, route: route.to_owned(), status };
+        self.requests.get_or_create(&labels).inc();
+        self.request_seconds.observe(duration.as_secs_f64());
+    }
+}
+
+/// What is measured, in the OpenMetrics text format, which Prometheus reads.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+    (status = 200, description = "Metrics, as text", content_type = "application/openmetrics-text", body = String),
+))]
+pub(super) async fn page(State(metrics): State<Metrics>) -> Result<Response, ApiError> {
+    metrics.db.observe();
+    match timeout(OBSERVE_MAX, metrics.queue.observe(&metrics.db)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::debug!(error = %chain(&error), "no look at the queue");
+        }
+        Err(_) => tracing::debug!("no look at the queue in time"),
+    }
+    let mut page = String::new();
+    text::encode(&mut page, &metrics.registry).map_err(ApiError::internal)?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(CONTENT_TYPE, content_type)], page).into_response())
+}

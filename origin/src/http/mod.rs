@@ -1,0 +1,30 @@
+//! HTTP: what every route shares.
+//!
+//! A request passes, from the outside in: `observe` (its id, its log line, its
+//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, a
+//! deadline and a guard against panics, then its handler.
+//!
+//! - `error`: what handlers fail with, and the problem it becomes.
+//! - `json`: JSON bodies, refused with a reason.
+//! - `caching`: cache fields and cache groups; `conditional`: entity tags.
+//! - `position`: where in the log an answer was read or written.
+//! - `jobs`, `download`: routes over the queue and the files.
+//! - `health`, `metrics`, `openapi`: routes for those who run it.
+//! - `app`: puts the routes together; `server`: serves them and stops in good order.
+
+pub mod app;
+pub mod caching;
+pub mod conditional;
+pub mod download;
+mod draining;
+pub mod error;
+mod health;
+pub mod jobs;
+pub mod json;
+pub mod metrics;
+mod observe;
+mod openapi;
+pub mod position;
+mod problems;
+mod request_id;
+pub mod server;

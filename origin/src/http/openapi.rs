@@ -1,0 +1,25 @@
+//! The description of every route, OpenAPI 3.1, made from the routes themselves.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+
+/// The document before any route is added.
+pub(super) fn document() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Tidewall origin")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Every error is `application/problem+json` (RFC 9457) and names the request's id. \
+             Answers say at which position of the write-ahead log they were read or written \
+             (`Tidewall-LSN`); a request with `Tidewall-Bookmark` is answered at or past it.",
+        ))
+        .build();
+    OpenApiBuilder::new().info(info).build()
+}
+
+/// The finished document.
+pub(super) fn page(document: &OpenApi) -> Result<impl IntoResponse + Clone + use<>, serde_json::Error> {
+    let json = document.to_json()?;
+    Ok(([(CONTENT_TYPE, "application/json")], json))
+}

@@ -1,0 +1,61 @@
+//! The demo: a shop. The only folder that knows what is sold.
+//!
+//! - `products`: the catalogue, its routes and its cache groups.
+//! - `reports`: all orders of a range of days as a file, made by a job.
+//! - `images`: which picture shows which product.
+//! - `seed`: a shop's worth of rows, the same each time.
+
+mod images;
+mod products;
+mod reports;
+pub mod seed;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::db::Db;
+use crate::files::FileStore;
+use crate::http::jobs::Jobs;
+use crate::queue::Handlers;
+
+pub use images::{Images, ImagesError};
+
+/// Settings of the shop's routes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ShopArgs {
+    /// The built site's manifest.json, which names the product pictures; without it products have none
+    #[arg(long, value_name = "PATH")]
+    pub manifest: Option<PathBuf>,
+    /// How long shared caches may keep product answers
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub product_max_age: u32,
+}
+
+/// What the shop's routes need; cheap to clone.
+#[derive(Clone)]
+struct Shop {
+    db: Db,
+    jobs: Jobs,
+    images: Arc<Images>,
+    product_max_age: Duration,
+}
+
+/// The shop's routes.
+pub fn routes(jobs: Jobs, args: &ShopArgs) -> Result<OpenApiRouter, ImagesError> {
+    let images = args.manifest.as_deref().map(Images::load).transpose()?.unwrap_or_default();
+    let shop = Shop {
+        db: jobs.db.clone(),
+        jobs,
+        images: Arc::new(images),
+        product_max_age: Duration::from_secs(args.product_max_age.into()),
+    };
+    Ok(OpenApiRouter::new().merge(products::routes()).merge(reports::routes()).with_state(shop))
+}
+
+/// The shop's jobs.
+pub fn handlers(db: Db, files: FileStore) -> Handlers {
+    Handlers::default().with(reports::ReportHandler { db, files })
+}

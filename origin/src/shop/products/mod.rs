@@ -1,0 +1,40 @@
+//! The catalogue.
+//!
+//! - `list`: what a list's query asks for; `input`: what staff may write. Pure.
+//! - `groups`: which cache groups an answer belongs to and a write invalidates. Pure.
+//! - `read`, `write`: the routes.
+//! - `storage`: every SQL statement over products.
+
+mod groups;
+mod input;
+mod list;
+mod read;
+mod storage;
+mod write;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Shop;
+use crate::http::error::ApiError;
+
+pub(super) fn routes() -> OpenApiRouter<Shop> {
+    OpenApiRouter::new().routes(routes!(read::list, write::create)).routes(routes!(
+        read::show,
+        write::replace,
+        write::remove
+    ))
+}
+
+fn unknown_product() -> ApiError {
+    ApiError::NotFound("There is no such product.".to_owned())
+}
+
+/// A path that names no possible id names no product.
+fn parse_id(id: &str) -> Result<i64, ApiError> {
+    if id.bytes().all(|byte| byte.is_ascii_digit()) {
+        id.parse().map_err(|_| unknown_product())
+    } else {
+        Err(unknown_product())
+    }
+}

@@ -1,0 +1,113 @@
+//! The job that makes a report.
+
+use tidewall_api::job::ReportRequest;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+
+use super::range::DayRange;
+use super::sheet::{OrderLine, Sheet};
+use crate::db::{Db, DbError, ReadConnection};
+use crate::files::{FileName, FileResult, FileStore};
+use crate::queue::{Handler, JobContext, JobError};
+
+/// Makes reports.
+pub(in crate::shop) struct ReportHandler {
+    pub(in crate::shop) db: Db,
+    pub(in crate::shop) files: FileStore,
+}
+
+const COUNT: &str = "SELECT count(*) FROM orders WHERE created_at >= $1 AND created_at < $2";
+
+const LINES: &str = "
+    SELECT o.id, o.created_at, o.status, u.name, u.email, o.total_cents
+    FROM orders AS o JOIN users AS u ON u.id = o.user_id
+    WHERE o.created_at >= $1 AND o.created_at < $2
+    ORDER BY o.id";
+
+/// Lines between two writes to the file, some 80 kB: memory stays the same
+/// however long the report is.
+const LINES_PER_WRITE: u64 = 1_000;
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+enum ReportError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("a line could not be formatted")]
+    Sheet(#[from] csv::Error),
+    #[error("the file could not be written")]
+    File(#[from] std::io::Error),
+}
+
+impl Handler for ReportHandler {
+    const KIND: &'static str = "report";
+    type Payload = ReportRequest;
+    type Output = FileResult;
+
+    async fn run(&self, request: ReportRequest, job: JobContext) -> Result<FileResult, JobError> {
+        let range = DayRange::of(&request)
+            .map_err(|error| JobError::discard("the report's days are not valid", error))?;
+        self.make(range, &job).await.map_err(|error| {
+            let message = match &error {
+                ReportError::Db(_) => "the database could not be read",
+                ReportError::Sheet(_) | ReportError::File(_) => "the file could not be written",
+            };
+            JobError::retry(message, error)
+        })
+    }
+}
+
+impl ReportHandler {
+    async fn make(&self, range: DayRange, job: &JobContext) -> Result<FileResult, ReportError> {
+        for lost in 1..job.attempt {
+            self.files.remove_unfinished(&file_name(job.id, lost)?).await?;
+        }
+        let name = file_name(job.id, job.attempt)?;
+        let unfinished = self.files.begin(&name);
+        let mut file = File::create(unfinished.path()).await?;
+        let connection = self.db.read(job.position).await?;
+        write_lines(connection, range, job, &mut file).await?;
+        file.flush().await?;
+        drop(file);
+        unfinished.finish().await?;
+        Ok(FileResult { file: name })
+    }
+}
+
+async fn write_lines(
+    connection: ReadConnection,
+    range: DayRange,
+    job: &JobContext,
+    file: &mut File,
+) -> Result<(), ReportError> {
+    let DayRange { begin, end } = range;
+    let counted = connection.query_one(COUNT, &[&begin, &end]).await?;
+    let total = u64::try_from(counted.get::<_, i64>(0)).unwrap_or(0);
+
+    let mut sheet = Sheet::new()?;
+    let mut done = 0;
+    let mut lines = connection.into_rows(LINES, &[&begin, &end]).await?;
+    while let Some(row) = lines.next().await? {
+        sheet.push(&OrderLine {
+            id: row.get(0),
+            created_at: row.get(1),
+            status: row.get(2),
+            customer: row.get(3),
+            email: row.get(4),
+            total_cents: row.get(5),
+        })?;
+        done += 1;
+        if done % LINES_PER_WRITE == 0 {
+            file.write_all(&sheet.take()?).await?;
+            job.progress.set(done, total);
+        }
+    }
+    file.write_all(&sheet.take()?).await?;
+    Ok(())
+}
+
+/// Each attempt writes a file of its own, so one that lost its lease and does not
+/// know it yet can't spoil the next one's.
+fn file_name(job: i64, attempt: i32) -> Result<FileName, std::io::Error> {
+    FileName::new(format!("{job}-{attempt}.csv")).map_err(std::io::Error::other)
+}

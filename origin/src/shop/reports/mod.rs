@@ -1,0 +1,22 @@
+//! A report: all orders of a range of days, as a file, made by a job.
+//!
+//! - `range`: which days. Pure.
+//! - `sheet`: rows as CSV. Pure.
+//! - `ask`: the route that enqueues the job.
+//! - `make`: the job.
+
+mod ask;
+mod make;
+mod range;
+mod sheet;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Shop;
+
+pub(super) use make::ReportHandler;
+
+pub(super) fn routes() -> OpenApiRouter<Shop> {
+    OpenApiRouter::new().routes(routes!(ask::ask))
+}

@@ -1,0 +1,242 @@
+//! The HTTP surface as a client sees it while no database is in reach: every
+//! answer that needs none, and what the others say then.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use serde_json::Value;
+use tidewall_origin::db::{Db, DbSettings};
+use tidewall_origin::files::{FileName, FileStore, LinkKey};
+use tidewall_origin::http::app::{App, router};
+use tidewall_origin::http::download::Downloads;
+use tidewall_origin::http::jobs::Jobs;
+use tidewall_origin::shop::{self, ShopArgs};
+use tidewall_origin::shutdown::Shutdown;
+use time::{Duration, OffsetDateTime};
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+/// An origin whose database refuses connections.
+struct Origin {
+    router: Router,
+    links: LinkKey,
+    files: PathBuf,
+    stop: watch::Sender<bool>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Origin {
+    async fn new() -> Self {
+        // Nothing listens on port 1.
+        let db = Db::new(DbSettings::parse("postgres://nobody@127.0.0.1:1/none", &[]).unwrap());
+        let links = LinkKey::new("a secret of the tests").unwrap();
+        let files = std::env::temp_dir().join(format!("tidewall-http-{:x}", fastrand::u64(..)));
+        let downloads = Downloads { files: FileStore::open(&files).await.unwrap(), links: links.clone() };
+        let jobs = Jobs { db, links: links.clone() };
+        let (stop, shutdown) = Shutdown::manual();
+        let routes = shop::routes(jobs.clone(), &ShopArgs { manifest: None, product_max_age: 300 }).unwrap();
+        let router = router(App { jobs, downloads, shutdown }, routes).unwrap();
+        Self { router, links, files, stop }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::post(path).header("content-type", content_type);
+        self.send(request.body(body.into()).unwrap()).await
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.files);
+    }
+}
+
+impl Answer {
+    /// Checks all that every problem has, and returns it.
+    fn problem(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.headers["cache-control"], "no-store");
+        let problem: Value = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["request_id"], self.headers["x-request-id"].to_str().unwrap());
+        for member in ["type", "title", "detail"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+        }
+        problem
+    }
+
+    fn fields(&self) -> Vec<String> {
+        self.problem(422)["errors"].as_object().unwrap().keys().cloned().collect()
+    }
+}
+
+const JSON: &str = "application/json";
+const PRODUCT: &str = r#"{"name":"a","category":"b","price_cents":1,"stock":1,"description":""}"#;
+
+#[tokio::test]
+async fn an_unknown_path_is_a_problem() {
+    let origin = Origin::new().await;
+    assert_eq!(origin.get("/nothing").await.problem(404)["type"], "/problems/not-found");
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_a_problem_that_lists_the_others() {
+    let origin = Origin::new().await;
+    let answer = origin.send(Request::patch("/api/products").body(Body::empty()).unwrap()).await;
+    answer.problem(405);
+    let mut allow: Vec<_> = answer.headers["allow"].to_str().unwrap().split(',').collect();
+    allow.sort_unstable();
+    assert_eq!(allow, ["GET", "HEAD", "POST"]);
+}
+
+#[tokio::test]
+async fn a_body_that_can_not_be_read_is_refused_with_its_reason() {
+    let origin = Origin::new().await;
+    origin.post("/api/products", JSON, "{").await.problem(400);
+    origin.post("/api/products", "text/plain", PRODUCT).await.problem(415);
+    origin.post("/api/products", JSON, vec![b' '; 1 << 20]).await.problem(413);
+    assert_eq!(origin.post("/api/products", JSON, "{}").await.fields(), ["name"]);
+    let colour = PRODUCT.replace("{", r#"{"colour":1,"#);
+    assert_eq!(origin.post("/api/products", JSON, colour).await.fields(), ["colour"]);
+    let negative = PRODUCT.replace(":1", ":-1");
+    assert_eq!(origin.post("/api/products", JSON, negative).await.fields(), ["price_cents", "stock"]);
+}
+
+#[tokio::test]
+async fn a_query_that_is_not_known_is_refused_by_name() {
+    let origin = Origin::new().await;
+    assert_eq!(origin.get("/api/products?colour=red&page=0").await.fields(), ["colour", "page"]);
+}
+
+#[tokio::test]
+async fn a_report_over_days_that_do_not_exist_is_refused() {
+    let origin = Origin::new().await;
+    let report = r#"{"kind":"orders","format":"csv","from":"2026-02-30","to":"2026-03-01"}"#;
+    assert_eq!(origin.post("/api/reports", JSON, report).await.fields(), ["from"]);
+}
+
+#[tokio::test]
+async fn an_id_that_can_not_exist_is_not_found() {
+    let origin = Origin::new().await;
+    for path in ["/api/products/x", "/api/products/-1", "/api/products/99999999999999999999", "/api/jobs/x"] {
+        origin.get(path).await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn without_a_database_requests_are_told_to_come_back() {
+    let origin = Origin::new().await;
+    for path in ["/api/products", "/api/products/1", "/api/jobs/1"] {
+        let answer = origin.get(path).await;
+        answer.problem(503);
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+    origin.post("/api/products", JSON, PRODUCT).await.problem(503);
+}
+
+#[tokio::test]
+async fn a_process_is_alive_but_not_ready_without_a_database() {
+    let origin = Origin::new().await;
+    assert_eq!(origin.get("/healthz").await.status, 200);
+    assert_eq!(origin.get("/readyz").await.problem(503)["type"], "/problems/unavailable");
+}
+
+#[tokio::test]
+async fn a_stopping_process_says_so_and_closes_connections() {
+    let origin = Origin::new().await;
+    assert!(!origin.get("/healthz").await.headers.contains_key("connection"));
+    origin.stop.send_replace(true);
+    assert_eq!(origin.get("/readyz").await.problem(503)["type"], "/problems/draining");
+    let answer = origin.get("/healthz").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["connection"], "close");
+}
+
+#[tokio::test]
+async fn a_fit_request_id_is_kept() {
+    let origin = Origin::new().await;
+    let request = |id: &str| Request::get("/nothing").header("x-request-id", id).body(Body::empty()).unwrap();
+    assert_eq!(origin.send(request("abc-1")).await.problem(404)["request_id"], "abc-1");
+    assert_ne!(origin.send(request("a b")).await.problem(404)["request_id"], "a b");
+}
+
+#[tokio::test]
+async fn a_file_is_had_by_its_link_alone_and_until_it_expires() {
+    let origin = Origin::new().await;
+    std::fs::write(origin.files.join("7-1.csv"), "a,b\r\n").unwrap();
+    let name = FileName::new("7-1.csv").unwrap();
+    let link = |made: OffsetDateTime| format!("/api/files/{}", origin.links.sign(&name, made));
+    let now = OffsetDateTime::now_utc();
+
+    let answer = origin.get(&link(now)).await;
+    assert_eq!((answer.status, answer.body.as_slice()), (StatusCode::OK, &b"a,b\r\n"[..]));
+    assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
+    assert_eq!(answer.headers["content-disposition"], "attachment; filename=\"7-1.csv\"");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+
+    origin.get(&link(now - Duration::days(2))).await.problem(410);
+    origin.get(&format!("{}x", link(now))).await.problem(404);
+    for path in ["7-1.csv", "..%2f7-1.csv", "..%2F..%2Fetc%2Fpasswd", "%ff"] {
+        let answer = origin.get(&format!("/api/files/{path}")).await;
+        assert!(answer.status.is_client_error(), "{path}");
+        answer.problem(answer.status.as_u16());
+    }
+    std::fs::remove_file(origin.files.join("7-1.csv")).unwrap();
+    origin.get(&link(now)).await.problem(404);
+}
+
+#[tokio::test]
+async fn the_document_describes_every_route() {
+    let origin = Origin::new().await;
+    let document: Value = serde_json::from_slice(&origin.get("/openapi.json").await.body).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
+    let expected = [
+        "/api/files/{signed}",
+        "/api/jobs/{id}",
+        "/api/products",
+        "/api/products/{id}",
+        "/api/reports",
+        "/healthz",
+        "/metrics",
+        "/readyz",
+    ];
+    assert_eq!(paths, expected);
+}
+
+#[tokio::test]
+async fn what_happened_is_counted_by_route() {
+    let origin = Origin::new().await;
+    origin.get("/api/jobs/1").await;
+    origin.get("/no/such/path").await;
+    let page = String::from_utf8(origin.get("/metrics").await.body).unwrap();
+    for line in [
+        r#"tidewall_http_requests_total{method="GET",route="/api/jobs/{id}",status="503"} 1"#,
+        r#"tidewall_http_requests_total{method="GET",route="unmatched",status="404"} 1"#,
+        "tidewall_http_request_seconds_count 2",
+        r#"tidewall_db_connections{server="primary",state="idle"} 0"#,
+        "# TYPE tidewall_db_acquire_seconds histogram",
+    ] {
+        assert!(page.contains(line), "{line} is missing in\n{page}");
+    }
+}

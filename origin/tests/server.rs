@@ -1,0 +1,54 @@
+//! Stopping in good order.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tidewall_origin::http::server::serve;
+use tidewall_origin::shutdown::Shutdown;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::interval;
+
+async fn send_request(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn a_request_in_flight_ends_before_the_server_does() {
+    let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (arrived, go_on) = (Arc::clone(&arrived), Arc::clone(&go_on));
+        async move || {
+            arrived.notify_one();
+            go_on.notified().await;
+            "done"
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, shutdown) = Shutdown::manual();
+    let server = tokio::spawn(serve(listener, Router::new().route("/slow", get(slow)), shutdown));
+
+    let mut stream = send_request(address).await;
+    arrived.notified().await;
+    stop.send_replace(true);
+    // Refused once the server has stopped accepting; the request is still held.
+    let mut tries = interval(Duration::from_millis(10));
+    while TcpStream::connect(address).await.is_ok() {
+        tries.tick().await;
+    }
+    assert!(!server.is_finished());
+    go_on.notify_one();
+
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    server.await.unwrap().unwrap();
+}
