@@ -1,16 +1,51 @@
 //! Product pictures, drawn from their number: the same on every machine.
 //!
-//! Each is a still life of simple shapes on a table: a backdrop, a light, one to
-//! three objects with a shadow. Hue, objects and places come from the number.
+//! A picture doesn't know its product, so it shows no thing: each is a wall of
+//! nine tiles in the five colours of one palette.
 
 use std::fmt::Write;
 
 /// How many different pictures there are.
 const COUNT: u32 = 100;
-/// Width and height of the drawing's coordinates.
-const SIDE: u32 = 400;
-/// Where the table begins.
-const HORIZON: u32 = 270;
+/// Tiles in a row, and rows.
+const TILES: u32 = 3;
+/// Width and height of a tile in the drawing's coordinates.
+const TILE: u32 = 100;
+
+/// Two light colours for grounds, then three for figures.
+type Palette = [&'static str; 5];
+
+/// Neighbours in a list get different ones.
+const PALETTES: [Palette; 10] = [
+    ["#f3ece0", "#e0cdb0", "#1f4e5f", "#d9653b", "#eeb04d"],
+    ["#e9f0ee", "#bfd8d2", "#14535e", "#2f8f83", "#f2b263"],
+    ["#f6e9e4", "#efc7b8", "#7a2e3a", "#d4573f", "#2f4b59"],
+    ["#eceaf4", "#c9c3e2", "#3c3569", "#7b6cc2", "#f0a08c"],
+    ["#f4f1e4", "#d9dcae", "#3f5a36", "#8fa64a", "#e3a33b"],
+    ["#e8eff6", "#b9d2e8", "#1e3f66", "#4684bd", "#f3c65d"],
+    ["#f8ece8", "#f3bfb0", "#40364f", "#e5735e", "#6fa8a1"],
+    ["#f1efe9", "#d5cfc1", "#3a3f44", "#a0856a", "#c9573c"],
+    ["#eaf3ee", "#b5dcc6", "#1d4a43", "#3fa07c", "#ef7f63"],
+    ["#f5eff3", "#dfc1d4", "#56304f", "#a85b8b", "#e9b44c"],
+];
+
+/// Figures, as path data in a tile whose middle is 0, 0.
+const FIGURES: [&str; 7] = [
+    // A quarter of a disc.
+    "M-50-50H50A100 100 0 0 1-50 50z",
+    // The same as a band.
+    "M0-50H50A100 100 0 0 1-50 50V0A50 50 0 0 0 0-50z",
+    // Half a disc.
+    "M-50-50H50A50 50 0 0 1-50-50z",
+    // Two of them: waves.
+    "M-50-50H50A50 50 0 0 1-50-50zM-50 0H50A50 50 0 0 1-50 0z",
+    // A leaf.
+    "M-50-50A100 100 0 0 1 50 50A100 100 0 0 1-50-50z",
+    // A disc.
+    "M-34 0A34 34 0 0 1 34 0A34 34 0 0 1-34 0z",
+    // Half a tile.
+    "M-50-50H50L-50 50z",
+];
 
 /// Every picture: its authored name and its SVG source.
 pub(super) fn all() -> impl Iterator<Item = (String, String)> {
@@ -19,133 +54,49 @@ pub(super) fn all() -> impl Iterator<Item = (String, String)> {
 
 fn draw(number: u32) -> String {
     let mut chance = Chance(number);
-    // Neighbours in a list get hues far apart: steps of the golden angle.
-    let hue = number * 137 % 360;
-    let mut objects = String::new();
-    let count = 1 + chance.below(3);
-    for index in 0..count {
-        let width = 150 - 26 * count + chance.below(40);
-        let middle = SIDE * (2 * index + 1) / (2 * count);
-        let base = HORIZON + 40 + chance.below(36);
-        let object_hue = (hue + 150 + index * 42 + chance.below(30)) % 360;
-        let height = width + chance.below(70);
-        object(&mut objects, chance.below(6), Placed { middle, base, width, height, hue: object_hue });
+    let palette = &PALETTES[number as usize % PALETTES.len()];
+    let side = TILES * TILE;
+    let (mut grounds, mut figures) = (String::new(), String::new());
+    for place in 0..TILES * TILES {
+        let (x, y) = (place % TILES * TILE, place / TILES * TILE);
+        let tile = Tile::new(palette, &mut chance);
+        // Writing to a string cannot fail.
+        let _ = write!(grounds, "<path fill=\"{}\" d=\"M{x} {y}h{TILE}v{TILE}h-{TILE}z\"/>", tile.ground);
+        let _ = write!(
+            figures,
+            "<path fill=\"{}\" transform=\"translate({} {})rotate({})\" d=\"{}\"/>",
+            tile.colour,
+            x + TILE / 2,
+            y + TILE / 2,
+            tile.turn,
+            tile.figure,
+        );
     }
-    let (light_x, light_y) = (90 + chance.below(220), 60 + chance.below(70));
+    // Smoothed edges would leave a seam between grounds of one colour.
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SIDE} {SIDE}\" width=\"{SIDE}\" height=\"{SIDE}\">\
-         <rect width=\"{SIDE}\" height=\"{SIDE}\" fill=\"hsl({hue} 34% 88%)\"/>\
-         <circle cx=\"{light_x}\" cy=\"{light_y}\" r=\"150\" fill=\"hsl({hue} 60% 96%)\" opacity=\".7\"/>\
-         <rect y=\"{HORIZON}\" width=\"{SIDE}\" height=\"{}\" fill=\"hsl({hue} 26% 78%)\"/>{objects}</svg>\n",
-        SIDE - HORIZON
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" width=\"{side}\" height=\"{side}\">\
+         <g shape-rendering=\"crispEdges\">{grounds}</g>{figures}</svg>\n"
     )
 }
 
-/// Where an object stands and what colour it has.
-struct Placed {
-    middle: u32,
-    base: u32,
-    width: u32,
-    height: u32,
-    hue: u32,
+/// One figure on its ground.
+struct Tile {
+    ground: &'static str,
+    colour: &'static str,
+    figure: &'static str,
+    /// In degrees.
+    turn: usize,
 }
 
-fn object(svg: &mut String, shape: u32, at: Placed) {
-    let Placed { middle, base, width, height, hue } = at;
-    let (left, half, top) = (middle - width / 2, width / 2, base - height);
-    let body = format!("hsl({hue} 46% 52%)");
-    let dark = format!("hsl({hue} 46% 42%)");
-    let pale = format!("hsl({hue} 52% 68%)");
-    let shine = (left + width / 5, width / 9);
-    // Writing to a string cannot fail.
-    let _ = write!(
-        svg,
-        "<ellipse cx=\"{}\" cy=\"{base}\" rx=\"{}\" ry=\"{}\" fill=\"#000\" opacity=\".14\"/>",
-        middle + half / 4,
-        half + 14,
-        width / 9
-    );
-    let _ = match shape {
-        // A box with a lid.
-        0 => write!(
-            svg,
-            "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" rx=\"10\" fill=\"{body}\"/>\
-             <rect x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"8\" fill=\"{dark}\"/>",
-            left - 6,
-            width + 12,
-            height / 5
-        ),
-        // A bottle.
-        1 => write!(
-            svg,
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"6\" fill=\"{dark}\"/>\
-             <rect x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"{}\" rx=\"{}\" fill=\"{body}\"/>",
-            middle - width / 8,
-            top - height / 5,
-            width / 4,
-            height / 2,
-            top + height / 6,
-            height - height / 6,
-            half * 3 / 4
-        ),
-        // A ball.
-        2 => write!(
-            svg,
-            "<circle cx=\"{middle}\" cy=\"{}\" r=\"{half}\" fill=\"{body}\"/>\
-             <path d=\"M{left} {}a{half} {} 0 0 0 {width} 0z\" fill=\"{dark}\" opacity=\".6\"/>",
-            base - half,
-            base - half,
-            half * 3 / 4
-        ),
-        // A cup with a handle.
-        3 => write!(
-            svg,
-            "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"none\" stroke=\"{dark}\" stroke-width=\"{}\"/>\
-             <path d=\"M{left} {t}h{width}l-{i} {h}h-{w}z\" fill=\"{body}\" stroke=\"{body}\" stroke-width=\"10\" stroke-linejoin=\"round\"/>\
-             <ellipse cx=\"{middle}\" cy=\"{t}\" rx=\"{half}\" ry=\"{}\" fill=\"{dark}\"/>",
-            left + width,
-            base - half,
-            width / 4,
-            width / 11,
-            width / 10,
-            t = base - width,
-            h = width - 4,
-            i = width / 7,
-            w = width - 2 * (width / 7)
-        ),
-        // A cone with a rounded foot.
-        4 => write!(
-            svg,
-            "<path d=\"M{middle} {top}L{} {base}q-{half} {} -{width} 0z\" fill=\"{body}\" stroke=\"{body}\" stroke-width=\"8\" stroke-linejoin=\"round\"/>",
-            left + width,
-            width / 8
-        ),
-        // Three books.
-        _ => write!(
-            svg,
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{h}\" rx=\"4\" fill=\"{dark}\"/>\
-             <rect x=\"{left}\" y=\"{}\" width=\"{width}\" height=\"{h}\" rx=\"4\" fill=\"{pale}\"/>\
-             <rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{h}\" rx=\"4\" fill=\"{body}\"/>",
-            left - 8,
-            base - height / 4,
-            width + 12,
-            base - height / 2,
-            left + 10,
-            base - height * 3 / 4,
-            width - 6,
-            h = height / 4
-        ),
-    };
-    if shape < 3 {
-        let _ = write!(
-            svg,
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"{}\" fill=\"{pale}\" opacity=\".55\"/>",
-            shine.0,
-            base - height * 2 / 3,
-            shine.1,
-            height / 3,
-            shine.1 / 2
-        );
+impl Tile {
+    fn new(palette: &Palette, chance: &mut Chance) -> Self {
+        let [light, soft, strong @ ..] = palette;
+        let (ground, colour) = match chance.below(6) {
+            0 => (*chance.one_of(strong), *light),
+            1..=3 => (*soft, *chance.one_of(strong)),
+            _ => (*light, *chance.one_of(strong)),
+        };
+        Self { ground, colour, figure: chance.one_of(&FIGURES), turn: chance.below(4) * 90 }
     }
 }
 
@@ -153,12 +104,16 @@ fn object(svg: &mut String, shape: u32, at: Placed) {
 struct Chance(u32);
 
 impl Chance {
-    fn below(&mut self, bound: u32) -> u32 {
+    fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9);
         let mut z = self.0;
         z = (z ^ (z >> 16)).wrapping_mul(0x85eb_ca6b);
         z = (z ^ (z >> 13)).wrapping_mul(0xc2b2_ae35);
-        (z ^ (z >> 16)) % bound
+        (z ^ (z >> 16)) as usize % bound
+    }
+
+    fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.below(choices.len())]
     }
 }
 

@@ -15,23 +15,23 @@ pub fn Chips(
         let query = shown.get();
         query.category.clone().map(|category| {
             let without = ProductQuery { category: None, page: 1, ..query };
-            view! { <Chip label="Category" value=category href=without.href() /> }
+            view! { <Chip label="Category" class="chip chip-category" value=category href=without.href() /> }
         })
     };
     let words = move || {
         let query = shown.get();
         query.q.clone().map(|words| {
             let without = ProductQuery { q: None, page: 1, ..query };
-            view! { <Chip label="Search" value=words href=without.href() /> }
+            view! { <Chip label="Search" class="chip" value=words href=without.href() /> }
         })
     };
     view! { <div class="chips">{category} {words}</div> }
 }
 
 #[component]
-fn Chip(label: &'static str, value: String, href: String) -> impl IntoView {
+fn Chip(label: &'static str, class: &'static str, value: String, href: String) -> impl IntoView {
     view! {
-        <a class="chip" href=href>
+        <a class=class href=href>
             <span class="visually-hidden">"Remove the filter "</span>
             <span class="chip-label">{label}</span>
             <span class="chip-value">{value}</span>

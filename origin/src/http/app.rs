@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing};
@@ -14,7 +13,6 @@ use utoipa_axum::routes;
 use super::download::Downloads;
 use super::health::Health;
 use super::jobs::Jobs;
-use super::json::BODY_BYTES_MAX;
 use super::metrics::Metrics;
 use super::{download, draining, health, jobs, metrics, observe, openapi, problems};
 use crate::shutdown::Shutdown;
@@ -49,7 +47,6 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
     Ok(routes
         .route("/openapi.json", routing::get(async move || page))
         .fallback(problems::unknown_path)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(CatchPanicLayer::custom(problems::panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
         .layer(from_fn_with_state(app.shutdown, draining::close_connections))
