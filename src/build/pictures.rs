@@ -92,9 +92,9 @@ impl Tile {
     fn new(palette: &Palette, chance: &mut Chance) -> Self {
         let [light, soft, strong @ ..] = palette;
         let (ground, colour) = match chance.below(6) {
-            0 => (*chance.one_of(strong), *light),
-            1..=3 => (*soft, *chance.one_of(strong)),
-            _ => (*light, *chance.one_of(strong)),
+            0 => (chance.one_of(strong), *light),
+            1..=3 => (*soft, chance.one_of(strong)),
+            _ => (*light, chance.one_of(strong)),
         };
         Self { ground, colour, figure: chance.one_of(&FIGURES), turn: chance.below(4) * 90 }
     }
@@ -112,8 +112,8 @@ impl Chance {
         (z ^ (z >> 16)) as usize % bound
     }
 
-    fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len())]
+    fn one_of(&mut self, choices: &[&'static str]) -> &'static str {
+        choices[self.below(choices.len())]
     }
 }
 
