@@ -5,6 +5,8 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -53,7 +55,7 @@ fn after_sigkill_the_next_start_clears_what_was_left_and_keeps_the_data() {
     stack.signal(Signal::KILL);
     stack.wait();
     assert!(!still_running(&left, Duration::ZERO).is_empty(), "nothing was left to clear");
-    std::fs::remove_file(folder.join("ready.json")).unwrap();
+    fs::remove_file(folder.join("ready.json")).unwrap();
 
     let mut stack = Running::dev(&folder.0, &[&args[..], &["--origins", "1"]].concat());
     assert!(still_running(&left, END_DEADLINE).is_empty(), "{left:?}");
@@ -103,4 +105,20 @@ fn a_second_stack_on_the_same_data_directory_is_refused() {
     assert_eq!(second.status.code(), Some(1));
     let error = String::from_utf8_lossy(&second.stderr);
     assert!(error.contains("another tidewall is running on"), "{error}");
+}
+
+#[test]
+fn a_changed_source_of_the_origin_restarts_the_origins() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let args = ["--seed", "100", "--watch", "--no-edge", "--no-worker", "--replicas", "0", "--origins", "1"];
+    let mut stack = Running::dev(&folder.0, &args);
+    let pid = stack.ready["origins"][0]["pid"].clone();
+    // Beside the sources and not one of them, so that nothing has to be compiled.
+    let source =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("origin/watched-{}.txt", std::process::id()));
+    fs::write(&source, "").unwrap();
+    let ready = stack.wait_for_ready_file(|ready| ready["origins"][0]["pid"] != pid);
+    fs::remove_file(&source).unwrap();
+    assert_eq!(ready["origins"][0]["url"], stack.ready["origins"][0]["url"]);
 }
