@@ -22,3 +22,5 @@ pub const TIDEWALL_LSN: &str = "tidewall-lsn";
 pub const LSN_PRIMARY: &str = "primary";
 /// A [`Bookmark`](crate::bookmark::Bookmark), from and to the client.
 pub const TIDEWALL_BOOKMARK: &str = "tidewall-bookmark";
+/// Name of the cookie in which a browser keeps its [`Bookmark`](crate::bookmark::Bookmark).
+pub const TW_BOOKMARK: &str = "tw_bookmark";

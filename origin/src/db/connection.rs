@@ -1,28 +1,50 @@
 //! Connections as callers hold them. Every statement is prepared once for each
-//! connection and counted.
+//! connection, counted, and noted while it runs.
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use deadpool_postgres::Object;
+use deadpool::managed::Object;
+use deadpool_postgres::ClientWrapper;
 use prometheus_client::metrics::counter::Counter;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{PgLsn, ToSql};
-use tokio_postgres::{CopyInSink, Row, RowStream};
+use tokio_postgres::{CopyInSink, NoTls, Row, RowStream, SimpleQueryMessage, Statement};
 
 use super::error::DbError;
+use super::gate::Permit;
+use super::link::{CloseReason, Connector, Link};
 use super::lsn::Lsn;
-use super::metrics::QueryKind;
-use super::server::Server;
+use super::server::{Lease, Server};
+use super::shared::Shared;
 
 /// Values for a statement's `$1`, `$2` ….
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
+/// Longest wait for a server to hear that a statement was given up.
+const CANCEL_MAX: Duration = Duration::from_secs(1);
+
 /// What both doors lead to.
 pub struct Connection {
-    pub(super) client: Object,
+    /// `None` once given back.
+    link: Option<Object<Connector>>,
     server: Arc<Server>,
+    shared: Arc<Shared>,
     queries: Counter,
+    /// Statements whose end was not seen. A caller that gives one up, by dropping
+    /// its future, leaves a connection that nobody else could use.
+    in_flight: AtomicU32,
+    /// A transaction has begun and not ended.
+    pub(super) in_transaction: AtomicBool,
+    /// Rows are read that are not all read yet.
+    in_rows: AtomicBool,
+    /// Given back after the connection itself.
+    _permits: [Option<Permit>; 2],
 }
 
 /// From which point of the log a read was answered.
@@ -40,65 +62,181 @@ pub struct ReadConnection {
     pub(super) position: Position,
 }
 
-/// A connection of [`super::Db::write`].
+/// A connection of [`super::Db::writer`]: each statement is a transaction of its own.
 pub struct WriteConnection {
     pub(super) connection: Connection,
 }
 
-/// A transaction on the primary; rolled back unless committed.
-pub struct Transaction<'a> {
-    inner: deadpool_postgres::Transaction<'a>,
-    server: &'a Server,
-    queries: &'a Counter,
-}
-
 impl Connection {
-    pub(super) async fn acquire(server: &Arc<Server>, kind: QueryKind) -> Result<Self, DbError> {
-        let client = server.acquire().await?;
-        let queries = server.metrics.queries(&server.name, kind);
-        Ok(Self { client, server: Arc::clone(server), queries })
+    pub(super) fn new(lease: Lease, server: &Arc<Server>, shared: &Arc<Shared>, queries: &Counter) -> Self {
+        Self {
+            link: Some(lease.link),
+            server: Arc::clone(server),
+            shared: Arc::clone(shared),
+            queries: queries.clone(),
+            in_flight: AtomicU32::new(0),
+            in_transaction: AtomicBool::new(false),
+            in_rows: AtomicBool::new(false),
+            _permits: lease.permits,
+        }
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        self.link.as_ref().unwrap_or_else(|| unreachable!("a connection has its link until it is dropped"))
+    }
+
+    pub(super) fn client(&self) -> &ClientWrapper {
+        &self.link().client
+    }
+
+    /// For libraries that want a client of their own to change.
+    pub(super) fn client_mut(&mut self) -> &mut tokio_postgres::Client {
+        let link = self.link.as_mut();
+        &mut link.unwrap_or_else(|| unreachable!("a connection has its link until it is dropped")).client
+    }
+
+    pub(super) fn server_name(&self) -> &str {
+        &self.server.name
     }
 
     /// All rows.
     pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
-        self.queries.inc();
-        let statement = self.client.prepare_cached(sql).await.map_err(|error| self.failed(error))?;
-        self.client.query(&statement, params).await.map_err(|error| self.failed(error))
+        self.run(sql, async |client, statement| client.query(&statement, params).await).await
     }
 
     /// The row, if there is one.
     pub async fn query_opt(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, DbError> {
-        self.queries.inc();
-        let statement = self.client.prepare_cached(sql).await.map_err(|error| self.failed(error))?;
-        self.client.query_opt(&statement, params).await.map_err(|error| self.failed(error))
+        self.run(sql, async |client, statement| client.query_opt(&statement, params).await).await
     }
 
     /// The only row.
     pub async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Row, DbError> {
-        self.queries.inc();
-        let statement = self.client.prepare_cached(sql).await.map_err(|error| self.failed(error))?;
-        self.client.query_one(&statement, params).await.map_err(|error| self.failed(error))
+        self.run(sql, async |client, statement| client.query_one(&statement, params).await).await
     }
 
     pub(super) async fn query_raw(&self, sql: &str, params: Params<'_>) -> Result<RowStream, DbError> {
-        self.queries.inc();
-        let statement = self.client.prepare_cached(sql).await.map_err(|error| self.failed(error))?;
         let params = params.iter().copied();
-        self.client.query_raw(&statement, params).await.map_err(|error| self.failed(error))
+        self.run(sql, async |client, statement| client.query_raw(&statement, params).await).await
     }
 
-    /// Sorts an error of this connection; a server that went away is passed over from now on.
+    pub(super) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, DbError> {
+        self.run(sql, async |client, statement| client.execute(&statement, params).await).await
+    }
+
+    /// Statements without parameters or rows.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), DbError> {
+        self.noted(sql, self.client().batch_execute(sql)).await
+    }
+
+    /// A statement that can't be prepared; its answer as text.
+    pub(super) async fn simple(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, DbError> {
+        self.noted(sql, self.client().simple_query(sql)).await
+    }
+
+    pub(super) async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, DbError> {
+        self.noted(sql, self.client().copy_in(sql)).await
+    }
+
+    /// Asks a prepared statement.
+    async fn run<T>(
+        &self,
+        sql: &str,
+        ask: impl AsyncFnOnce(&ClientWrapper, Statement) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, DbError> {
+        let client = self.client();
+        self.noted(sql, async { ask(client, client.prepare_cached(sql).await?).await }).await
+    }
+
+    /// Counts a statement, and notes it while it runs.
+    async fn noted<T>(
+        &self,
+        sql: &str,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, DbError> {
+        self.queries.inc();
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let slot = &self.link().slot;
+        slot.begin(sql, Instant::now());
+        let answered = asked.await;
+        slot.end(Instant::now());
+        // Not reached where the caller has given up.
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        answered.map_err(|error| self.failed(error))
+    }
+
+    /// A position at which everything committed so far can be seen. To be asked
+    /// *after* the commit has returned, and only for waiting: it can lie past a
+    /// later writer's commit.
+    pub(super) async fn flushed(&self) -> Result<Lsn, DbError> {
+        let row = self.query_one(FLUSHED, &[]).await?;
+        row.try_get::<_, PgLsn>(0).map(Lsn::from).map_err(|error| self.failed(error))
+    }
+
+    /// Sorts an error of this connection. A server that went away is passed over
+    /// from now on, until it was looked at again.
     pub fn failed(&self, error: tokio_postgres::Error) -> DbError {
-        failed(&self.server, error)
+        if error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) {
+            // "cached plan must not change result type": the schema has changed.
+            self.client().statement_cache.clear();
+        }
+        let error = DbError::of_statement(&self.server.name, error);
+        if error.is_disconnect() {
+            self.shared.doubt(&self.server);
+        }
+        error
+    }
+
+    /// Does `work`, unless the server is found not to answer any more.
+    pub(super) async fn unless_lost<T>(&self, work: impl Future<Output = T>) -> Result<T, DbError> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.server.lost() => Err(DbError::Lost { server: self.server.name.clone() }),
+        }
+    }
+
+    /// Rows of a statement are read one by one from here on: it is in flight until their end.
+    pub(super) fn begin_rows(&self) {
+        self.in_rows.store(true, Ordering::Relaxed);
+    }
+
+    /// The last row was read.
+    pub(super) fn end_rows(&self) {
+        self.in_rows.store(false, Ordering::Relaxed);
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+            || self.in_transaction.load(Ordering::Relaxed)
+            || self.in_rows.load(Ordering::Relaxed)
     }
 }
 
-fn failed(server: &Server, error: tokio_postgres::Error) -> DbError {
-    let error = DbError::of_statement(&server.name, error);
-    if error.is_disconnect() {
-        server.lost();
+/// See [`Connection::flushed`].
+pub(super) const FLUSHED: &str = "SELECT pg_current_wal_flush_lsn()";
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let Some(link) = self.link.take() else { return };
+        if self.is_in_use() {
+            abandon(self.server.close(link, CloseReason::Abandoned));
+        } else {
+            self.server.give_back(link);
+        }
     }
-    error
+}
+
+/// Tells the server to stop what nobody waits for any more: closing the connection
+/// alone would let it go on to the statement's end.
+fn abandon(link: Link) {
+    let token = link.client.cancel_token();
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(async move {
+            // It is closed in any case, once the server had time to hear.
+            let _ = timeout(CANCEL_MAX, token.cancel_query(NoTls)).await;
+            drop(link);
+        });
+    }
 }
 
 impl ReadConnection {
@@ -127,67 +265,17 @@ impl Deref for WriteConnection {
 impl WriteConnection {
     /// Changes rows; their number.
     pub async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, DbError> {
-        self.connection.queries.inc();
-        let client = &self.connection.client;
-        let statement = client.prepare_cached(sql).await.map_err(|error| self.failed(error))?;
-        client.execute(&statement, params).await.map_err(|error| self.failed(error))
+        self.connection.execute(sql, params).await
     }
 
-    /// Begins a transaction.
-    pub async fn begin(&mut self) -> Result<Transaction<'_>, DbError> {
-        let Connection { client, server, queries } = &mut self.connection;
-        let inner = client.transaction().await.map_err(|error| failed(server, error))?;
-        Ok(Transaction { inner, server, queries })
-    }
-
-    /// A position at which everything committed so far can be seen. To be asked
-    /// *after* the commit has returned, and only for waiting: it can lie past a
-    /// later writer's commit.
-    pub async fn flushed(&self) -> Result<Lsn, DbError> {
-        let client = &self.connection.client;
-        let asked = async {
-            let statement = client.prepare_cached("SELECT pg_current_wal_flush_lsn()").await?;
-            client.query_one(&statement, &[]).await?.try_get::<_, PgLsn>(0)
-        };
-        asked.await.map(Lsn::from).map_err(|error| self.failed(error))
-    }
-}
-
-impl Transaction<'_> {
-    /// All rows.
-    pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
-        self.queries.inc();
-        let statement = self.inner.prepare_cached(sql).await.map_err(|error| self.failed(error))?;
-        self.inner.query(&statement, params).await.map_err(|error| self.failed(error))
-    }
-
-    /// The only row.
-    pub async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Row, DbError> {
-        self.queries.inc();
-        let statement = self.inner.prepare_cached(sql).await.map_err(|error| self.failed(error))?;
-        self.inner.query_one(&statement, params).await.map_err(|error| self.failed(error))
-    }
-
-    /// Statements without parameters or rows, such as DDL.
+    /// Statements without parameters or rows, such as DDL and `VACUUM`.
     pub async fn batch(&self, sql: &str) -> Result<(), DbError> {
-        self.queries.inc();
-        self.inner.batch_execute(sql).await.map_err(|error| self.failed(error))
+        self.connection.batch(sql).await
     }
 
-    /// Begins a `COPY … FROM STDIN`. Map errors of the sink with [`Transaction::failed`].
-    pub async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, DbError> {
-        self.queries.inc();
-        self.inner.copy_in(sql).await.map_err(|error| self.failed(error))
-    }
-
-    /// Makes it last. [`WriteConnection::flushed`] then gives its position.
-    pub async fn commit(self) -> Result<(), DbError> {
-        let server = self.server;
-        self.inner.commit().await.map_err(|error| failed(server, error))
-    }
-
-    /// Sorts an error of this transaction's connection.
-    pub fn failed(&self, error: tokio_postgres::Error) -> DbError {
-        failed(self.server, error)
+    /// A position at which everything committed so far can be seen: for waiting,
+    /// and to be asked *after* the statement has returned.
+    pub async fn flushed(&self) -> Result<Lsn, DbError> {
+        self.connection.flushed().await
     }
 }

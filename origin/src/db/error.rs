@@ -1,25 +1,27 @@
 //! What can go wrong between a caller and its rows.
 
 use std::error::Error as _;
+use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
+
+use super::cause::Cause;
+use super::holder::Holder;
 
 /// Why the database gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// Every connection of the pool is taken.
-    #[error("{server}: no connection free after {waited_ms} ms ({in_use}/{size} in use, {waiting} waiting)")]
-    Busy {
-        /// Whose pool.
+    /// No connection was free in time.
+    #[error(transparent)]
+    Exhausted(Box<Exhausted>),
+    /// So many wait for a connection that one more would wait in vain.
+    #[error("{server}: {waiting} callers wait for a connection already; refused at once")]
+    Overloaded {
+        /// Whose connections.
         server: String,
-        /// How long the caller waited.
-        waited_ms: u64,
-        /// Connections lent.
-        in_use: usize,
-        /// Connections the pool may have.
-        size: usize,
-        /// Callers that wait for one.
+        /// Callers that wait.
         waiting: usize,
     },
     /// No connection could be made within the time allowed for it.
@@ -39,9 +41,15 @@ pub enum DbError {
         #[source]
         source: tokio_postgres::Error,
     },
-    /// The server that should be the primary replays another one's log.
-    #[error("{server}: is a standby; the database URL must name the primary")]
-    Standby {
+    /// None of the servers is a primary that answers.
+    #[error("no primary: {servers}")]
+    NoPrimary {
+        /// What each server is instead.
+        servers: String,
+    },
+    /// The server stopped answering while it was asked; another one may answer.
+    #[error("{server}: stopped answering while it was asked")]
+    Lost {
         /// Which server.
         server: String,
     },
@@ -54,6 +62,22 @@ pub enum DbError {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// The server went away while it committed: the transaction may have taken
+    /// effect or not.
+    #[error("{server}: went away while it committed; whether it did isn't known")]
+    OutcomeUnknown {
+        /// Which server.
+        server: String,
+    },
+    /// A statement of the transaction had failed, so the server can't commit it,
+    /// though the caller went on.
+    #[error(
+        "{server}: a statement of the transaction had failed before it was to be committed; nothing was changed"
+    )]
+    Aborted {
+        /// Which server.
+        server: String,
+    },
     /// The statement failed.
     #[error("{server}: a statement failed")]
     Statement {
@@ -65,6 +89,45 @@ pub enum DbError {
     },
 }
 
+/// No connection was free in time: why, and who holds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// Whose connections.
+    pub server: String,
+    /// How long the caller waited.
+    pub waited: Duration,
+    /// What kept it from a connection.
+    pub cause: Cause,
+    /// Connections lent.
+    pub in_use: usize,
+    /// Connections that callers like this one may have.
+    pub capacity: usize,
+    /// Callers that wait still.
+    pub waiting: usize,
+    /// Those who have held theirs longest.
+    pub oldest: Vec<Holder>,
+}
+
+/// Holders that an error names.
+pub(super) const OLDEST_NAMED: usize = 3;
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server, waited, cause, in_use, capacity, waiting, oldest } = self;
+        let waited_ms = waited.as_millis();
+        write!(
+            f,
+            "{server}: no connection free after {waited_ms} ms ({in_use}/{capacity} in use, {waiting} waiting): {cause}"
+        )?;
+        for (number, holder) in (1..).zip(oldest) {
+            write!(f, "; holder {number}: {holder}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
 impl DbError {
     /// Sorts a statement's error.
     pub(super) fn of_statement(server: &str, source: tokio_postgres::Error) -> Self {
@@ -72,17 +135,32 @@ impl DbError {
         if is_gone(&source) { Self::Gone { server, source } } else { Self::Statement { server, source } }
     }
 
-    /// The same may succeed elsewhere or later; the statement itself is not at fault.
+    /// The same may succeed later; the statement itself is not at fault.
     pub fn is_unavailable(&self) -> bool {
-        !matches!(self, Self::Statement { .. })
+        !matches!(self, Self::Statement { .. } | Self::Aborted { .. })
     }
 
-    /// The connection, and probably the server behind it, is lost.
+    /// More was asked of the database than it can do now.
+    pub fn is_overload(&self) -> bool {
+        matches!(self, Self::Exhausted(_) | Self::Overloaded { .. })
+    }
+
+    /// A read that failed so may succeed on another server at once.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::ConnectTimeout { .. } | Self::Connect { .. } | Self::Lost { .. } | Self::Gone { .. }
+        )
+    }
+
+    /// The connection, and perhaps the server behind it, is lost.
     pub(super) fn is_disconnect(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::ConnectTimeout { .. } => true,
-            Self::Gone { source, .. } => source.as_db_error().is_none_or(|error| is_shutdown(error.code())),
-            Self::Busy { .. } | Self::Standby { .. } | Self::Statement { .. } => false,
+            Self::Gone { source, .. } => source
+                .as_db_error()
+                .is_none_or(|error| is_shutdown(error.code()) || is_read_only(error.code())),
+            _ => false,
         }
     }
 }
@@ -91,8 +169,7 @@ fn is_gone(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(code) => {
             is_shutdown(code)
-                // A demoted primary.
-                || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+                || is_read_only(code)
                 // On a replica: replay needed what the read was holding on to.
                 || *code == SqlState::T_R_SERIALIZATION_FAILURE
                 || *code == SqlState::TOO_MANY_CONNECTIONS
@@ -103,4 +180,9 @@ fn is_gone(error: &tokio_postgres::Error) -> bool {
 
 fn is_shutdown(code: &SqlState) -> bool {
     [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(code)
+}
+
+/// The server is no primary, or not any more.
+fn is_read_only(code: &SqlState) -> bool {
+    *code == SqlState::READ_ONLY_SQL_TRANSACTION
 }

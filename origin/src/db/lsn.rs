@@ -4,7 +4,8 @@ use std::fmt;
 
 use tokio_postgres::types::PgLsn;
 
-/// A WAL position of the primary's timeline, in bytes since its beginning.
+/// A WAL position, in bytes since the log's beginning. Positions of two timelines
+/// can't be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lsn(u64);
 
@@ -28,6 +29,12 @@ impl Lsn {
 impl From<PgLsn> for Lsn {
     fn from(lsn: PgLsn) -> Self {
         Self(lsn.into())
+    }
+}
+
+impl From<Lsn> for PgLsn {
+    fn from(lsn: Lsn) -> Self {
+        Self::from(lsn.0)
     }
 }
 

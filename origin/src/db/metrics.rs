@@ -1,5 +1,7 @@
 //! What is measured of the database's use.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -7,31 +9,85 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::link::CloseReason;
+use super::survey::Standing;
+
+/// Where a read went, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Routed {
+    /// To a replica.
+    Replica,
+    /// To a replica, after it had caught up.
+    Waited,
+    /// To the primary: no replica could serve.
+    NoReplica,
+    /// To the primary: no replica had what the reader has seen.
+    Behind,
+}
+
+impl Routed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Replica => "replica",
+            Self::Waited => "replica_waited",
+            Self::NoReplica => "primary_no_replica",
+            Self::Behind => "primary_behind",
+        }
+    }
+}
+
+/// Why a bookmark was not honoured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Ignored {
+    /// It can't be read.
+    Malformed,
+    /// It is past the end of the log.
+    Future,
+}
+
+impl Ignored {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Future => "future",
+        }
+    }
+}
+
+/// Why a caller got no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Refused {
+    /// Too many wait already.
+    Overloaded,
+    /// It waited in vain.
+    Late,
+}
+
+impl Refused {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::Late => "late",
+        }
+    }
+}
+
 /// The names are part of the contract with whoever reads them.
 #[derive(Clone)]
 pub(super) struct DbMetrics {
     queries: Family<QueryLabels, Counter>,
-    connections: Family<ConnectionLabels, Gauge>,
-    replica_lag: Family<ServerLabels, Gauge>,
+    connections: Family<StateLabels, Gauge>,
+    waiting: Family<ServerLabels, Gauge>,
+    connects: Family<OutcomeLabels, Counter>,
+    closes: Family<ReasonLabels, Counter>,
+    refused: Family<ReasonLabels, Counter>,
+    standing: Family<StateLabels, Gauge>,
+    replay_lag: Family<ServerLabels, Gauge>,
+    receive_lag: Family<ServerLabels, Gauge>,
+    routed: Family<RouteLabels, Counter>,
+    bookmarks_ignored: Family<IgnoredLabels, Counter>,
     pub(super) acquire_seconds: Histogram,
-}
-
-/// Through which door a query came.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum QueryKind {
-    /// [`super::Db::read`].
-    Read,
-    /// [`super::Db::write`].
-    Write,
-}
-
-impl QueryKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-        }
-    }
+    pub(super) bookmark_wait_seconds: Histogram,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,7 +97,7 @@ struct QueryLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ConnectionLabels {
+struct StateLabels {
     server: String,
     state: &'static str,
 }
@@ -51,16 +107,53 @@ struct ServerLabels {
     server: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    server: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    server: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    to: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IgnoredLabels {
+    reason: &'static str,
+}
+
 /// From a connection that lies ready to the longest wait allowed.
 const ACQUIRE_BUCKETS: [f64; 9] = [0.0001, 0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5];
+/// Around what a healthy replica needs, up to the longest wait allowed.
+const BOOKMARK_WAIT_BUCKETS: [f64; 8] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+
+fn gauge(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
 
 impl DbMetrics {
     pub(super) fn new() -> Self {
         Self {
             queries: Family::default(),
             connections: Family::default(),
-            replica_lag: Family::default(),
+            waiting: Family::default(),
+            connects: Family::default(),
+            closes: Family::default(),
+            refused: Family::default(),
+            standing: Family::default(),
+            replay_lag: Family::default(),
+            receive_lag: Family::default(),
+            routed: Family::default(),
+            bookmarks_ignored: Family::default(),
             acquire_seconds: Histogram::new(ACQUIRE_BUCKETS),
+            bookmark_wait_seconds: Histogram::new(BOOKMARK_WAIT_BUCKETS),
         }
     }
 
@@ -71,38 +164,138 @@ impl DbMetrics {
             "Connections of each pool; the monitor of a server keeps one in use",
             self.connections.clone(),
         );
+        registry.register("tidewall_db_waiting", "Callers that wait for a connection", self.waiting.clone());
         registry.register(
             "tidewall_db_acquire_seconds",
             "How long callers waited for a connection",
             self.acquire_seconds.clone(),
         );
+        registry.register("tidewall_db_connects", "Tries to connect", self.connects.clone());
+        registry.register("tidewall_db_closes", "Connections closed, by reason", self.closes.clone());
+        registry.register(
+            "tidewall_db_refused",
+            "Callers that got no connection, because too many waited or the wait was too long",
+            self.refused.clone(),
+        );
+        registry.register(
+            "tidewall_db_server_state",
+            "1 for what each server is: primary, replica, or why it serves nothing",
+            self.standing.clone(),
+        );
         registry.register(
             "tidewall_db_replica_lag_bytes",
             "Log that the primary has and the replica has not replayed",
-            self.replica_lag.clone(),
+            self.replay_lag.clone(),
+        );
+        registry.register(
+            "tidewall_db_replica_receive_lag_bytes",
+            "Log that the primary has and the replica has not even received",
+            self.receive_lag.clone(),
+        );
+        registry.register("tidewall_db_reads", "Where reads went, and why", self.routed.clone());
+        registry.register(
+            "tidewall_db_bookmark_wait_seconds",
+            "How long reads waited for a replica to catch up with their bookmark",
+            self.bookmark_wait_seconds.clone(),
+        );
+        registry.register(
+            "tidewall_db_bookmarks_ignored",
+            "Bookmarks that can't be read, or are past the end of the log",
+            self.bookmarks_ignored.clone(),
         );
     }
 
-    pub(super) fn queries(&self, server: &str, kind: QueryKind) -> Counter {
-        self.queries.get_or_create_owned(&QueryLabels { server: server.to_owned(), kind: kind.as_str() })
-    }
-
-    pub(super) fn set_connections(&self, server: &str, idle: usize, in_use: usize) {
-        for (state, count) in [("idle", idle), ("in_use", in_use)] {
-            let labels = ConnectionLabels { server: server.to_owned(), state };
-            self.connections.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// What is measured of one server.
+    pub(super) fn server(&self, name: &str) -> ServerMetrics {
+        let counter = |kind| self.queries.get_or_create_owned(&QueryLabels { server: name.to_owned(), kind });
+        ServerMetrics {
+            all: self.clone(),
+            reads: counter("read"),
+            writes: counter("write"),
+            server: name.into(),
         }
     }
 
-    pub(super) fn set_replica_lag(&self, server: &str, bytes: Option<u64>) {
-        let labels = ServerLabels { server: server.to_owned() };
-        match bytes {
-            Some(bytes) => {
-                self.replica_lag.get_or_create(&labels).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    /// Counts a read. The counter is looked up once for each kind of outcome.
+    pub(super) fn routed(&self, routed: Routed) {
+        self.routed.get_or_create(&RouteLabels { to: routed.as_str() }).inc();
+    }
+
+    pub(super) fn ignored(&self, ignored: Ignored) {
+        self.bookmarks_ignored.get_or_create(&IgnoredLabels { reason: ignored.as_str() }).inc();
+    }
+}
+
+/// What is measured of one server; cheap to clone.
+#[derive(Clone)]
+pub(super) struct ServerMetrics {
+    all: DbMetrics,
+    pub(super) reads: Counter,
+    pub(super) writes: Counter,
+    server: Arc<str>,
+}
+
+impl ServerMetrics {
+    /// The server's name.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    fn labels(&self) -> ServerLabels {
+        ServerLabels { server: (*self.server).to_owned() }
+    }
+
+    fn state(&self, state: &'static str) -> StateLabels {
+        StateLabels { server: (*self.server).to_owned(), state }
+    }
+
+    fn reason(&self, reason: &'static str) -> ReasonLabels {
+        ReasonLabels { server: (*self.server).to_owned(), reason }
+    }
+
+    pub(super) fn acquired(&self, seconds: f64) {
+        self.all.acquire_seconds.observe(seconds);
+    }
+
+    pub(super) fn connected(&self, is_ok: bool) {
+        let outcome = if is_ok { "ok" } else { "failed" };
+        let labels = OutcomeLabels { server: (*self.server).to_owned(), outcome };
+        self.all.connects.get_or_create(&labels).inc();
+    }
+
+    pub(super) fn closed(&self, reason: CloseReason) {
+        self.all.closes.get_or_create(&self.reason(reason.as_str())).inc();
+    }
+
+    pub(super) fn refused(&self, reason: Refused) {
+        self.all.refused.get_or_create(&self.reason(reason.as_str())).inc();
+    }
+
+    pub(super) fn set_pool(&self, idle: usize, in_use: usize, waiting: usize) {
+        for (state, count) in [("idle", idle), ("in_use", in_use)] {
+            self.all.connections.get_or_create(&self.state(state)).set(gauge(count));
+        }
+        self.all.waiting.get_or_create(&self.labels()).set(gauge(waiting));
+    }
+
+    pub(super) fn set_standing(&self, standing: Standing) {
+        for each in Standing::ALL {
+            self.all.standing.get_or_create(&self.state(each.as_str())).set((each == standing).into());
+        }
+    }
+
+    /// Bytes not replayed, and bytes not received.
+    pub(super) fn set_lag(&self, lag: Option<(u64, u64)>) {
+        let labels = self.labels();
+        match lag {
+            Some((replay, receive)) => {
+                self.all.replay_lag.get_or_create(&labels).set(gauge(replay));
+                self.all.receive_lag.get_or_create(&labels).set(gauge(receive));
             }
             // A replica that can't be asked has no known lag, and 0 would be a lie.
             None => {
-                self.replica_lag.remove(&labels);
+                self.all.replay_lag.remove(&labels);
+                self.all.receive_lag.remove(&labels);
             }
         }
     }

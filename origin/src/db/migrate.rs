@@ -32,7 +32,7 @@ pub enum MigrateError {
 
 /// Applies the migrations that are missing; their names.
 pub async fn migrate(db: &Db) -> Result<Vec<String>, MigrateError> {
-    let mut connection = db.write().await?;
+    let mut connection = db.writer().await?;
     let row = connection
         .query_one(
             "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
@@ -47,7 +47,7 @@ pub async fn migrate(db: &Db) -> Result<Vec<String>, MigrateError> {
         return Err(MigrateError::Standby);
     }
     connection.query_one("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await?;
-    let client: &mut tokio_postgres::Client = &mut connection.connection.client;
+    let client = connection.connection.client_mut();
     let migrated = embedded::migrations::runner().run_async(client).await;
     let unlocked = connection.query_one("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await;
     let report = migrated.map_err(|error| MigrateError::Migration(Box::new(error)))?;

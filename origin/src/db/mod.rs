@@ -1,53 +1,103 @@
 //! The database: one primary, any number of streaming replicas, and two doors.
 //!
-//! [`Db::write`] leads to the primary. [`Db::read`] leads to a copy at or past
-//! the reader's bookmark: a replica where one is, else the primary. There is no
-//! third way to reach PostgreSQL.
+//! [`Db::write`] leads to the primary, and says at which position of its log what
+//! was written can be seen. [`Db::read`] leads to a copy at or past a position: a
+//! replica where one is, else the primary. There is no third way to PostgreSQL.
+//! (Each has a variant: [`Db::writer`] for single statements on the primary,
+//! [`Db::read_with`] for reads that are done again elsewhere if a server is lost.)
 //!
-//! - `route`: which server a read goes to. Pure.
-//! - `monitor`: keeps what is known of each server.
-//! - `server`: one server's pool and health.
-//! - `connection`: what callers hold, and the transactions they begin; `rows`: long results.
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tidewall_origin::db::{Db, DbError, DbSettings};
+//!
+//! let replicas = ["postgres://app@db2/notes".to_owned(), "postgres://app@db3/notes".to_owned()];
+//! let db = Db::new(DbSettings::parse("postgres://app@db1/notes", &replicas)?);
+//!
+//! let written = db
+//!     .write(async |transaction| {
+//!         let insert = "INSERT INTO notes (text) VALUES ($1) RETURNING id";
+//!         let row = transaction.query_one(insert, &[&"milk"]).await?;
+//!         Ok::<i64, DbError>(row.get(0))
+//!     })
+//!     .await?;
+//!
+//! // Whoever wrote it carries `written.position`; whoever brings it sees the note.
+//! let connection = db.read(written.position).await?;
+//! let note = connection.query_one("SELECT text FROM notes WHERE id = $1", &[&written.value]).await?;
+//! # drop(note); Ok(()) }
+//! ```
+//!
+//! A whole service is in `examples/notes.rs`.
+//!
+//! - `survey`: which server is what; `lag`: how long a replica has been behind;
+//!   `route`: which server a read goes to; `cause`: why no connection was free;
+//!   `redact`: statements without their values. Pure.
+//! - `monitor`: looks at each server; `shared`: what follows from that, for all.
+//! - `server`: one server's pool; `gate`: who is let in; `link`: how connections are
+//!   made and end; `upkeep`: how many there are; `holder`: who has them.
+//! - `connection`, `transaction`, `rows`: what callers hold.
 //! - `migrate`: the schema.
+//!
+//! # What is needed of the database
+//!
+//! PostgreSQL 15 or later, replicas by streaming replication, and for the role
+//! that connects `pg_monitor` (or more), without which a replica that was pointed
+//! to a new primary is taken up again only after its next restartpoint.
+//! `synchronous_commit = off` is switched on again for these connections: a commit
+//! that isn't flushed has no position. With `synchronous_standby_names` set, a
+//! promotion loses no acknowledged write; without, it can lose the last ones.
 
+mod cause;
 mod connection;
 mod error;
+mod gate;
+mod holder;
+mod lag;
+mod link;
 mod lsn;
 mod metrics;
 mod migrate;
 mod monitor;
+mod redact;
 mod route;
 mod rows;
 mod server;
 mod settings;
+mod shared;
+mod survey;
+mod transaction;
+mod upkeep;
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use prometheus_client::registry::Registry;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::types::PgLsn;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use connection::{Connection, Params, Position, ReadConnection, Transaction, WriteConnection};
-pub use error::DbError;
+pub use cause::Cause;
+pub use connection::{Connection, Params, Position, ReadConnection, WriteConnection};
+pub use error::{DbError, Exhausted};
+pub use holder::Holder;
 pub use lsn::Lsn;
 pub use migrate::{MigrateError, migrate};
 pub use rows::Rows;
-pub use settings::{DbSettings, SettingsError};
+pub use settings::{DbSettings, PoolSettings, SettingsError};
+pub use transaction::{Transaction, Written};
 
-use metrics::{DbMetrics, QueryKind};
-use route::Route;
-use server::Server;
+use metrics::{DbMetrics, Ignored, Routed};
+use route::{Route, Why};
+use server::{Lane, Purpose, Server};
+use shared::Shared;
+use survey::{Contact, Replica};
 
 use crate::telemetry::chain;
 
-/// Connections to the primary, per process.
-const PRIMARY_CONNECTIONS_MAX: usize = 20;
-/// Connections to each replica, per process.
-const REPLICA_CONNECTIONS_MAX: usize = 50;
 /// How long a read waits for a replica to catch up with its bookmark. A healthy
 /// replica needs a millisecond; one that needs more than this is better left alone.
 const REPLICA_WAIT: Duration = Duration::from_millis(50);
@@ -56,141 +106,346 @@ const REPLICA_WAIT: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub struct Db {
     inner: Arc<Inner>,
+    lane: Lane,
 }
 
 struct Inner {
-    primary: Arc<Server>,
-    replicas: Vec<Arc<Server>>,
-    metrics: DbMetrics,
-    /// Counts reads, so that replicas serve in turn.
+    shared: Arc<Shared>,
+    /// Counts reads, so that equally loaded replicas serve in turn.
     turn: AtomicUsize,
-    /// Changes after each look at any server.
-    moved: watch::Sender<()>,
-    _monitors: Vec<AbortOnDropHandle<()>>,
+    acquire_deadline: Duration,
+    _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Db {
-    /// Sets up the pools and begins to watch the servers. Makes no connection
-    /// itself, so it succeeds without a database in reach.
+    /// Sets up the pools and begins to watch the servers, on the current Tokio
+    /// runtime. Makes no connection itself, so it succeeds without a database in reach.
     pub fn new(settings: DbSettings) -> Self {
+        let DbSettings { servers, pool } = settings;
         let metrics = DbMetrics::new();
-        let server = |name: String, config, connections_max| {
-            Arc::new(Server::new(name, config, connections_max, metrics.clone()))
-        };
-        let primary = server("primary".to_owned(), settings.primary, PRIMARY_CONNECTIONS_MAX);
-        let replicas: Vec<_> = (1..)
-            .zip(settings.replicas)
-            .map(|(number, config)| server(format!("replica{number}"), config, REPLICA_CONNECTIONS_MAX))
+        let is_alone = servers.len() == 1;
+        let servers: Vec<_> = (servers.into_iter().enumerate())
+            .map(|(index, config)| {
+                let name = if index == 0 { "primary".to_owned() } else { format!("replica{index}") };
+                let server_metrics = metrics.server(&name);
+                Arc::new(Server::new(index, name, config, pool, is_alone, server_metrics))
+            })
             .collect();
-        let moved = watch::Sender::new(());
-        let monitors = std::iter::once(&primary)
-            .chain(&replicas)
-            .map(|server| monitor::monitor(Arc::clone(server), moved.clone()))
-            .map(|monitor| AbortOnDropHandle::new(tokio::spawn(monitor)))
-            .collect();
-        let turn = AtomicUsize::new(0);
-        Self { inner: Arc::new(Inner { primary, replicas, metrics, turn, moved, _monitors: monitors }) }
-    }
-
-    /// A connection to the primary: for writes, and for reads that must see the present.
-    pub async fn write(&self) -> Result<WriteConnection, DbError> {
-        Ok(WriteConnection { connection: self.primary(QueryKind::Write).await? })
-    }
-
-    /// A connection to the primary, unless it has become a standby: that one is
-    /// behind, and what it says must not pass for the present.
-    async fn primary(&self, kind: QueryKind) -> Result<Connection, DbError> {
-        let primary = &self.inner.primary;
-        if primary.health().in_recovery {
-            return Err(DbError::Standby { server: primary.name.clone() });
+        let shared = Arc::new(Shared::new(servers, metrics));
+        let mut tasks = Vec::new();
+        for server in &shared.servers {
+            tasks.push(tokio::spawn(monitor::monitor(Arc::clone(server), Arc::clone(&shared))));
+            tasks.push(tokio::spawn(upkeep::upkeep(Arc::clone(server))));
         }
-        Connection::acquire(primary, kind).await
+        let tasks = tasks.into_iter().map(AbortOnDropHandle::new).collect();
+        let acquire_deadline = pool.acquire_deadline;
+        let inner = Inner { shared, turn: AtomicUsize::new(0), acquire_deadline, _tasks: tasks };
+        Self { inner: Arc::new(inner), lane: Lane::General }
+    }
+
+    /// The same database over connections that are kept for what must go on while
+    /// all others wait: health, sessions. They are two for each server, so what
+    /// uses them must be short.
+    #[must_use]
+    pub fn reserved(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), lane: Lane::Reserved }
+    }
+
+    /// Does `work` in a transaction on the primary, and commits it if that
+    /// succeeds. Nothing is changed unless this does; the one exception is
+    /// [`DbError::OutcomeUnknown`].
+    #[track_caller]
+    pub fn write<T, E, F>(&self, work: F) -> impl Future<Output = Result<Written<T>, E>>
+    where
+        E: From<DbError>,
+        F: AsyncFnOnce(&Transaction) -> Result<T, E>,
+    {
+        let site = Location::caller();
+        async move {
+            let connection = self.primary(Purpose::Write, site).await?;
+            let transaction = Transaction::begin(connection).await?;
+            match transaction.unless_lost(work(&transaction)).await? {
+                Ok(value) => Ok(Written { value, position: transaction.commit().await? }),
+                Err(error) => {
+                    transaction.roll_back().await;
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    /// A connection to the primary for single statements: for writes that need no
+    /// more, and for reads that must see the present.
+    #[track_caller]
+    pub fn writer(&self) -> impl Future<Output = Result<WriteConnection, DbError>> {
+        let site = Location::caller();
+        async move { Ok(WriteConnection { connection: self.primary(Purpose::Write, site).await? }) }
     }
 
     /// A connection to a server at or past `bookmark`.
-    pub async fn read(&self, bookmark: Option<Lsn>) -> Result<ReadConnection, DbError> {
-        let Inner { replicas, moved, turn, .. } = &*self.inner;
+    #[track_caller]
+    pub fn read(&self, bookmark: Option<Lsn>) -> impl Future<Output = Result<ReadConnection, DbError>> {
+        self.read_at(bookmark, Location::caller())
+    }
+
+    /// Does `read` on a connection of [`Db::read`], and again on another one if
+    /// the server went away under it: readers don't notice lost servers, even if
+    /// all replicas go at once.
+    #[track_caller]
+    pub fn read_with<T, F>(
+        &self,
+        bookmark: Option<Lsn>,
+        read: F,
+    ) -> impl Future<Output = Result<(T, Position), DbError>>
+    where
+        // Not `AsyncFn`: of its future nobody could say that it is `Send`.
+        F: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbError>>,
+    {
+        let site = Location::caller();
+        async move {
+            // Each server that fails is passed over from then on; the last try
+            // finds one that was restarted meanwhile.
+            let mut tries_left = self.inner.shared.servers.len() + 1;
+            loop {
+                let connection = self.read_at(bookmark, site).await?;
+                match connection.unless_lost(read(&connection)).await.flatten() {
+                    Err(error) if error.is_elsewhere() && tries_left > 0 => {
+                        tries_left -= 1;
+                        tracing::warn!(error = %chain(&error), "read again elsewhere");
+                    }
+                    done => return Ok((done?, connection.position())),
+                }
+            }
+        }
+    }
+
+    async fn read_at(
+        &self,
+        bookmark: Option<Lsn>,
+        site: &'static Location<'static>,
+    ) -> Result<ReadConnection, DbError> {
+        let Inner { shared, turn, .. } = &*self.inner;
         let turn = turn.fetch_add(1, Ordering::Relaxed);
-        let deadline = Instant::now() + REPLICA_WAIT;
-        let mut moved = moved.subscribe();
-        let mut may_wait = true;
-        let mut failed = vec![false; replicas.len()];
+        let begun = Instant::now();
+        let bookmark = self.plausible(bookmark);
+        let mut passed_over = Vec::new();
+        let mut waited = None;
         loop {
-            let replayed: Vec<_> = replicas
-                .iter()
-                .zip(&failed)
-                .map(|(replica, &failed)| replica.health().replayed().filter(|_| !failed))
-                .collect();
-            match route::route(&replayed, bookmark, turn, may_wait) {
-                Route::Replica(index, replayed) => {
-                    // From before the read's snapshot, so a lower bound of it.
-                    let position = Position::AtLeast(replayed);
-                    match Connection::acquire(&replicas[index], QueryKind::Read).await {
-                        Ok(connection) => return Ok(ReadConnection { connection, position }),
-                        Err(error) => {
-                            tracing::debug!(error = %chain(&error), "replica passed over");
-                            failed[index] = true;
-                        }
+            let routed = {
+                let view = shared.view.borrow();
+                let load = |replica: &Replica| shared.servers[replica.index].load();
+                let may_wait = waited.is_none_or(|until| Instant::now() < until);
+                if passed_over.is_empty() {
+                    route::route(&view.replicas, load, bookmark, turn, may_wait)
+                } else {
+                    let left: Vec<_> = (view.replicas.iter().copied())
+                        .filter(|replica| !passed_over.contains(&replica.index))
+                        .collect();
+                    route::route(&left, load, bookmark, turn, may_wait)
+                }
+            };
+            match routed {
+                Route::Replica(replica) => match self.replica(replica, bookmark, site).await {
+                    Ok(Some(connection)) => {
+                        self.note(
+                            bookmark,
+                            if waited.is_some() { Routed::Waited } else { Routed::Replica },
+                            begun,
+                        );
+                        return Ok(connection);
+                    }
+                    Ok(None) => passed_over.push(replica.index),
+                    // The least loaded of all is: the primary isn't to take what replicas can't.
+                    Err(error) if error.is_overload() => return Err(error),
+                    Err(error) => {
+                        tracing::debug!(error = %chain(&error), "replica passed over");
+                        passed_over.push(replica.index);
+                    }
+                },
+                Route::Wait(replica) => {
+                    let until = *waited.get_or_insert(begun + REPLICA_WAIT);
+                    if let Some(connection) = self.wait(replica, bookmark, until, site).await {
+                        self.note(bookmark, Routed::Waited, begun);
+                        return Ok(connection);
                     }
                 }
-                Route::Wait => {
-                    for replica in replicas {
-                        replica.look_now.notify_one();
+                Route::Primary(why) => {
+                    if why == Why::NoReplica && !self.is_surveyed(begun).await {
+                        continue;
                     }
-                    may_wait = timeout_at(deadline, moved.changed()).await.is_ok();
-                }
-                Route::Primary => {
-                    let connection = self.primary(QueryKind::Read).await?;
+                    let connection = self.primary(Purpose::PrimaryRead, site).await?;
+                    let routed = if why == Why::Behind { Routed::Behind } else { Routed::NoReplica };
+                    self.note(bookmark, routed, begun);
                     return Ok(ReadConnection { connection, position: Position::Primary });
                 }
             }
         }
     }
 
-    /// Runs `read` on a connection of [`Db::read`], and again on another one if
-    /// the server went away under it: readers don't notice lost replicas, even if
-    /// all go at once. Each is passed over once it failed, so one more try than
-    /// there are replicas reaches the primary; one more still finds it restarted.
-    pub async fn read_with<T>(
-        &self,
-        bookmark: Option<Lsn>,
-        read: impl for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, DbError>>,
-    ) -> Result<(T, Position), DbError> {
-        let mut retries = self.inner.replicas.len() + 1;
-        loop {
-            let connection = self.read(bookmark).await?;
-            match read(&connection).await {
-                Err(error) if error.is_unavailable() && retries > 0 => {
-                    retries -= 1;
-                    tracing::warn!(error = %chain(&error), "read again elsewhere");
-                }
-                done => return Ok((done?, connection.position())),
-            }
+    /// The bookmark, unless it can't be of this log.
+    fn plausible(&self, bookmark: Option<Lsn>) -> Option<Lsn> {
+        let shared = &self.inner.shared;
+        let plausible = route::plausible(bookmark?, shared.view.borrow().end);
+        if plausible.is_none() {
+            shared.metrics.ignored(Ignored::Future);
         }
+        plausible
+    }
+
+    fn note(&self, bookmark: Option<Lsn>, routed: Routed, begun: Instant) {
+        let metrics = &self.inner.shared.metrics;
+        metrics.routed(routed);
+        if bookmark.is_some() && matches!(routed, Routed::Waited | Routed::Behind) {
+            metrics.bookmark_wait_seconds.observe(begun.elapsed().as_secs_f64());
+        }
+    }
+
+    /// A connection to a replica; `None` if it turns out to be behind, or none.
+    async fn replica(
+        &self,
+        replica: Replica,
+        bookmark: Option<Lsn>,
+        site: &'static Location<'static>,
+    ) -> Result<Option<ReadConnection>, DbError> {
+        let shared = &self.inner.shared;
+        let server = &shared.servers[replica.index];
+        let lease = self.acquire(server, Purpose::ReplicaRead, site).await?;
+        // What was seen of a server says nothing of one that was restarted since, and
+        // may have come back further behind. A connection that was there before
+        // the look was not; of a newer one the position was asked when it was made.
+        let replayed = if lease.link.made_at < replica.asked_at {
+            Some(replica.replayed)
+        } else {
+            lease.link.replayed.filter(|_| lease.link.in_recovery)
+        };
+        let connection = Connection::new(lease, server, shared, &server.metrics.reads);
+        let at_or_past = |replayed: &Lsn| bookmark.is_none_or(|bookmark| *replayed >= bookmark);
+        Ok(replayed.filter(at_or_past).map(|replayed| {
+            // From before the read's snapshot, so a lower bound of it.
+            ReadConnection { connection, position: Position::AtLeast(replayed) }
+        }))
+    }
+
+    /// Waits for `replica` to catch up with `bookmark`. Where the server can be
+    /// told to wait itself, the connection on which it did serves the read; else
+    /// `None`, after the next look at any server or at `until`.
+    async fn wait(
+        &self,
+        replica: Replica,
+        bookmark: Option<Lsn>,
+        until: Instant,
+        site: &'static Location<'static>,
+    ) -> Option<ReadConnection> {
+        let shared = &self.inner.shared;
+        if shared.servers[replica.index].pool().manager().can_wait() {
+            let waited = self.wait_there(replica, bookmark?, until, site);
+            return timeout_at(until, waited).await.ok().flatten();
+        }
+        let mut looks = shared.view.subscribe();
+        for server in &shared.servers {
+            server.look_now.notify_one();
+        }
+        // Past the deadline the read is routed once more, and doesn't come here again.
+        let _ = timeout_at(until, looks.changed()).await;
+        None
+    }
+
+    /// PostgreSQL 19: the server wakes the reader when it has replayed enough.
+    async fn wait_there(
+        &self,
+        replica: Replica,
+        bookmark: Lsn,
+        until: Instant,
+        site: &'static Location<'static>,
+    ) -> Option<ReadConnection> {
+        let connection = self.replica(replica, None, site).await.ok().flatten()?;
+        let left = until.saturating_duration_since(Instant::now());
+        let wait = route::wait_statement(&PgLsn::from(bookmark).to_string(), left);
+        let answer = connection.simple(&wait).await.ok()?;
+        let status = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        (status == Some("success"))
+            .then(|| ReadConnection { position: Position::AtLeast(bookmark), ..connection })
+    }
+
+    /// Waits for the first look at each server, so that one which wasn't looked at
+    /// yet doesn't count as missing. `false`: something was learnt meanwhile.
+    async fn is_surveyed(&self, begun: Instant) -> bool {
+        let mut view = self.inner.shared.view.subscribe();
+        if view.borrow_and_update().is_complete {
+            return true;
+        }
+        timeout_at(begun + self.inner.acquire_deadline, view.changed()).await.is_err()
+    }
+
+    /// A connection to the primary. Never to a server that follows another one:
+    /// it is behind, and what it says must not pass for the present.
+    async fn primary(
+        &self,
+        purpose: Purpose,
+        site: &'static Location<'static>,
+    ) -> Result<Connection, DbError> {
+        let shared = &self.inner.shared;
+        let begun = Instant::now();
+        let server = loop {
+            let (primary, contact) = {
+                let view = shared.view.borrow();
+                (view.primary, view.primary_contact)
+            };
+            match primary {
+                Some(index) if contact != Contact::Lost => break &shared.servers[index],
+                Some(_) => return Err(self.no_primary()),
+                None if self.is_surveyed(begun).await => return Err(self.no_primary()),
+                None => {}
+            }
+        };
+        let lease = self.acquire(server, purpose, site).await?;
+        let in_recovery = lease.link.in_recovery;
+        let queries = if purpose == Purpose::Write { &server.metrics.writes } else { &server.metrics.reads };
+        let connection = Connection::new(lease, server, shared, queries);
+        if in_recovery {
+            shared.doubt(server);
+            return Err(self.no_primary());
+        }
+        Ok(connection)
+    }
+
+    async fn acquire(
+        &self,
+        server: &Server,
+        purpose: Purpose,
+        site: &'static Location<'static>,
+    ) -> Result<server::Lease, DbError> {
+        let acquired = server.acquire(purpose, self.lane, site).await;
+        if acquired.as_ref().is_err_and(DbError::is_disconnect) {
+            self.inner.shared.doubt(server);
+        }
+        acquired
+    }
+
+    fn no_primary(&self) -> DbError {
+        DbError::NoPrimary { servers: self.inner.shared.describe() }
+    }
+
+    /// Counts a bookmark that a client sent and that can't be read.
+    pub fn count_malformed_bookmark(&self) {
+        self.inner.shared.metrics.ignored(Ignored::Malformed);
     }
 
     /// Reads can be served: by the primary or by a replica.
     pub fn is_ready(&self) -> bool {
-        let Inner { primary, replicas, .. } = &*self.inner;
-        primary.health().is_primary() || replicas.iter().any(|replica| replica.health().replayed().is_some())
+        self.inner.shared.is_ready()
     }
 
     /// Registers what is measured here.
     pub fn register_metrics(&self, registry: &mut Registry) {
-        self.inner.metrics.register(registry);
+        self.inner.shared.metrics.register(registry);
     }
 
     /// Brings the gauges up to date.
     pub fn observe(&self) {
-        let Inner { primary, replicas, metrics, .. } = &*self.inner;
-        primary.observe_pool();
-        let flushed = primary.health().lsn;
-        for replica in replicas {
-            replica.observe_pool();
-            let health = replica.health();
-            let lag = health.reachable.then_some(flushed.zip(health.lsn)).flatten();
-            metrics
-                .set_replica_lag(&replica.name, lag.map(|(flushed, replayed)| flushed.bytes_since(replayed)));
-        }
+        self.inner.shared.observe();
     }
 }

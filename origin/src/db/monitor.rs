@@ -5,15 +5,17 @@
 //! for it the monitor looks rarely. A read that waits wakes it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use deadpool_postgres::Object;
-use tokio::sync::watch;
+use deadpool::managed::Object;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::types::PgLsn;
 
 use super::error::DbError;
-use super::server::{Health, Server};
+use super::link::Connector;
+use super::server::Server;
+use super::shared::Shared;
+use super::survey::Sighting;
 
 /// How often a server is looked at when nobody waits for it. Each look costs it
 /// about 0.1 ms.
@@ -25,49 +27,65 @@ const INTERVAL_MIN: Duration = Duration::from_millis(1);
 /// A server that takes longer to say where it is can't serve reads either.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
-const LOOK: &str = "SELECT pg_is_in_recovery(),
-    CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END";
+/// The timeline of a primary is in the name of the segment it writes. A replica
+/// says which one it receives, to a role that may see that (`pg_monitor`) and
+/// while it receives; else the control file knows the one it was on last.
+const LOOK: &str = "
+    SELECT pg_is_in_recovery(),
+        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END,
+        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() END,
+        CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END,
+        CASE WHEN pg_is_in_recovery() THEN coalesce(
+            (SELECT received_tli FROM pg_stat_wal_receiver),
+            (SELECT greatest(min_recovery_end_timeline, timeline_id)
+             FROM pg_control_recovery(), pg_control_checkpoint()))
+        ELSE ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int END";
 
-/// Looks at `server` until dropped, and tells `moved` after each look.
-pub(super) async fn monitor(server: Arc<Server>, moved: watch::Sender<()>) {
+/// Looks at `server` until dropped, and tells what it saw.
+pub(super) async fn monitor(server: Arc<Server>, shared: Arc<Shared>) {
     let mut connection = None;
     loop {
-        let looked = timeout(ANSWER_MAX, look(&server, &mut connection)).await;
-        let health = match looked {
-            Ok(Ok(health)) => health,
+        match timeout(ANSWER_MAX, look(&server, &mut connection)).await {
+            Ok(Ok(sighting)) => {
+                shared.saw(server.index, sighting);
+                sleep(INTERVAL_MIN).await;
+                tokio::select! {
+                    () = sleep(INTERVAL) => {}
+                    () = server.look_now.notified() => {}
+                }
+            }
             Ok(Err(_)) | Err(_) => {
                 // Not back to the pool: an answer may still be on its way.
                 drop(connection.take().map(Object::take));
-                Health { reachable: false, ..server.health() }
+                shared.lost(server.index);
+                sleep(INTERVAL_LOST).await;
             }
-        };
-        server.set_health(health);
-        moved.send_replace(());
-        if health.reachable {
-            sleep(INTERVAL_MIN).await;
-            tokio::select! {
-                () = sleep(INTERVAL) => {}
-                () = server.look_now.notified() => {}
-            }
-        } else {
-            sleep(INTERVAL_LOST).await;
         }
     }
 }
 
 /// One look, over a connection of the pool that is kept for it, so that a full
 /// pool doesn't blind the monitor and every connection counts.
-async fn look(server: &Server, connection: &mut Option<Object>) -> Result<Health, DbError> {
-    let client = match connection {
-        Some(client) => client,
-        None => connection.insert(server.acquire().await?),
+async fn look(server: &Server, connection: &mut Option<Object<Connector>>) -> Result<Sighting, DbError> {
+    // Of an earlier role: it is counted, but must not be lent again.
+    if connection.as_ref().is_some_and(|link| !server.pool().manager().is_of_this_term(link)) {
+        drop(connection.take().map(Object::take));
+    }
+    let asked_at = Instant::now();
+    let link = match connection {
+        Some(link) => link,
+        None => connection.insert(server.take(asked_at + ANSWER_MAX).await?),
     };
     let error = |error| DbError::of_statement(&server.name, error);
-    let statement = client.prepare_cached(LOOK).await.map_err(error)?;
-    let row = client.query_one(&statement, &[]).await.map_err(error)?;
-    Ok(Health {
-        reachable: true,
+    let statement = link.client.prepare_cached(LOOK).await.map_err(error)?;
+    let row = link.client.query_one(&statement, &[]).await.map_err(error)?;
+    let lsn = |column| row.get::<_, Option<PgLsn>>(column).map(Into::into);
+    Ok(Sighting {
+        asked_at,
         in_recovery: row.get(0),
-        lsn: row.get::<_, Option<PgLsn>>(1).map(Into::into),
+        lsn: lsn(1),
+        received: lsn(2),
+        paused: row.get(3),
+        timeline: row.get::<_, Option<i32>>(4).map(i32::cast_unsigned),
     })
 }

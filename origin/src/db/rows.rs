@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 
-use deadpool_postgres::Object;
 use futures::TryStreamExt as _;
 use tokio_postgres::{Row, RowStream};
 
@@ -14,34 +13,27 @@ use super::error::DbError;
 /// wait for the rest of the rows.
 pub struct Rows {
     stream: Pin<Box<RowStream>>,
-    /// `None` once the last row was read.
-    connection: Option<ReadConnection>,
+    connection: ReadConnection,
 }
 
 impl ReadConnection {
     /// Starts a statement whose rows are read one by one.
     pub async fn into_rows(self, sql: &str, params: Params<'_>) -> Result<Rows, DbError> {
-        let stream = Box::pin(self.connection.query_raw(sql, params).await?);
-        Ok(Rows { stream, connection: Some(self) })
+        let stream = Box::pin(self.query_raw(sql, params).await?);
+        self.connection.begin_rows();
+        Ok(Rows { stream, connection: self })
     }
 }
 
 impl Rows {
     /// The next row; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Row>, DbError> {
-        let Some(connection) = &self.connection else { return Ok(None) };
-        let row = self.stream.try_next().await.map_err(|error| connection.failed(error))?;
+        let connection = &self.connection.connection;
+        let row = connection.unless_lost(self.stream.try_next()).await?;
+        let row = row.map_err(|error| connection.failed(error))?;
         if row.is_none() {
-            self.connection = None;
+            connection.end_rows();
         }
         Ok(row)
-    }
-}
-
-impl Drop for Rows {
-    fn drop(&mut self) {
-        if let Some(unfinished) = self.connection.take() {
-            drop(Object::take(unfinished.connection.client));
-        }
     }
 }

@@ -1,135 +1,243 @@
-//! One PostgreSQL server: its pool, and what its monitor last saw of it.
+//! One PostgreSQL server: its pool, and who is let in.
 
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
-};
+use deadpool::Runtime;
+use deadpool::managed::{Object, Pool, PoolError, TimeoutType, Timeouts};
 use tokio::sync::{Notify, watch};
-use tokio_postgres::NoTls;
 
-use super::error::DbError;
-use super::lsn::Lsn;
-use super::metrics::DbMetrics;
-
-/// Longest wait for a free connection: a caller that waits longer is better told to come back.
-const WAIT_MAX: Duration = Duration::from_secs(2);
-/// Longest wait for a server to accept a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(2);
+use super::cause::cause;
+use super::error::{DbError, Exhausted, OLDEST_NAMED};
+use super::gate::{Gate, Permit, Refusal};
+use super::link::{CloseReason, Connector, Link};
+use super::metrics::{Refused, ServerMetrics};
+use super::settings::{PoolSettings, RESERVED};
 
 pub(super) struct Server {
-    /// As it stands in metrics and messages: `primary`, `replica1` ….
+    /// Its place among the servers.
+    pub(super) index: usize,
+    /// As it stands in metrics and messages: `primary`, `replica1` …. It keeps its
+    /// name when it is promoted.
     pub(super) name: String,
-    pub(super) metrics: DbMetrics,
+    pub(super) metrics: ServerMetrics,
     /// Wakes the monitor before its time.
     pub(super) look_now: Notify,
-    pool: Pool,
-    health: watch::Sender<Health>,
+    /// Whether the last look was answered.
+    pub(super) reached: watch::Sender<bool>,
+    pool: Pool<Connector>,
+    settings: PoolSettings,
+    gates: Gates,
 }
 
-/// What the last look at a server said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Health {
-    /// It answered.
-    pub(super) reachable: bool,
-    /// It replays another server's log.
-    pub(super) in_recovery: bool,
-    /// The end of its log: flushed on a primary, replayed on a replica.
-    pub(super) lsn: Option<Lsn>,
+/// Which callers are let in while the server is what.
+struct Gates {
+    /// Reads, while it is a replica.
+    replica: Gate,
+    /// Everything, while it is the primary;
+    primary: Gate,
+    /// of which so much may be reads, so that writes go on while replicas lag.
+    primary_reads: Gate,
 }
 
-impl Health {
-    /// How far it is at least, if it is a replica that can serve.
-    pub(super) fn replayed(self) -> Option<Lsn> {
-        self.lsn.filter(|_| self.reachable && self.in_recovery)
-    }
+/// What a connection is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Reads on a replica.
+    ReplicaRead,
+    /// Reads on the primary.
+    PrimaryRead,
+    /// Writes.
+    Write,
+}
 
-    /// It is a primary that can serve.
-    pub(super) fn is_primary(self) -> bool {
-        self.reachable && !self.in_recovery
-    }
+/// Who asks for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Whoever comes.
+    General,
+    /// What must work while everything else waits.
+    Reserved,
+}
+
+/// A lent connection, and the leave to use it.
+pub(super) struct Lease {
+    pub(super) link: Object<Connector>,
+    /// Given back after the connection: who is let in next finds it in the pool.
+    pub(super) permits: [Option<Permit>; 2],
 }
 
 impl Server {
+    /// `is_alone`: there are no others that reads could go to.
     pub(super) fn new(
+        index: usize,
         name: String,
-        mut config: tokio_postgres::Config,
-        connections_max: usize,
-        metrics: DbMetrics,
+        config: tokio_postgres::Config,
+        settings: PoolSettings,
+        is_alone: bool,
+        metrics: ServerMetrics,
     ) -> Self {
-        config.connect_timeout(CONNECT_MAX).application_name("tidewall");
-        // Fast: whether the connection is open, without a query; the monitor asks those.
-        let manager =
-            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let pool = Pool::builder(manager)
-            .max_size(connections_max)
-            .timeouts(Timeouts {
-                wait: Some(WAIT_MAX),
-                create: Some(CONNECT_MAX),
-                recycle: Some(CONNECT_MAX),
-            })
+        let connections = if index == 0 { settings.max } else { settings.replica_max };
+        // Less those that are kept, and the monitor's.
+        let general = |connections: usize| connections.saturating_sub(RESERVED + 1).max(1);
+        let primary = general(settings.max.min(connections));
+        let gates = Gates {
+            replica: Gate::new(general(connections)),
+            primary: Gate::new(primary),
+            primary_reads: Gate::new(if is_alone { primary } else { primary.div_ceil(2) }),
+        };
+        let pool = Pool::builder(Connector::new(config, settings, metrics.clone()))
+            .max_size(connections)
+            // The last used first, so that those too many are left idle, and closed.
+            .queue_mode(deadpool::managed::QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .build()
-            .unwrap_or_else(|_| unreachable!("a pool with timeouts fails to build only without a runtime"));
-        Self { name, metrics, look_now: Notify::new(), pool, health: watch::Sender::default() }
+            .unwrap_or_else(|_| unreachable!("a pool fails to build only for timeouts without a runtime"));
+        let (look_now, reached) = (Notify::new(), watch::Sender::new(true));
+        Self { index, name, metrics, look_now, reached, pool, settings, gates }
     }
 
-    pub(super) fn health(&self) -> Health {
-        *self.health.borrow()
-    }
-
-    pub(super) fn set_health(&self, health: Health) {
-        let before = self.health.send_replace(health);
-        if before.reachable != health.reachable {
-            tracing::info!(server = self.name, reachable = health.reachable, "database server changed state");
+    /// Waits until the server is known not to answer.
+    pub(super) async fn lost(&self) {
+        let mut reached = self.reached.subscribe();
+        if reached.wait_for(|reached| !reached).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 
-    /// Takes it out of the turn until its monitor reaches it again.
-    pub(super) fn lost(&self) {
-        self.set_health(Health { reachable: false, ..self.health() });
-        self.look_now.notify_one();
+    /// Callers that read here, as a replica, or wait to.
+    pub(super) fn load(&self) -> usize {
+        self.gates.replica.inside() + self.gates.replica.waiting()
     }
 
-    pub(super) async fn acquire(&self) -> Result<Object, DbError> {
+    /// A connection for the code at `site`, which waits its turn for it.
+    pub(super) async fn acquire(
+        &self,
+        purpose: Purpose,
+        lane: Lane,
+        site: &'static Location<'static>,
+    ) -> Result<Lease, DbError> {
         let begun = Instant::now();
-        let acquired = self.pool.get().await;
-        let waited = begun.elapsed();
-        self.metrics.acquire_seconds.observe(waited.as_secs_f64());
-        acquired.map_err(|error| {
-            let error = self.acquire_error(error, waited);
-            if error.is_disconnect() {
-                self.lost();
+        let deadline = begun + self.settings.acquire_deadline;
+        let admitted = match lane {
+            Lane::General => self.admit(purpose, deadline).await,
+            Lane::Reserved => Ok([None, None]),
+        };
+        let acquired = match admitted {
+            Ok(permits) => self.take(deadline).await.map(|link| Lease { link, permits }),
+            Err((gate, Refusal::Full)) => {
+                self.metrics.refused(Refused::Overloaded);
+                Err(DbError::Overloaded { server: self.name.clone(), waiting: gate.waiting() })
             }
-            error
+            Err((gate, Refusal::Late)) => Err(self.exhausted(gate, begun.elapsed())),
+        };
+        let now = Instant::now();
+        self.metrics.acquired(now.saturating_duration_since(begun).as_secs_f64());
+        let lease = acquired?;
+        lease.link.slot.lend(site, now);
+        Ok(lease)
+    }
+
+    async fn admit(
+        &self,
+        purpose: Purpose,
+        deadline: Instant,
+    ) -> Result<[Option<Permit>; 2], (&Gate, Refusal)> {
+        let Gates { replica, primary, primary_reads } = &self.gates;
+        let enter = async |gate: &'_ Gate| gate.enter(deadline.into()).await;
+        Ok(match purpose {
+            Purpose::ReplicaRead => [Some(enter(replica).await.map_err(|refusal| (replica, refusal))?), None],
+            Purpose::Write => [Some(enter(primary).await.map_err(|refusal| (primary, refusal))?), None],
+            Purpose::PrimaryRead => {
+                let read = enter(primary_reads).await.map_err(|refusal| (primary_reads, refusal))?;
+                [Some(read), Some(enter(primary).await.map_err(|refusal| (primary, refusal))?)]
+            }
         })
     }
 
-    fn acquire_error(&self, error: PoolError, waited: Duration) -> DbError {
-        let server = self.name.clone();
-        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-        match error {
-            PoolError::Backend(source) => DbError::Connect { server, source },
-            PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
-                let status = self.pool.status();
-                DbError::Busy {
-                    server,
-                    waited_ms,
-                    in_use: status.size.saturating_sub(status.available),
-                    size: status.max_size,
-                    waiting: status.waiting,
+    /// A connection out of turn: for those that were let in, and for the monitor.
+    pub(super) async fn take(&self, deadline: Instant) -> Result<Object<Connector>, DbError> {
+        let begun = Instant::now();
+        let left = deadline.saturating_duration_since(begun);
+        let timeouts = Timeouts { wait: Some(left), create: Some(left), recycle: None };
+        self.pool.timeout_get(&timeouts).await.map_err(|error| {
+            let server = self.name.clone();
+            match error {
+                PoolError::Backend(source) => DbError::Connect { server, source },
+                PoolError::Timeout(TimeoutType::Wait) => self.exhausted(&self.gates.primary, left),
+                PoolError::Timeout(_)
+                | PoolError::Closed
+                | PoolError::NoRuntimeSpecified
+                | PoolError::PostCreateHook(_) => {
+                    let waited_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    DbError::ConnectTimeout { server, waited_ms }
                 }
             }
-            PoolError::Timeout(_)
-            | PoolError::Closed
-            | PoolError::NoRuntimeSpecified
-            | PoolError::PostCreateHook(_) => DbError::ConnectTimeout { server, waited_ms },
+        })
+    }
+
+    fn exhausted(&self, gate: &Gate, waited: Duration) -> DbError {
+        self.metrics.refused(Refused::Late);
+        let connector = self.pool.manager();
+        let lent = connector.slots().look(Instant::now());
+        DbError::Exhausted(Box::new(Exhausted {
+            server: self.name.clone(),
+            waited,
+            cause: cause(lent.iter().map(|(_, doing)| *doing), connector.is_refused()),
+            in_use: gate.inside(),
+            capacity: gate.capacity(),
+            waiting: gate.waiting(),
+            oldest: lent.into_iter().take(OLDEST_NAMED).map(|(holder, _)| holder).collect(),
+        }))
+    }
+
+    /// Takes a connection back.
+    pub(super) fn give_back(&self, link: Object<Connector>) {
+        link.slot.give_back();
+        if !self.pool.manager().is_of_this_term(&link) {
+            self.close(link, CloseReason::RoleChanged);
+        } else if link.is_old(Instant::now()) && self.pool.status().size > self.settings.min {
+            self.close(link, CloseReason::Lifetime);
         }
     }
 
-    pub(super) fn observe_pool(&self) {
+    /// Closes a connection.
+    pub(super) fn close(&self, link: Object<Connector>, reason: CloseReason) -> Link {
+        self.metrics.closed(reason);
+        Object::take(link)
+    }
+
+    /// The server's role has changed: connections made before are given up.
+    pub(super) fn begin_term(&self) {
+        self.pool.manager().begin_term();
+        self.retain(|link| (!self.pool.manager().is_of_this_term(link)).then_some(CloseReason::RoleChanged));
+    }
+
+    /// Closes the idle connections for which there is a reason.
+    pub(super) fn retain(&self, mut reason: impl FnMut(&Link) -> Option<CloseReason>) {
+        self.pool.retain(|link, _| match reason(link) {
+            Some(reason) => {
+                self.metrics.closed(reason);
+                false
+            }
+            None => true,
+        });
+    }
+
+    pub(super) fn pool(&self) -> &Pool<Connector> {
+        &self.pool
+    }
+
+    pub(super) fn settings(&self) -> &PoolSettings {
+        &self.settings
+    }
+
+    /// Brings the gauges of the pool up to date.
+    pub(super) fn observe(&self) {
         let status = self.pool.status();
         let idle = status.available.min(status.size);
-        self.metrics.set_connections(&self.name, idle, status.size - idle);
+        let Gates { replica, primary, primary_reads } = &self.gates;
+        let waiting = replica.waiting() + primary.waiting() + primary_reads.waiting();
+        self.metrics.set_pool(idle, status.size - idle, waiting);
     }
 }

@@ -62,6 +62,13 @@ impl ApiError {
 
     fn problem(&self) -> Problem {
         let detail = match self {
+            Self::Unavailable(DbError::OutcomeUnknown { .. }) => {
+                "The database was lost while it wrote this down. Look whether it did before you send it again."
+                    .to_owned()
+            }
+            Self::Unavailable(error) if error.is_overload() => {
+                "More is asked of the database than it can answer. Try again in a moment.".to_owned()
+            }
             Self::Unavailable(_) => "The database can't be reached now. Try again in a moment.".to_owned(),
             Self::Internal(_) => {
                 "Something went wrong here. If it stays so, tell us the request id.".to_owned()
@@ -79,6 +86,12 @@ impl ApiError {
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
             Self::MediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
+            }
+            Self::Unavailable(DbError::OutcomeUnknown { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", "Outcome unknown")
+            }
+            Self::Unavailable(error) if error.is_overload() => {
+                (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
             }
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),

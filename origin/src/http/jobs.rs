@@ -61,7 +61,7 @@ pub(super) async fn show(State(jobs): State<Jobs>, Path(id): Path<String>) -> Re
     let unknown = || ApiError::NotFound("There is no such job.".to_owned());
     let id = id.parse().map_err(|_| unknown())?;
     // The primary's: whoever waits for a job must not see it go back in time.
-    let connection = jobs.db.write().await?;
+    let connection = jobs.db.writer().await?;
     let job = queue::find(&connection, id).await?.ok_or_else(unknown)?;
     jobs.view(job, OffsetDateTime::now_utc()).map(Json)
 }

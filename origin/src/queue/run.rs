@@ -90,7 +90,7 @@ async fn keep_lease(db: &Db, job: &Claimed, shares: watch::Receiver<f64>) {
     loop {
         beats.tick().await;
         let progress = *shares.borrow();
-        let beat = async { storage::heartbeat(&db.write().await?, job, LEASE, progress).await };
+        let beat = async { storage::heartbeat(&db.writer().await?, job, LEASE, progress).await };
         match beat.await {
             Ok(true) => {}
             Ok(false) => return,
@@ -103,7 +103,7 @@ async fn keep_lease(db: &Db, job: &Claimed, shares: watch::Receiver<f64>) {
 
 /// Writes down how the attempt ended; `false` if it was no longer its to end.
 async fn settle(db: &Db, job: &Claimed, end: End) -> (&'static str, Result<bool, DbError>) {
-    let connection = match db.write().await {
+    let connection = match db.writer().await {
         Ok(connection) => connection,
         Err(error) => return ("", Err(error)),
     };

@@ -16,7 +16,7 @@ const ENQUEUE: &str = "
     RETURNING id, kind, state, progress, attempt, attempts_max, result, error, created_at, finished_at";
 
 /// Adds a job that exists once `transaction` commits.
-pub async fn enqueue(transaction: &Transaction<'_>, job: &NewJob) -> Result<JobRow, DbError> {
+pub async fn enqueue(transaction: &Transaction, job: &NewJob) -> Result<JobRow, DbError> {
     let row = transaction.query_one(ENQUEUE, &[&job.kind, &job.payload, &job.attempts_max]).await?;
     JobRow::read(&row).map_err(|error| transaction.failed(error))
 }

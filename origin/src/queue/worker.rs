@@ -74,14 +74,14 @@ async fn claim(db: &Db, kinds: &[&str], free: usize) -> Result<(Vec<Claimed>, Op
     if free == 0 {
         return Ok((Vec::new(), None));
     }
-    let connection = db.write().await?;
+    let connection = db.writer().await?;
     let jobs = storage::claim(&connection, kinds, free, LEASE).await?;
     let position = if jobs.is_empty() { None } else { connection.flushed().await.ok() };
     Ok((jobs, position))
 }
 
 async fn rescue(db: &Db) {
-    let rescued = async { storage::rescue(&db.write().await?).await };
+    let rescued = async { storage::rescue(&db.writer().await?).await };
     match rescued.await {
         Ok(jobs) if jobs.is_empty() => {}
         Ok(jobs) => tracing::warn!(?jobs, "workers were lost; their jobs are free again"),

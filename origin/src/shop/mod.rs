@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRef;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::db::Db;
@@ -41,6 +42,12 @@ struct Shop {
     jobs: Jobs,
     images: Arc<Images>,
     product_max_age: Duration,
+}
+
+impl FromRef<Shop> for Db {
+    fn from_ref(shop: &Shop) -> Self {
+        shop.db.clone()
+    }
 }
 
 /// The shop's routes.

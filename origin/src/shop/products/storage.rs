@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::list::ListQuery;
-use crate::db::{Connection, DbError, Params, WriteConnection};
+use crate::db::{Connection, DbError, Params, Transaction};
 use crate::shop::images::Images;
 use crate::timestamp::rfc3339;
 
@@ -142,13 +142,10 @@ const INSERT: &str = "
     RETURNING id, name, category, price_cents, stock, description, updated_at";
 
 /// Adds a product.
-pub(super) async fn insert(
-    connection: &WriteConnection,
-    input: &ProductInput,
-) -> Result<ProductRow, DbError> {
+pub(super) async fn insert(transaction: &Transaction, input: &ProductInput) -> Result<ProductRow, DbError> {
     let ProductInput { name, category, price_cents, stock, description } = input;
-    let row = connection.query_one(INSERT, &[name, category, price_cents, stock, description]).await?;
-    ProductRow::read(&row).map_err(|error| connection.failed(error))
+    let row = transaction.query_one(INSERT, &[name, category, price_cents, stock, description]).await?;
+    ProductRow::read(&row).map_err(|error| transaction.failed(error))
 }
 
 const REPLACE: &str = "
@@ -161,23 +158,23 @@ const REPLACE: &str = "
 
 /// Replaces a product; its new state, and the category it was in.
 pub(super) async fn replace(
-    connection: &WriteConnection,
+    transaction: &Transaction,
     id: i64,
     input: &ProductInput,
 ) -> Result<Option<(ProductRow, String)>, DbError> {
     let ProductInput { name, category, price_cents, stock, description } = input;
     let params: Params<'_> = &[&id, name, category, price_cents, stock, description];
-    let row = connection.query_opt(REPLACE, params).await?;
+    let row = transaction.query_opt(REPLACE, params).await?;
     let read = |row: Row| Ok((ProductRow::read(&row)?, row.try_get("left_category")?));
-    row.map(read).transpose().map_err(|error| connection.failed(error))
+    row.map(read).transpose().map_err(|error| transaction.failed(error))
 }
 
 const DELETE: &str = "DELETE FROM products WHERE id = $1 RETURNING category";
 
 /// Deletes a product; the category it was in.
-pub(super) async fn delete(connection: &WriteConnection, id: i64) -> Result<Option<String>, DbError> {
-    let row = connection.query_opt(DELETE, &[&id]).await?;
-    row.map(|row| row.try_get(0)).transpose().map_err(|error| connection.failed(error))
+pub(super) async fn delete(transaction: &Transaction, id: i64) -> Result<Option<String>, DbError> {
+    let row = transaction.query_opt(DELETE, &[&id]).await?;
+    row.map(|row| row.try_get(0)).transpose().map_err(|error| transaction.failed(error))
 }
 
 #[cfg(test)]

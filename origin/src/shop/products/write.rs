@@ -8,7 +8,7 @@ use tidewall_api::problem::Problem;
 use tidewall_api::product::{Product, ProductInput};
 
 use super::{groups, input, parse_id, storage, unknown_product};
-use crate::db::WriteConnection;
+use crate::db::{Lsn, Written};
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::{caching, position};
@@ -31,12 +31,13 @@ pub(super) async fn create(
     Json(input): Json<ProductInput>,
 ) -> Result<Response, ApiError> {
     input::validate(&input)?;
-    let connection = shop.db.write().await?;
-    let product = storage::insert(&connection, &input).await?.view(&shop.images);
+    let Written { value: row, position } =
+        shop.db.write(async |transaction| storage::insert(transaction, &input).await).await?;
+    let product = row.view(&shop.images);
     let (id, category) = (product.id, product.category.clone());
     let location = HeaderValue::try_from(format!("/api/products/{id}")).map_err(ApiError::internal)?;
     let response = (StatusCode::CREATED, [(LOCATION, location)], axum::Json(product)).into_response();
-    Ok(written(response, &connection, id, &[&category]).await)
+    Ok(written(response, position, id, &[&category]))
 }
 
 /// Replaces a product.
@@ -60,11 +61,12 @@ pub(super) async fn replace(
 ) -> Result<Response, ApiError> {
     let id = parse_id(&id)?;
     input::validate(&input)?;
-    let connection = shop.db.write().await?;
-    let (row, left) = storage::replace(&connection, id, &input).await?.ok_or_else(unknown_product)?;
+    let Written { value: replaced, position } =
+        shop.db.write(async |transaction| storage::replace(transaction, id, &input).await).await?;
+    let (row, left) = replaced.ok_or_else(unknown_product)?;
     let entered = row.category.clone();
     let response = axum::Json(row.view(&shop.images)).into_response();
-    Ok(written(response, &connection, id, &[&left, &entered]).await)
+    Ok(written(response, position, id, &[&left, &entered]))
 }
 
 /// Deletes a product. Orders of it keep what was agreed on.
@@ -79,19 +81,15 @@ pub(super) async fn replace(
 )]
 pub(super) async fn remove(State(shop): State<Shop>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let id = parse_id(&id)?;
-    let connection = shop.db.write().await?;
-    let left = storage::delete(&connection, id).await?.ok_or_else(unknown_product)?;
-    Ok(written(StatusCode::NO_CONTENT.into_response(), &connection, id, &[&left]).await)
+    let Written { value: deleted, position } =
+        shop.db.write(async |transaction| storage::delete(transaction, id).await).await?;
+    let left = deleted.ok_or_else(unknown_product)?;
+    Ok(written(StatusCode::NO_CONTENT.into_response(), position, id, &[&left]))
 }
 
 /// Adds to a write's answer what it invalidates and at which position it can be seen.
-async fn written(
-    mut response: Response,
-    connection: &WriteConnection,
-    id: i64,
-    categories: &[&str],
-) -> Response {
+fn written(mut response: Response, position: Option<Lsn>, id: i64, categories: &[&str]) -> Response {
     caching::invalidate(response.headers_mut(), &groups::of_write(id, categories));
-    position::written(response.headers_mut(), connection).await;
+    position::written(response.headers_mut(), position);
     response
 }

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::make::ReportHandler;
 use super::range::DayRange;
+use crate::db::Written;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::position;
@@ -34,14 +35,11 @@ pub(super) async fn ask(
 ) -> Result<Response, ApiError> {
     DayRange::of(&request)?;
     let job = NewJob::of::<ReportHandler>(&request).map_err(ApiError::internal)?;
-    let mut connection = shop.db.write().await?;
-    let transaction = connection.begin().await?;
-    let job = queue::enqueue(&transaction, &job).await?;
-    transaction.commit().await?;
-
+    let Written { value: job, position } =
+        shop.db.write(async |transaction| queue::enqueue(transaction, &job).await).await?;
     let job = shop.jobs.view(job, OffsetDateTime::now_utc())?;
     let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).map_err(ApiError::internal)?;
     let mut response = (StatusCode::ACCEPTED, [(LOCATION, location)], axum::Json(job)).into_response();
-    position::written(response.headers_mut(), &connection).await;
+    position::written(response.headers_mut(), position);
     Ok(response)
 }

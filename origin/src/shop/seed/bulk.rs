@@ -27,7 +27,7 @@ pub(super) struct TakenOff {
 }
 
 /// Takes indexes and foreign keys off `tables`.
-pub(super) async fn take_off(transaction: &Transaction<'_>, tables: &[&str]) -> Result<TakenOff, DbError> {
+pub(super) async fn take_off(transaction: &Transaction, tables: &[&str]) -> Result<TakenOff, DbError> {
     let mut restore = Vec::new();
     // Foreign keys first, and so put back last, when the indexes are there.
     let mut last = Vec::new();
@@ -43,7 +43,7 @@ pub(super) async fn take_off(transaction: &Transaction<'_>, tables: &[&str]) -> 
 
 impl TakenOff {
     /// Puts everything back.
-    pub(super) async fn put_back(self, transaction: &Transaction<'_>) -> Result<(), DbError> {
+    pub(super) async fn put_back(self, transaction: &Transaction) -> Result<(), DbError> {
         for statement in self.restore {
             transaction.batch(&statement).await?;
         }

@@ -1,0 +1,121 @@
+//! A statement's text without the values in it, which may be secrets.
+
+/// The statement in one line, of at most `chars_max` characters, with `?` for
+/// every literal: strings in quotes or dollar quotes, and numbers. Parameters
+/// (`$1`) and quoted names stay. Comments, which may quote anything, go.
+///
+/// Lexical structure: PostgreSQL documentation, section 4.1.
+pub(super) fn redact(statement: &str, chars_max: usize) -> String {
+    let mut shown = String::new();
+    let mut rest = statement;
+    let mut shown_chars = 0;
+    while let Some(first) = rest.chars().next() {
+        let (piece, length) = next(rest, first, shown.chars().next_back());
+        rest = &rest[length..];
+        if piece == " " && (shown.is_empty() || shown.ends_with(' ')) {
+            continue;
+        }
+        shown_chars += piece.chars().count();
+        if shown_chars > chars_max {
+            shown.push('…');
+            break;
+        }
+        shown.push_str(piece);
+    }
+    shown.truncate(shown.trim_end().len());
+    shown
+}
+
+/// What the beginning of `rest` is shown as, and how many bytes of it that is.
+fn next(rest: &str, first: char, before: Option<char>) -> (&str, usize) {
+    let follows_word = before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '"'));
+    if first == '\'' {
+        // A backslash escapes only in E'…'; reading past one hides more, never less.
+        ("?", quoted(rest, '\'', true))
+    } else if first == '"' {
+        let length = quoted(rest, '"', false);
+        (&rest[..length], length)
+    } else if let Some(tag) = dollar_tag(rest).filter(|_| !follows_word) {
+        let body = &rest[tag.len()..];
+        ("?", body.find(tag).map_or(rest.len(), |end| end + 2 * tag.len()))
+    } else if first.is_ascii_digit() && !follows_word {
+        let number = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_'));
+        ("?", rest.find(number).unwrap_or(rest.len()))
+    } else if rest.starts_with("--") {
+        (" ", rest.find('\n').unwrap_or(rest.len()))
+    } else if rest.starts_with("/*") {
+        (" ", rest.find("*/").map_or(rest.len(), |end| end + 2))
+    } else if first.is_whitespace() {
+        (" ", first.len_utf8())
+    } else {
+        (&rest[..first.len_utf8()], first.len_utf8())
+    }
+}
+
+/// Bytes of what stands in quotes, or of all that is left where they don't end.
+fn quoted(text: &str, quote: char, backslash: bool) -> usize {
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if backslash && c == '\\' {
+            chars.next();
+        } else if c == quote && chars.next_if(|(_, c)| *c == quote).is_none() {
+            return at + c.len_utf8();
+        }
+    }
+    text.len()
+}
+
+/// The tag that begins a dollar-quoted string: `$$` or `$name$`.
+fn dollar_tag(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('$')?;
+    let end = name.find('$')?;
+    let is_name = name[..end].chars().all(|c| c.is_alphanumeric() || c == '_');
+    (is_name && !name.starts_with(|c: char| c.is_ascii_digit())).then(|| &text[..end + 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(statement: &str, shown: &str) {
+        assert_eq!(redact(statement, 100), shown);
+    }
+
+    #[test]
+    fn literals_are_hidden_and_parameters_are_not() {
+        check("SELECT a FROM t WHERE id = $1", "SELECT a FROM t WHERE id = $1");
+        check("SELECT 'it''s', 1.5e3, 0x1F, t1.a2 FROM t1", "SELECT ?, ?, ?, t1.a2 FROM t1");
+        check(r"SELECT E'a\'b' || 'c'", "SELECT E? || ?");
+        check("SELECT $$secret$$, $q$ $$ $q$, $2", "SELECT ?, ?, $2");
+        check(r#"SELECT "a ""1""" FROM "t 2""#, r#"SELECT "a ""1""" FROM "t 2""#);
+    }
+
+    #[test]
+    fn the_text_is_one_short_line_without_comments() {
+        check("\n  SELECT a, -- 'why'\n      /* because */ b\n", "SELECT a, b");
+        assert_eq!(redact("SELECT abcdef", 9), "SELECT ab…");
+    }
+
+    #[test]
+    fn what_does_not_end_is_hidden_to_its_end() {
+        check("SELECT 'secret", "SELECT ?");
+        check("SELECT $$secret", "SELECT ?");
+        check("SELECT /* secret", "SELECT");
+        check(r"SELECT 'secret\", "SELECT ?");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_in_quotes_is_ever_shown(before in "[a-z ,=(]{0,8}", secret in "[A-Z]{3,9}", after in ".{0,9}") {
+            let shown = redact(&format!("{before}'{secret}'{after}"), 1_000);
+            prop_assert!(!shown.contains(&secret) || after.contains(&secret), "{}", shown);
+        }
+
+        #[test]
+        fn any_text_is_read_to_its_end(text in ".{0,60}") {
+            redact(&text, 1_000);
+        }
+    }
+}

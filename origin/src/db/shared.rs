@@ -1,0 +1,114 @@
+//! What the doors, the monitors and the pools of one database share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::metrics::DbMetrics;
+use super::server::Server;
+use super::survey::{Contact, Out, Sighting, Standing, Survey, View};
+
+pub(super) struct Shared {
+    pub(super) servers: Vec<Arc<Server>>,
+    pub(super) metrics: DbMetrics,
+    survey: Mutex<Survey>,
+    /// What follows from the survey; changes after each look at any server.
+    pub(super) view: watch::Sender<View>,
+}
+
+impl Shared {
+    pub(super) fn new(servers: Vec<Arc<Server>>, metrics: DbMetrics) -> Self {
+        let survey = Survey::new(servers.len());
+        let view = watch::Sender::new(survey.view(Instant::now()));
+        Self { servers, metrics, survey: Mutex::new(survey), view }
+    }
+
+    fn survey(&self) -> MutexGuard<'_, Survey> {
+        self.survey.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A server answered a look.
+    pub(super) fn saw(&self, index: usize, sighting: Sighting) {
+        self.update(|survey| survey.saw(index, sighting));
+        self.servers[index].reached.send_if_modified(|reached| !std::mem::replace(reached, true));
+    }
+
+    /// A server didn't answer a look.
+    pub(super) fn lost(&self, index: usize) {
+        self.update(|survey| survey.lost(index));
+        self.servers[index].reached.send_if_modified(|reached| std::mem::replace(reached, false));
+    }
+
+    /// A connection to a server failed: it serves no reads until the next look, which is now.
+    pub(super) fn doubt(&self, server: &Server) {
+        self.update(|survey| survey.doubt(server.index));
+        server.look_now.notify_one();
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Survey)) {
+        let mut survey = self.survey();
+        change(&mut survey);
+        let view = survey.view(Instant::now());
+        // While the survey is held, so that views follow each other as the looks do.
+        let before = self.view.send_replace(view);
+        drop(survey);
+        self.report(&before);
+    }
+
+    /// Tells of changed roles, and gives up the connections to who has changed.
+    fn report(&self, before: &View) {
+        let now = self.view.borrow().clone();
+        if now.primary != before.primary {
+            // One that was never seen before has no connections of another role.
+            let changed = [before.primary, now.primary].into_iter().flatten();
+            for index in changed.filter(|index| before.standings[*index] != Standing::Out(Out::Unknown)) {
+                self.servers[index].begin_term();
+            }
+            let name = now.primary.map(|index| self.servers[index].name.as_str());
+            tracing::info!(primary = name, "the primary was found");
+        }
+        for ((server, was), is) in self.servers.iter().zip(&before.standings).zip(&now.standings) {
+            if was != is {
+                tracing::info!(server = server.name, state = is.as_str(), "database server changed state");
+            }
+        }
+        if now.primary_contact != before.primary_contact && now.primary_contact == Contact::Lost {
+            tracing::warn!("the primary doesn't answer: reads go on, writes are refused");
+        }
+    }
+
+    /// Reads can be served.
+    pub(super) fn is_ready(&self) -> bool {
+        let view = self.view.borrow();
+        (view.primary.is_some() && view.primary_contact == Contact::Reached) || !view.replicas.is_empty()
+    }
+
+    /// What each server is, for a message.
+    pub(super) fn describe(&self) -> String {
+        let view = self.view.borrow();
+        let each = self.servers.iter().zip(&view.standings).map(|(server, standing)| {
+            let state = match standing {
+                // Otherwise there would be a primary.
+                Standing::Primary => "unreachable",
+                standing => standing.as_str(),
+            };
+            format!("{} is {state}", server.name)
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Brings the gauges up to date.
+    pub(super) fn observe(&self) {
+        let lags: Vec<_> = {
+            let survey = self.survey();
+            (0..self.servers.len()).map(|index| survey.lag_bytes(index)).collect()
+        };
+        let standings = self.view.borrow().standings.clone();
+        for ((server, lag), standing) in self.servers.iter().zip(lags).zip(standings) {
+            server.observe();
+            server.metrics.set_lag(lag);
+            server.metrics.set_standing(standing);
+        }
+    }
+}
