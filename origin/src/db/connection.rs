@@ -147,7 +147,8 @@ impl Connection {
         self.noted(sql, async { ask(client, client.prepare_cached(sql).await?).await }).await
     }
 
-    /// Counts a statement, and notes it while it runs.
+    /// Counts a statement, and notes it while it runs. It fails once the server is
+    /// found not to answer any more, since its end may never come.
     async fn noted<T>(
         &self,
         sql: &str,
@@ -157,9 +158,9 @@ impl Connection {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let slot = &self.link().slot;
         slot.begin(sql, Instant::now());
-        let answered = asked.await;
+        let answered = self.unless_lost(asked).await?;
         slot.end(Instant::now());
-        // Not reached where the caller has given up.
+        // Not reached where the statement was given up.
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         answered.map_err(|error| self.failed(error))
     }

@@ -36,7 +36,7 @@
 //! - `server`: one server's pool; `gate`: who is let in; `link`: how connections are
 //!   made and end; `upkeep`: how many there are; `holder`: who has them.
 //! - `connection`, `transaction`, `rows`: what callers hold.
-//! - `migrate`: the schema.
+//! - `migrate`: the schema; `hot`: the statements that its indexes are there for.
 //!
 //! # What is needed of the database
 //!
@@ -52,6 +52,7 @@ mod connection;
 mod error;
 mod gate;
 mod holder;
+mod hot;
 mod lag;
 mod link;
 mod lsn;
@@ -84,6 +85,7 @@ pub use cause::Cause;
 pub use connection::{Connection, Params, Position, ReadConnection, WriteConnection};
 pub use error::{DbError, Exhausted};
 pub use holder::Holder;
+pub use hot::HotStatement;
 pub use lsn::Lsn;
 pub use migrate::{MigrateError, migrate};
 pub use rows::Rows;
@@ -164,7 +166,7 @@ impl Db {
         async move {
             let connection = self.primary(Purpose::Write, site).await?;
             let transaction = Transaction::begin(connection).await?;
-            match transaction.unless_lost(work(&transaction)).await? {
+            match work(&transaction).await {
                 Ok(value) => Ok(Written { value, position: transaction.commit().await? }),
                 Err(error) => {
                     transaction.roll_back().await;
@@ -208,7 +210,7 @@ impl Db {
             let mut tries_left = self.inner.shared.servers.len() + 1;
             loop {
                 let connection = self.read_at(bookmark, site).await?;
-                match connection.unless_lost(read(&connection)).await.flatten() {
+                match read(&connection).await {
                     Err(error) if error.is_elsewhere() && tries_left > 0 => {
                         tries_left -= 1;
                         tracing::warn!(error = %chain(&error), "read again elsewhere");

@@ -80,11 +80,6 @@ impl Transaction {
         outcome
     }
 
-    /// Does `work`, unless the server is found not to answer any more.
-    pub(super) async fn unless_lost<T>(&self, work: impl Future<Output = T>) -> Result<T, DbError> {
-        self.connection.unless_lost(work).await
-    }
-
     /// Makes it last. The position is asked behind the commit on the same
     /// connection: the server takes it up only once the commit is done, and it
     /// costs no round trip of its own.

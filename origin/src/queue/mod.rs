@@ -33,5 +33,5 @@ mod worker;
 pub use handler::{Handler, Handlers, JobContext, JobError, Progress};
 pub use job::{JobRow, NewJob};
 pub use metrics::QueueMetrics;
-pub use storage::{enqueue, find};
+pub use storage::{enqueue, find, hot_statements};
 pub use worker::work;

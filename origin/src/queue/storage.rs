@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::job::{Claimed, JobRow, NewJob};
-use crate::db::{Connection, DbError, Transaction, WriteConnection};
+use crate::db::{Connection, DbError, HotStatement, Transaction, WriteConnection};
 
 const ENQUEUE: &str = "
     INSERT INTO jobs (kind, payload, attempts_max) VALUES ($1, $2, $3)
@@ -166,4 +166,16 @@ const OLDEST: &str = "
 pub(super) async fn oldest(connection: &Connection) -> Result<Vec<(String, f64)>, DbError> {
     let rows = connection.query(OLDEST, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// What workers run all the time, and whoever waits for a job.
+pub fn hot_statements() -> Vec<HotStatement> {
+    vec![
+        HotStatement::new("a job by its id", FIND, &["42"]),
+        HotStatement::new("claim jobs that are due", CLAIM, &["ARRAY['report']", "10", "10"]),
+        HotStatement::new("extend a lease", HEARTBEAT, &["42", "1", "10", "0.5"]),
+        HotStatement::new("complete a job", COMPLETE, &["42", "1", "'{}'"]),
+        HotStatement::new("try a job again", RETRY, &["42", "1", "'why'", "10"]),
+        HotStatement::new("jobs whose lease ran out", RESCUE, &[]),
+    ]
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::db::Db;
+use crate::db::{Db, HotStatement};
 use crate::files::FileStore;
 use crate::http::jobs::Jobs;
 use crate::queue::Handlers;
@@ -65,4 +65,11 @@ pub fn routes(jobs: Jobs, args: &ShopArgs) -> Result<OpenApiRouter, ImagesError>
 /// The shop's jobs.
 pub fn handlers(db: Db, files: FileStore) -> Handlers {
     Handlers::default().with(reports::ReportHandler { db, files })
+}
+
+/// What the shop's requests and jobs run again and again.
+pub fn hot_statements() -> Vec<HotStatement> {
+    let mut all = products::hot_statements();
+    all.extend(reports::hot_statements());
+    all
 }

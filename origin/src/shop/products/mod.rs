@@ -18,6 +18,8 @@ use utoipa_axum::routes;
 use super::Shop;
 use crate::http::error::ApiError;
 
+pub(in crate::shop) use storage::hot_statements;
+
 pub(super) fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(read::list, write::create)).routes(routes!(
         read::show,

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::list::ListQuery;
-use crate::db::{Connection, DbError, Params, Transaction};
+use crate::db::{Connection, DbError, HotStatement, Params, Transaction};
 use crate::shop::images::Images;
 use crate::timestamp::rfc3339;
 
@@ -175,6 +175,30 @@ const DELETE: &str = "DELETE FROM products WHERE id = $1 RETURNING category";
 pub(super) async fn delete(transaction: &Transaction, id: i64) -> Result<Option<String>, DbError> {
     let row = transaction.query_opt(DELETE, &[&id]).await?;
     row.map(|row| row.try_get(0)).transpose().map_err(|error| transaction.failed(error))
+}
+
+/// What requests run.
+pub(in crate::shop) fn hot_statements() -> Vec<HotStatement> {
+    let mut all = vec![
+        HotStatement::new("a product by its id", FIND, &["42"]),
+        HotStatement::new("replace a product", REPLACE, &["42", "'n'", "'c'", "1", "1", "''"]),
+        HotStatement::new("delete a product", DELETE, &["42"]),
+    ];
+    for sort in ProductSort::ALL {
+        for (by_category, by_search) in [(false, false), (true, false), (false, true), (true, true)] {
+            let filters = [(by_category, "'garden'"), (by_search, "'%bench%'"), (true, "24"), (true, "0")];
+            let example: Vec<_> =
+                filters.iter().filter(|(is_given, _)| *is_given).map(|(_, value)| *value).collect();
+            let name = format!(
+                "products by {}{}{}",
+                sort.as_str(),
+                if by_category { ", of a category" } else { "" },
+                if by_search { ", by a part of the name" } else { "" }
+            );
+            all.push(HotStatement::new(name, list_sql(by_category, by_search, sort), &example));
+        }
+    }
+    all
 }
 
 #[cfg(test)]

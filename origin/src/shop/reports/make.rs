@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::range::DayRange;
 use super::sheet::{OrderLine, Sheet};
-use crate::db::{Db, DbError, ReadConnection};
+use crate::db::{Db, DbError, HotStatement, ReadConnection};
 use crate::files::{FileName, FileResult, FileStore};
 use crate::queue::{Handler, JobContext, JobError};
 
@@ -104,6 +104,15 @@ async fn write_lines(
     }
     file.write_all(&sheet.take()?).await?;
     Ok(())
+}
+
+/// What a report of one day runs.
+pub(in crate::shop) fn hot_statements() -> Vec<HotStatement> {
+    let day: &[&str] = &["timestamptz '2026-10-01'", "timestamptz '2026-10-02'"];
+    vec![
+        HotStatement::new("how many orders a report has", COUNT, day),
+        HotStatement::new("the lines of a report", LINES, day),
+    ]
 }
 
 /// Each attempt writes a file of its own, so one that lost its lease and does not

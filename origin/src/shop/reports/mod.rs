@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::Shop;
 
-pub(super) use make::ReportHandler;
+pub(super) use make::{ReportHandler, hot_statements};
 
 pub(super) fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(ask::ask))

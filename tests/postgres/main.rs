@@ -1,0 +1,53 @@
+//! The library's database module on real servers: a primary and two streaming
+//! replicas that are paused, stopped, killed and promoted.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod pool;
+mod promotion;
+mod routing;
+mod statements;
+mod traps;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::world::{Test, World};
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // They pause and kill the servers that all of them use.
+    arguments.test_threads = Some(1);
+    // Promotion leaves the servers of no use to others.
+    let shared: Vec<Test> = [pool::TESTS, traps::TESTS, routing::TESTS, promotion::TESTS].concat();
+    let names = shared.iter().map(|(name, _)| *name).chain([statements::NAME]);
+    if arguments.list {
+        let trials = names.map(|name| Trial::test(name, || Ok(()))).collect();
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
+    let world = Arc::new(World::start());
+    let mut trials: Vec<Trial> = shared
+        .into_iter()
+        .map(|(name, test)| {
+            let world = Arc::clone(&world);
+            Trial::test(name, move || {
+                test(&world);
+                Ok(())
+            })
+        })
+        .collect();
+    trials.push(Trial::test(statements::NAME, || {
+        statements::test();
+        Ok(())
+    }));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Nobody else holds it any more: the stack stops here.
+    drop(world);
+    conclusion.exit_code()
+}
