@@ -27,7 +27,11 @@
 //! # drop(note); Ok(()) }
 //! ```
 //!
-//! A whole service is in `examples/notes.rs`.
+//! A whole service of another kind, with HTTP around it:
+//!
+//! ```no_run
+#![doc = include_str!("../../examples/notes.rs")]
+//! ```
 //!
 //! - `survey`: which server is what; `lag`: how long a replica has been behind;
 //!   `route`: which server a read goes to; `cause`: why no connection was free;
