@@ -14,11 +14,13 @@ mod edge;
 mod failure;
 mod leftovers;
 mod npm;
+mod origins;
 mod ports;
 mod postgres;
 mod progress;
 mod ready;
 mod service;
+mod signals;
 mod workspace;
 mod wrangler;
 
