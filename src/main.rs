@@ -2,8 +2,10 @@
 //!
 //! - [`dev`] starts the whole system on this machine and keeps it running;
 //! - [`edge`] starts the edge alone, before any HTTP origin;
-//! - [`build`] makes what is deployed: the site and the Worker.
+//! - [`build`] makes what is deployed: the site and the Worker;
+//! - [`bench`] measures Tidewall's parts beside their peers.
 
+mod bench;
 mod build;
 mod cargo;
 mod child;
@@ -40,6 +42,7 @@ async fn main() -> ExitCode {
         Some(Command::Dev(args)) => dev::run(args, &progress).await,
         Some(Command::Edge(args)) => edge::run(args, &progress).await,
         Some(Command::Build(args)) => build::run(&args, &progress).await,
+        Some(Command::Bench(args)) => bench::run(&args, &progress).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
