@@ -16,8 +16,11 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Steady within a few percent on a machine that does nothing else.
-    pub const FULL: Self = Self { rounds: 7, round: Duration::from_secs(2), warm_up: Duration::from_secs(2) };
+    /// Medians are steady within a few percent on a machine that does nothing
+    /// else. Many short rounds rather than few long ones: contestants that are
+    /// compared run closer together.
+    pub const FULL: Self =
+        Self { rounds: 15, round: Duration::from_secs(1), warm_up: Duration::from_secs(2) };
     /// To see that everything can be measured; the figures are rough.
     pub const QUICK: Self =
         Self { rounds: 3, round: Duration::from_millis(400), warm_up: Duration::from_millis(600) };
