@@ -42,7 +42,10 @@ pub(crate) async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Fai
         )
     })?;
     let records = Records::new(data.folder("run")?);
-    records.clear().await?;
+    let leftovers = records.clear().await?;
+    if !leftovers.is_empty() {
+        progress.step(format!("ended what an earlier run had left: {}", leftovers.join(", ")));
+    }
     let supervisor = Supervisor::new(records.clone(), *progress);
     let servers = OnceLock::new();
     let run = Run { args, workspace: &workspace, data: &data, records, servers: &servers, progress };

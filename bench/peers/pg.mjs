@@ -13,7 +13,9 @@ const say = (answer, then) => process.stdout.write(`${JSON.stringify(answer)}\n`
 
 async function prepare({ sql, tasks, connections, products }) {
   // Here, so that a package that isn't installed is told like any other error.
-  const { default: pg } = await import("pg");
+  const { default: pg } = await import("pg").catch((error) => {
+    throw error.code === "ERR_MODULE_NOT_FOUND" ? new Error("its npm package is not installed") : error;
+  });
   const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: connections });
   // A connection that breaks while nobody uses it fails the next request instead.
   pool.on("error", () => {});

@@ -20,7 +20,7 @@ impl Effort {
     /// else. Many short rounds rather than few long ones: contestants that are
     /// compared run closer together.
     pub const FULL: Self =
-        Self { rounds: 15, round: Duration::from_secs(1), warm_up: Duration::from_secs(2) };
+        Self { rounds: 30, round: Duration::from_millis(500), warm_up: Duration::from_secs(2) };
     /// To see that everything can be measured; the figures are rough.
     pub const QUICK: Self =
         Self { rounds: 3, round: Duration::from_millis(400), warm_up: Duration::from_millis(600) };
