@@ -3,7 +3,7 @@
 //! - [`dev`] starts the whole system on this machine and keeps it running;
 //! - [`edge`] starts the edge alone, before any HTTP origin;
 //! - [`build`] makes what is deployed: the site and the Worker;
-//! - [`bench`] measures Tidewall's parts beside their peers.
+//! - [`bench`](mod@bench) measures Tidewall's parts beside their peers.
 
 mod bench;
 mod build;

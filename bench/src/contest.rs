@@ -2,7 +2,7 @@
 //!
 //! They are set up, then each is warmed up, then each is measured in every
 //! round, so that what else the machine does meets all of them. Rounds differ in
-//! their [`order`]: nobody always follows the same neighbour.
+//! their order: nobody always follows the same neighbour.
 //!
 //! A contestant that the results are about *must* run, or there are none. A
 //! peer *may* fail: then its rounds don't count and its reason is told.

@@ -9,7 +9,7 @@ const DIGITS: usize = 4;
 /// Up to here every whole number is exact as `f64`.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// A number with [`DIGITS`] digits that count.
+/// A number with four digits that count.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Figure(f64);
 
