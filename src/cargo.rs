@@ -15,10 +15,38 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// What Cargo builds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Artifact {
-    /// The executable of this package.
+    /// The executable of this package, optimised where this command is.
     Binary(&'static str),
+    /// The executable of this package with this feature of it, always optimised:
+    /// for what is measured.
+    Measured(&'static str, &'static str),
     /// The Wasm module of this package, in this profile.
     Wasm(&'static str, &'static str),
+}
+
+impl Artifact {
+    fn package(self) -> &'static str {
+        let (Self::Binary(package) | Self::Measured(package, _) | Self::Wasm(package, _)) = self;
+        package
+    }
+
+    /// How its file's name ends; nothing where it is an executable.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Binary(_) | Self::Measured(..) => "",
+            Self::Wasm(..) => ".wasm",
+        }
+    }
+
+    /// How Cargo builds it, where this command itself is `optimised` or not.
+    fn flags(self, optimised: bool) -> Vec<&'static str> {
+        match self {
+            Self::Binary(_) if optimised => vec!["--release"],
+            Self::Binary(_) => Vec::new(),
+            Self::Measured(_, feature) => vec!["--release", "--features", feature],
+            Self::Wasm(_, profile) => vec!["--lib", "--target", WASM_TARGET, "--profile", profile],
+        }
+    }
 }
 
 /// Builds `artifact`; returns where it lies.
@@ -26,21 +54,10 @@ pub(crate) enum Artifact {
 /// # Errors
 /// It doesn't compile; Cargo has then shown why.
 pub(crate) async fn build(workspace: &Workspace, artifact: Artifact) -> Result<PathBuf, Failure> {
-    let (package, suffix) = match artifact {
-        Artifact::Binary(package) => (package, ""),
-        Artifact::Wasm(package, _) => (package, ".wasm"),
-    };
+    let package = artifact.package();
     let mut command = command(workspace);
     command.args(["build", "--quiet", "--message-format=json-render-diagnostics", "--package", package]);
-    match artifact {
-        Artifact::Binary(_) if cfg!(debug_assertions) => {}
-        Artifact::Binary(_) => {
-            command.arg("--release");
-        }
-        Artifact::Wasm(_, profile) => {
-            command.args(["--lib", "--target", WASM_TARGET, "--profile", profile]);
-        }
-    }
+    command.args(artifact.flags(!cfg!(debug_assertions)));
     // What doesn't compile, Cargo says on standard error.
     let output = child::output(command.stdout(Stdio::piped())).await.map_err(|error| {
         Failure::new(format!("cannot run cargo: {error}; install Rust from https://rustup.rs"))
@@ -48,7 +65,7 @@ pub(crate) async fn build(workspace: &Workspace, artifact: Artifact) -> Result<P
     if !output.status.success() {
         return Err(Failure::new(format!("{package} does not build")));
     }
-    artifact_path(&output.stdout, package, suffix)
+    artifact_path(&output.stdout, package, artifact.suffix())
         .ok_or_else(|| Failure::new(format!("cargo built {package} but did not say where it is")))
 }
 
@@ -125,6 +142,16 @@ pub(crate) async fn ensure_wasm_target() -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_measured_is_always_optimised() {
+        for optimised in [true, false] {
+            let flags = Artifact::Measured("tidewall-bench", "peers").flags(optimised);
+            assert_eq!(flags, ["--release", "--features", "peers"]);
+            let is_release = Artifact::Binary("tidewall-origin").flags(optimised).contains(&"--release");
+            assert_eq!(is_release, optimised);
+        }
+    }
 
     #[test]
     fn the_last_matching_artifact_is_found() {

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Edge(EdgeArgs),
     /// Build what is deployed: the site (target/site) and the Worker (target/edge).
     Build(BuildArgs),
+    /// Measure Tidewall beside its peers, on database servers of its own.
+    Bench(BenchArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -100,4 +102,17 @@ pub(crate) struct BuildArgs {
     /// Quick to build instead of small: what `tidewall dev` serves, in target/dev.
     #[arg(long)]
     pub(crate) dev: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure (pool) [default: everything].
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: Vec<String>,
+    /// Measure for a shorter time: enough to see that it runs, too short to quote.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Print one JSON object instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

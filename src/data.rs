@@ -25,6 +25,21 @@ impl DataDir {
     /// # Errors
     /// Another process holds it, another version of Tidewall laid it out, or the disk refuses.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let data = Self::lock(path)?.ok_or_else(|| {
+            Failure::new(format!(
+                "another tidewall is running on {}; stop it, or pass --data with another directory",
+                path.display()
+            ))
+        })?;
+        data.check_format()?;
+        Ok(data)
+    }
+
+    /// Opens or makes the directory at `path`; `None` if another process holds it.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) fn lock(path: &Path) -> Result<Option<Self>, Failure> {
         fs::create_dir_all(path).or_fail("create the data directory", path)?;
         let path = path.canonicalize().or_fail("find the data directory", path)?;
         let lock_path = path.join("lock");
@@ -35,18 +50,18 @@ impl DataDir {
             .open(&lock_path)
             .or_fail("write the lock file", &lock_path)?;
         match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Failure::new(format!(
-                    "another tidewall is running on {}; stop it, or pass --data with another directory",
-                    path.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(error).or_fail("lock", &lock_path),
+            Ok(()) => Ok(Some(Self { path, _lock: lock })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).or_fail("lock", &lock_path),
         }
-        let data = Self { path, _lock: lock };
-        data.check_format()?;
-        Ok(data)
+    }
+
+    /// Removes the directory with everything in it.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) fn remove(self) -> Result<(), Failure> {
+        fs::remove_dir_all(&self.path).or_fail("remove", &self.path)
     }
 
     fn check_format(&self) -> Result<(), Failure> {

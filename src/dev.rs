@@ -1,26 +1,24 @@
 //! `tidewall dev`: the whole system on this machine.
 
 mod browser;
-mod origins;
 mod watch;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::build::{self, Part};
 use crate::cli::DevArgs;
 use crate::data::{self, DataDir};
-use crate::dev::origins::Origins;
 use crate::failure::Failure;
 use crate::leftovers::Records;
+use crate::origins::{self, Origins};
 use crate::ports::Ports;
 use crate::postgres::{Embedded, Servers};
 use crate::progress::Progress;
 use crate::ready::{self, ReadyFile};
 use crate::service::{Service, Supervisor};
+use crate::signals::told_to_stop;
 use crate::workspace::{Flavor, Workspace};
 use crate::wrangler::{Config, Local, Origin, origin_id};
 use crate::{cargo, npm};
@@ -49,24 +47,6 @@ pub(crate) async fn run(args: DevArgs, progress: &Progress) -> Result<(), Failur
     };
     supervisor.stop().await;
     outcome
-}
-
-/// Returns when a person or the system asks this process to stop.
-pub(crate) async fn told_to_stop() {
-    let stop = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            // Without a handler the signal ends the process, as it does by default.
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = stop(SignalKind::interrupt()) => {}
-        () = stop(SignalKind::terminate()) => {}
-        () = stop(SignalKind::hangup()) => {}
-    }
 }
 
 /// What is to run where: decided, and found to be possible, before anything starts.
@@ -194,12 +174,8 @@ impl Plan {
         );
         let (servers, program) = (servers?, program?);
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
-        let origins = Origins {
-            program,
-            data: &self.data,
-            servers: &servers,
-            manifest: self.workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME),
-        };
+        let origins = Origins { program, data: &self.data, servers: &servers };
+        let manifest = self.workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         let (filled, built) = tokio::join!(
             async {
@@ -215,7 +191,7 @@ impl Plan {
 
         let mut services = Vec::new();
         for (origin, port) in self.origins.iter().zip(&self.origin_ports) {
-            services.push(origins.serve(supervisor, &origin.id, *port)?);
+            services.push(origins.serve(supervisor, &origin.id, *port, &manifest)?);
         }
         let workers = if self.args.no_worker { Vec::new() } else { vec![origins.work(supervisor)?] };
         for (service, origin) in services.iter().zip(&self.origins) {

@@ -12,9 +12,10 @@ use crate::ports::Ports;
 use crate::progress::Progress;
 use crate::ready::{self, ReadyFile};
 use crate::service::Supervisor;
+use crate::signals::told_to_stop;
 use crate::workspace::{Flavor, Workspace};
 use crate::wrangler::{Config, Local, Origin, origin_id};
-use crate::{cargo, dev, npm};
+use crate::{cargo, npm};
 
 /// Runs the edge until it is told to stop.
 ///
@@ -59,7 +60,7 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
     };
     let outcome = tokio::select! {
         outcome = bring_up => outcome,
-        () = dev::told_to_stop() => {
+        () = told_to_stop() => {
             progress.step("stopping");
             Ok(())
         }

@@ -2,8 +2,10 @@
 //!
 //! - [`dev`] starts the whole system on this machine and keeps it running;
 //! - [`edge`] starts the edge alone, before any HTTP origin;
-//! - [`build`] makes what is deployed: the site and the Worker.
+//! - [`build`] makes what is deployed: the site and the Worker;
+//! - [`bench`](mod@bench) measures Tidewall's parts beside their peers.
 
+mod bench;
 mod build;
 mod cargo;
 mod child;
@@ -14,11 +16,13 @@ mod edge;
 mod failure;
 mod leftovers;
 mod npm;
+mod origins;
 mod ports;
 mod postgres;
 mod progress;
 mod ready;
 mod service;
+mod signals;
 mod workspace;
 mod wrangler;
 
@@ -38,6 +42,7 @@ async fn main() -> ExitCode {
         Some(Command::Dev(args)) => dev::run(args, &progress).await,
         Some(Command::Edge(args)) => edge::run(args, &progress).await,
         Some(Command::Build(args)) => build::run(&args, &progress).await,
+        Some(Command::Bench(args)) => bench::run(&args, &progress).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

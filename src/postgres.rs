@@ -89,6 +89,27 @@ impl Embedded {
         }
     }
 
+    /// As [`Self::prepare`], and nothing of what the servers had before is left.
+    ///
+    /// # Errors
+    /// This platform has none, or the disk refuses.
+    pub(crate) fn prepare_empty(
+        workspace: &Workspace,
+        data: &DataDir,
+        ports: Vec<u16>,
+    ) -> Result<Self, Failure> {
+        Place::find(workspace, data)?.remove()?;
+        Self::prepare(workspace, data, ports)
+    }
+
+    /// Removes everything that the stopped servers had.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) fn remove(&self) -> Result<(), Failure> {
+        self.place.remove()
+    }
+
     /// Makes what isn't there yet and starts all servers; returns once the replicas stream.
     ///
     /// # Errors

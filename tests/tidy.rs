@@ -37,8 +37,12 @@ fn code(path: &Path) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The workspace's own packages that a package is made of, by its manifest.
-fn own_dependencies(package: &str) -> BTreeSet<String> {
+/// What a manifest lists packages under.
+const BUILT_FROM: &[&str] = &["dependencies", "build-dependencies"];
+const TESTED_WITH: &[&str] = &["dev-dependencies"];
+
+/// The workspace's own packages that a package lists under `kinds`, by its manifest.
+fn own_dependencies(package: &str, kinds: &[&str]) -> BTreeSet<String> {
     let manifest: toml::Table =
         fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap().parse().unwrap();
     let mut tables = vec![&manifest];
@@ -51,7 +55,7 @@ fn own_dependencies(package: &str) -> BTreeSet<String> {
     );
     let mut found = BTreeSet::new();
     for table in tables {
-        for kind in ["dependencies", "build-dependencies", "dev-dependencies"] {
+        for &kind in kinds {
             let names =
                 table.get(kind).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
             found.extend(names.filter_map(|name| name.strip_prefix("tidewall-")).map(str::to_owned));
@@ -68,16 +72,27 @@ fn dependencies_point_one_way() {
         ("edge", &["api"]),
         ("origin", &["api"]),
         ("app", &["api", "assets"]),
-        (".", &["api", "app", "assets", "edge", "origin"]),
+        ("bench", &["api", "origin"]),
+        (".", &["api", "app", "assets", "bench", "edge", "origin"]),
     ] {
         let allowed: BTreeSet<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
-        let own = own_dependencies(package);
+        let own = own_dependencies(package, &[BUILT_FROM, TESTED_WITH].concat());
         assert!(own.is_subset(&allowed), "{package} depends on {own:?}, and may on {allowed:?}");
     }
+    let command = own_dependencies(".", BUILT_FROM);
+    assert!(!command.contains("bench"), "only the command's tests may be built with the benches");
 }
 
 /// Modules without I/O, clock or randomness: they are given facts and return decisions.
-const PURE: &[&str] = &["edge/src", "origin/src/db/route.rs", "origin/src/queue/backoff.rs"];
+const PURE: &[&str] = &[
+    "bench/src/figure.rs",
+    "bench/src/pool/results.rs",
+    "bench/src/report.rs",
+    "bench/src/sample.rs",
+    "edge/src",
+    "origin/src/db/route.rs",
+    "origin/src/queue/backoff.rs",
+];
 /// The rim of `edge`, where the I/O is.
 const RIM: &str = "edge/src/worker";
 /// What reads a clock, draws a number, or reaches out of the process.
@@ -150,7 +165,9 @@ fn npm_packages_are_pinned_exactly() {
 
 #[test]
 fn every_source_file_says_what_it_is() {
-    for folder in ["app/src", "assets/src", "edge/src", "origin/src", "origin/api/src", "src", "tests"] {
+    for folder in
+        ["app/src", "assets/src", "bench/src", "edge/src", "origin/src", "origin/api/src", "src", "tests"]
+    {
         for file in rust_files(folder) {
             let text = fs::read_to_string(root().join(&file)).unwrap();
             assert!(text.starts_with("//!"), "{} does not begin with what it is", file.display());

@@ -61,6 +61,11 @@ impl Place {
         files::folder(&clusters, owner)?;
         Ok(Self { programs, clusters, owner })
     }
+
+    /// Removes the servers' data directories.
+    pub(super) fn remove(&self) -> Result<(), Failure> {
+        files::remove(&self.clusters)
+    }
 }
 
 /// Makes the library links that the package's install script would have made.

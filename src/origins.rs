@@ -1,6 +1,6 @@
 //! The origins and the worker: `tidewall-origin` in its several roles.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,34 +20,33 @@ const READY_POLL: Duration = Duration::from_millis(30);
 const WORKER_SETTLES: Duration = Duration::from_millis(300);
 
 /// What every role of the program is given.
-pub(super) struct Origins<'a> {
-    pub(super) program: PathBuf,
-    pub(super) data: &'a DataDir,
-    pub(super) servers: &'a Servers,
-    /// The built site's table of contents.
-    pub(super) manifest: PathBuf,
+pub(crate) struct Origins<'a> {
+    pub(crate) program: PathBuf,
+    pub(crate) data: &'a DataDir,
+    pub(crate) servers: &'a Servers,
 }
 
 impl Origins<'_> {
     /// Brings the schema up to date.
-    pub(super) async fn migrate(&self) -> Result<(), Failure> {
+    pub(crate) async fn migrate(&self) -> Result<(), Failure> {
         self.spec("migrate", &["migrate"])?.run().await
     }
 
     /// Makes the demo data, unless it is there.
-    pub(super) async fn seed(&self, orders: u32) -> Result<(), Failure> {
+    pub(crate) async fn seed(&self, orders: u32) -> Result<(), Failure> {
         self.spec("seed", &["seed", "--orders", &orders.to_string()])?.run().await
     }
 
-    /// Starts the origin `id`.
-    pub(super) fn serve(
+    /// Starts the origin `id`; `manifest` is the built site's table of contents.
+    pub(crate) fn serve(
         &self,
         supervisor: &Supervisor,
         id: &str,
         port: u16,
+        manifest: &Path,
     ) -> Result<Arc<Service>, Failure> {
         let listen = format!("127.0.0.1:{port}");
-        let manifest = self.manifest.display().to_string();
+        let manifest = manifest.display().to_string();
         let files = self.files()?;
         supervisor.start(self.spec(
             &format!("origin-{id}"),
@@ -56,7 +55,7 @@ impl Origins<'_> {
     }
 
     /// Starts a queue worker.
-    pub(super) fn work(&self, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
+    pub(crate) fn work(&self, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
         let files = self.files()?;
         supervisor.start(self.spec("worker", &["work", "--files", &files])?)
     }
@@ -86,7 +85,7 @@ impl Origins<'_> {
 }
 
 /// Waits until an origin can answer.
-pub(super) async fn wait_for_origin(service: &Service, url: &str) -> Result<(), Failure> {
+pub(crate) async fn wait_for_origin(service: &Service, url: &str) -> Result<(), Failure> {
     let client = reqwest::Client::new();
     let readyz = format!("{url}/readyz");
     service
@@ -99,6 +98,6 @@ pub(super) async fn wait_for_origin(service: &Service, url: &str) -> Result<(), 
 }
 
 /// Waits until a worker, which answers nobody, can be taken to run.
-pub(super) async fn wait_for_worker(service: &Service) -> Result<(), Failure> {
+pub(crate) async fn wait_for_worker(service: &Service) -> Result<(), Failure> {
     service.ready(READY_DEADLINE, tokio::time::sleep(WORKER_SETTLES)).await
 }

@@ -1,0 +1,84 @@
+//! Which benches there are, and what each of them is given.
+
+use crate::effort::Effort;
+use crate::error::BenchError;
+use crate::pool;
+use crate::report::Measurement;
+
+/// Something that can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bench {
+    /// The connection pool.
+    Pool,
+}
+
+/// What a bench measures with.
+#[derive(Clone)]
+pub struct Setting {
+    /// URL of the primary, migrated and seeded.
+    pub primary: String,
+    /// URLs of its replicas.
+    pub replicas: Vec<String>,
+    /// How long to measure.
+    pub effort: Effort,
+}
+
+impl Bench {
+    /// All of them, in the order in which they run.
+    pub const ALL: &[Self] = &[Self::Pool];
+
+    /// As a person types it, and as its results' names begin.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+        }
+    }
+
+    /// Measures it.
+    ///
+    /// # Errors
+    /// Something other than a peer can't be measured.
+    pub async fn run(self, setting: &Setting) -> Result<Vec<Measurement>, BenchError> {
+        match self {
+            Self::Pool => pool::run(setting).await,
+        }
+    }
+}
+
+/// The benches of these names, each once; all where none is named.
+///
+/// # Errors
+/// There is none of such a name.
+pub fn chosen(names: &[String]) -> Result<Vec<Bench>, BenchError> {
+    if let Some(unknown) = names.iter().find(|name| Bench::ALL.iter().all(|bench| bench.name() != *name)) {
+        return Err(BenchError::Unknown { name: unknown.clone() });
+    }
+    let is_chosen = |bench: &Bench| names.is_empty() || names.iter().any(|name| name == bench.name());
+    Ok(Bench::ALL.iter().copied().filter(is_chosen).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(names: &[&str], expected: Result<&[Bench], &str>) {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let chosen = chosen(&names).map_err(|error| error.to_string());
+        assert_eq!(chosen.as_deref().map_err(String::as_str), expected);
+    }
+
+    #[test]
+    fn without_a_name_all_are_chosen() {
+        check(&[], Ok(Bench::ALL));
+    }
+
+    #[test]
+    fn a_bench_named_twice_runs_once() {
+        check(&["pool", "pool"], Ok(&[Bench::Pool]));
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_known_ones() {
+        check(&["pool", "pond"], Err("there is no bench `pond`; there are: pool"));
+    }
+}

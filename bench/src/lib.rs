@@ -1,0 +1,30 @@
+//! What `tidewall bench` measures: Tidewall's parts beside their peers, in one
+//! run on one machine.
+//!
+//! - [`catalog`]: which benches there are. [`pool`]: one of them.
+//! - [`contest`]: several contestants under the same load, in turn, again and
+//!   again, so that what the machine does meanwhile meets all of them.
+//!   [`load`]: that load. [`effort`]: for how long.
+//! - [`sample`]: what the rounds came to; [`figure`], [`report`]: how it is told.
+//!   All three pure.
+//! - [`peers`]: what the contestants are called, with the versions that are locked.
+//! - [`checkout`], [`machine`], [`database`], [`progress`]: what else touches the world.
+//! - [`error`]: why a bench can't be measured, or a contestant can't go on.
+//!
+//! A new bench is a module that returns [`report::Measurement`]s, and a variant
+//! of [`catalog::Bench`].
+
+pub mod catalog;
+pub mod checkout;
+pub mod contest;
+pub mod database;
+pub mod effort;
+pub mod error;
+pub mod figure;
+pub mod load;
+pub mod machine;
+pub mod peers;
+pub mod pool;
+pub mod progress;
+pub mod report;
+pub mod sample;

@@ -1,0 +1,76 @@
+//! The program that `tidewall bench` builds and runs: measures, and prints the report.
+//!
+//! The servers are named by `DATABASE_URL` and `REPLICA_URLS`, never on the
+//! command line: they hold passwords.
+
+#![expect(clippy::print_stdout, reason = "a command's results go to standard output")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tidewall_bench::catalog::{self, Setting};
+use tidewall_bench::effort::Effort;
+use tidewall_bench::error::BenchError;
+use tidewall_bench::report::Report;
+use tidewall_bench::{checkout, database, machine, progress};
+
+/// Measure Tidewall beside its peers.
+#[derive(Debug, Parser)]
+#[command(name = "tidewall-bench", version)]
+struct Cli {
+    /// What to measure; everything where nothing is named
+    what: Vec<String>,
+    /// Measure for a shorter time
+    #[arg(long)]
+    quick: bool,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match measure(&cli).await {
+        Ok(report) if cli.json => match serde_json::to_string(&report) {
+            Ok(json) => {
+                println!("{json}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(&format!("the report can't be written as JSON: {error}")),
+        },
+        Ok(report) => {
+            print!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn failed(sentence: &str) -> ExitCode {
+    progress::tell(sentence);
+    ExitCode::FAILURE
+}
+
+async fn measure(cli: &Cli) -> Result<Report, BenchError> {
+    let benches = catalog::chosen(&cli.what)?;
+    let setting = Setting {
+        primary: std::env::var("DATABASE_URL").map_err(|_| BenchError::NoDatabase)?,
+        replicas: std::env::var("REPLICA_URLS")
+            .unwrap_or_default()
+            .split(',')
+            .filter(|url| !url.trim().is_empty())
+            .map(str::to_owned)
+            .collect(),
+        effort: if cli.quick { Effort::QUICK } else { Effort::FULL },
+    };
+    if cfg!(debug_assertions) {
+        progress::tell("this program was built without optimisation: its figures say nothing");
+    }
+    database::settle(&setting.primary).await?;
+    let mut results = Vec::new();
+    for bench in benches {
+        results.extend(bench.run(&setting).await?);
+    }
+    Ok(Report { machine: machine::describe(), commit: checkout::commit().await, results })
+}

@@ -1,0 +1,197 @@
+//! What a run is told as: one JSON object for programs, tables for people.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::figure::Figure;
+use crate::sample::Sample;
+
+/// All results of a run.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// What it ran on.
+    pub machine: String,
+    /// What was measured; `None` where the sources are in no repository.
+    pub commit: Option<String>,
+    /// The results, in the order in which they were measured.
+    pub results: Vec<Measurement>,
+}
+
+/// Which way a figure is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// Throughput.
+    Higher,
+    /// Time and cost.
+    Lower,
+}
+
+/// One thing that was measured.
+#[derive(Debug, Serialize)]
+#[must_use]
+pub struct Measurement {
+    name: &'static str,
+    unit: &'static str,
+    better: Better,
+    /// The median of the rounds.
+    tidewall: Figure,
+    /// Their least and greatest.
+    spread: [Figure; 2],
+    /// What the article has for the same thing.
+    article: Option<Figure>,
+    /// What can't be passed here.
+    limit: Option<Figure>,
+    /// What others came to, each the median of its rounds.
+    peers: BTreeMap<String, Figure>,
+    /// Peers that should be there and could not be run, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    missing: BTreeMap<String, String>,
+}
+
+impl Measurement {
+    /// A result called `name`: Tidewall came to `sample`.
+    pub fn new(name: &'static str, unit: &'static str, better: Better, sample: &Sample) -> Self {
+        Self {
+            name,
+            unit,
+            better,
+            tidewall: Figure::new(sample.median()),
+            spread: sample.spread().map(Figure::new),
+            article: None,
+            limit: None,
+            peers: BTreeMap::new(),
+            missing: BTreeMap::new(),
+        }
+    }
+
+    /// Beside the article's figure.
+    pub fn article(mut self, value: f64) -> Self {
+        self.article = Some(Figure::new(value));
+        self
+    }
+
+    /// Below this limit.
+    pub fn limit(mut self, value: f64) -> Self {
+        self.limit = Some(Figure::new(value));
+        self
+    }
+
+    /// Beside this peer.
+    pub fn peer(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.peers.insert(name.into(), Figure::new(value));
+        self
+    }
+
+    /// Without this peer, for this reason.
+    pub fn without(mut self, name: impl Into<String>, reason: impl Into<String>) -> Self {
+        self.missing.insert(name.into(), reason.into());
+        self
+    }
+
+    /// Label, figure and remark of each line that people see.
+    fn lines(&self) -> Vec<[String; 3]> {
+        let [least, greatest] = self.spread;
+        let mut lines =
+            vec![["tidewall".to_owned(), self.tidewall.to_string(), format!("{least} to {greatest}")]];
+        lines.extend(self.peers.iter().map(|(name, figure)| line(name, *figure)));
+        lines.extend(self.limit.map(|figure| line("limit", figure)));
+        lines.extend(self.article.map(|figure| line("article", figure)));
+        lines
+            .extend(self.missing.iter().map(|(name, reason)| [name.clone(), "–".to_owned(), reason.clone()]));
+        lines
+    }
+}
+
+fn line(label: &str, figure: Figure) -> [String; 3] {
+    [label.to_owned(), figure.to_string(), String::new()]
+}
+
+/// One table for all results, with columns of the same width.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables: Vec<_> = self.results.iter().map(Measurement::lines).collect();
+        let width = |column: usize| {
+            tables.iter().flatten().map(|line| line[column].chars().count()).max().unwrap_or(0)
+        };
+        let (label_width, figure_width) = (width(0), width(1));
+        writeln!(f, "machine: {}", self.machine)?;
+        writeln!(f, "commit:  {}", self.commit.as_deref().unwrap_or("unknown"))?;
+        for (result, lines) in self.results.iter().zip(&tables) {
+            let better = match result.better {
+                Better::Higher => "higher",
+                Better::Lower => "lower",
+            };
+            writeln!(f, "\n{}: {}, {better} is better", result.name, result.unit)?;
+            for [label, figure, remark] in lines {
+                let line = format!("  {label:<label_width$}  {figure:>figure_width$}  {remark}");
+                writeln!(f, "{}", line.trim_end())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let rounds = |figures: &[f64]| Sample::new(figures.to_vec()).unwrap();
+        let end_to_end = rounds(&[37_000.0, 35_000.0, 39_000.0]);
+        let cost = rounds(&[2.5]);
+        Report {
+            machine: "2 CPUs".to_owned(),
+            commit: Some("0123456789ab".to_owned()),
+            results: vec![
+                Measurement::new("queue/end-to-end", "jobs/s", Better::Higher, &end_to_end)
+                    .limit(74_000.0)
+                    .peer("graphile-worker 0.18.0", 18_000.4)
+                    .without("node pg 8.x", "there is no node"),
+                Measurement::new("queue/cost", "ms", Better::Lower, &cost).article(6.0),
+            ],
+        }
+    }
+
+    #[test]
+    fn json_is_one_object() {
+        let expected = serde_json::json!({
+            "machine": "2 CPUs",
+            "commit": "0123456789ab",
+            "results": [
+                {
+                    "name": "queue/end-to-end", "unit": "jobs/s", "better": "higher",
+                    "tidewall": 37000, "spread": [35000, 39000], "article": null, "limit": 74000,
+                    "peers": {"graphile-worker 0.18.0": 18000},
+                    "missing": {"node pg 8.x": "there is no node"},
+                },
+                {
+                    "name": "queue/cost", "unit": "ms", "better": "lower",
+                    "tidewall": 2.5, "spread": [2.5, 2.5], "article": 6, "limit": null, "peers": {},
+                },
+            ],
+        });
+        assert_eq!(serde_json::to_value(report()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_table_has_a_line_for_every_figure_and_for_what_is_missing() {
+        let expected = "\
+machine: 2 CPUs
+commit:  0123456789ab
+
+queue/end-to-end: jobs/s, higher is better
+  tidewall                37000  35000 to 39000
+  graphile-worker 0.18.0  18000
+  limit                   74000
+  node pg 8.x                 –  there is no node
+
+queue/cost: ms, lower is better
+  tidewall                  2.5  2.5 to 2.5
+  article                     6
+";
+        assert_eq!(report().to_string(), expected);
+    }
+}

@@ -1,0 +1,141 @@
+//! `tidewall bench`: measures Tidewall beside its peers, on servers of its own.
+//!
+//! What is measured, and how, is in the package `tidewall-bench`; this brings up
+//! a primary with two replicas, fills it, and runs that program on it.
+
+mod program;
+
+use std::sync::OnceLock;
+
+use crate::cli::BenchArgs;
+use crate::data::{self, DataDir};
+use crate::failure::Failure;
+use crate::leftovers::Records;
+use crate::origins::Origins;
+use crate::ports::Ports;
+use crate::postgres::Embedded;
+use crate::progress::Progress;
+use crate::service::Supervisor;
+use crate::signals::told_to_stop;
+use crate::workspace::Workspace;
+use crate::{cargo, npm};
+
+/// What can be measured: the names in `tidewall_bench::catalog`.
+const KNOWN: &[&str] = &["pool"];
+/// A primary and two replicas.
+const SERVERS: u16 = 3;
+/// Orders that the measured database has.
+const ORDERS: u32 = 20_000;
+/// Where the servers and logs of a run are.
+const FOLDER: &str = "target/tidewall-bench";
+
+/// Measures, and prints what came of it.
+///
+/// # Errors
+/// What keeps it from measuring. Everything that was started has then been stopped.
+pub(crate) async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
+    check(&args.what)?;
+    let workspace = Workspace::find()?;
+    let data = DataDir::lock(&workspace.join(FOLDER))?.ok_or_else(|| {
+        Failure::new(
+            "another `tidewall bench` is running, and two would measure each other; wait for it, or stop it",
+        )
+    })?;
+    let records = Records::new(data.folder("run")?);
+    let leftovers = records.clear().await?;
+    if !leftovers.is_empty() {
+        progress.step(format!("ended what an earlier run had left: {}", leftovers.join(", ")));
+    }
+    let supervisor = Supervisor::new(records.clone(), *progress);
+    let servers = OnceLock::new();
+    let run = Run { args, workspace: &workspace, data: &data, records, servers: &servers, progress };
+    // What was told to stop has nothing to look up in its logs.
+    let (outcome, keeps_logs) = tokio::select! {
+        outcome = run.measure(&supervisor) => {
+            let failed = outcome.is_err();
+            (outcome, failed)
+        }
+        () = told_to_stop() => {
+            progress.step("stopping");
+            (Err(Failure::new("stopped before everything was measured")), false)
+        }
+    };
+    supervisor.stop().await;
+    // They may lie elsewhere than in the data directory.
+    if let Some(servers) = servers.get() {
+        servers.remove()?;
+    }
+    if !keeps_logs {
+        data.remove()?;
+    }
+    outcome
+}
+
+/// Refuses what can't be measured.
+fn check(what: &[String]) -> Result<(), Failure> {
+    match what.iter().find(|name| !KNOWN.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(Failure::new(format!(
+            "there is no bench `{unknown}`; there are: {}, and all of them without a name",
+            KNOWN.join(", ")
+        ))),
+    }
+}
+
+/// One run.
+struct Run<'a> {
+    args: &'a BenchArgs,
+    workspace: &'a Workspace,
+    data: &'a DataDir,
+    records: Records,
+    /// Those that were started.
+    servers: &'a OnceLock<Embedded>,
+    progress: &'a Progress,
+}
+
+impl Run<'_> {
+    async fn measure(&self, supervisor: &Supervisor) -> Result<(), Failure> {
+        let Self { workspace, data, progress, .. } = self;
+        npm::ensure(workspace, progress).await?;
+        let ports = Ports::new(data::random_u32()?).take(0, SERVERS, "--pg-port")?;
+        let prepared = Embedded::prepare_empty(workspace, data, ports)?;
+        let embedded = self.servers.get_or_init(|| prepared);
+        progress.step("starting Postgres, building the origin");
+        let (servers, origin) = tokio::join!(
+            embedded.start(supervisor, progress),
+            cargo::build(workspace, cargo::Artifact::Binary("tidewall-origin"))
+        );
+        let (servers, origin) = (servers?, origin?);
+        progress.step("filling the database, building the benches (optimised: the first time takes minutes)");
+        let origins = Origins { program: origin, data, servers: &servers };
+        let (filled, program) = tokio::join!(
+            async {
+                origins.migrate().await?;
+                origins.seed(ORDERS).await
+            },
+            cargo::build(workspace, cargo::Artifact::Measured("tidewall-bench", "peers"))
+        );
+        filled?;
+        progress.step("measuring");
+        program::run(&program?, self, &servers).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_known_benches_are_those_of_the_package() {
+        let names: Vec<&str> = tidewall_bench::catalog::Bench::ALL.iter().map(|bench| bench.name()).collect();
+        assert_eq!(KNOWN, names);
+    }
+
+    #[test]
+    fn an_unknown_bench_is_refused_with_the_known_ones() {
+        assert!(check(&[]).is_ok());
+        assert!(check(&["pool".to_owned()]).is_ok());
+        let failure = check(&["pool".to_owned(), "pond".to_owned()]).unwrap_err().to_string();
+        assert_eq!(failure, "there is no bench `pond`; there are: pool, and all of them without a name");
+    }
+}

@@ -1,0 +1,65 @@
+//! The program that measures: told which servers there are, listened to, and not
+//! let run for ever.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::bench::Run;
+use crate::child::GroupGuard;
+use crate::failure::Failure;
+use crate::npm;
+use crate::postgres::Servers;
+
+/// Time that everything together may take to be measured.
+const MEASURE_MAX: Duration = Duration::from_mins(60);
+/// Its name on record.
+const NAME: &str = "bench";
+
+/// Runs the program at `path` to its end. What it prints is the result.
+///
+/// # Errors
+/// It can't be started, fails, or doesn't end.
+pub(super) async fn run(path: &Path, run: &Run<'_>, servers: &Servers) -> Result<(), Failure> {
+    let mut command = Command::new(path);
+    command.args(&run.args.what);
+    command.args(run.args.quick.then_some("--quick")).args(run.args.json.then_some("--json"));
+    command
+        .env("DATABASE_URL", &servers.primary)
+        .env("REPLICA_URLS", servers.replicas.join(","))
+        .env("PATH", npm::path_with_node(run.workspace)?)
+        .current_dir(run.workspace.root())
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    match tokio::time::timeout(MEASURE_MAX, listen(&mut command, run)).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            Err(Failure::new(format!("measuring did not end within {} minutes", MEASURE_MAX.as_secs() / 60)))
+        }
+    }
+}
+
+async fn listen(command: &mut Command, run: &Run<'_>) -> Result<(), Failure> {
+    let cannot = |error: std::io::Error| Failure::new(format!("cannot run the benches: {error}"));
+    let mut child = command.spawn().map_err(cannot)?;
+    let group = child.id().map(GroupGuard);
+    if let Some(GroupGuard(pid)) = group {
+        run.records.write(NAME, pid)?;
+    }
+    if let Some(stderr) = child.stderr.take() {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Some(line) = lines.next_line().await.map_err(cannot)? {
+            run.progress.step(line);
+        }
+    }
+    let status = child.wait().await.map_err(cannot)?;
+    run.records.remove(NAME);
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the benches failed ({status}); the last line above says why")))
+}

@@ -1,0 +1,55 @@
+//! `tidewall bench`: what it refuses, and a bench on a running database. The
+//! command itself isn't run to its end here: it builds everything optimised.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tidewall_bench::catalog::{Bench, Setting};
+use tidewall_bench::effort::Effort;
+
+use crate::support::tidewall::{Folder, Running, output};
+
+#[test]
+fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
+    let output = output(&["bench", "pond"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        error,
+        "tidewall: there is no bench `pond`; there are: pool, and all of them without a name\n"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+/// Just enough to see that there are figures.
+const EFFORT: Effort =
+    Effort { rounds: 1, round: Duration::from_millis(50), warm_up: Duration::from_millis(50) };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
+    let folder = Folder::new();
+    let args = ["--seed", "100", "--no-edge", "--no-worker", "--origins", "1", "--replicas", "0"];
+    let stack = Running::dev(&folder.0, &args);
+    let setting = Setting { primary: stack.text("/primary"), replicas: Vec::new(), effort: EFFORT };
+    let results = serde_json::to_value(Bench::Pool.run(&setting).await.unwrap()).unwrap();
+    let names: Vec<_> = results.as_array().unwrap().iter().map(|result| &result["name"]).collect();
+    assert_eq!(names, ["pool/latency-per-request", "pool/requests-ratio", "pool/select", "pool/overhead"]);
+    for result in results.as_array().unwrap() {
+        assert!(result["tidewall"].as_f64().unwrap() > 0.0, "{result}");
+    }
+    let select = results.as_array().unwrap().iter().find(|result| result["name"] == "pool/select").unwrap();
+    let named = |member: &str, peer: &str| {
+        select[member].as_object().is_some_and(|peers| peers.keys().any(|name| name.starts_with(peer)))
+    };
+    assert!(named("peers", "deadpool-postgres "), "{select}");
+    // Built without the feature `peers`.
+    assert!(named("missing", "bb8 ") && named("missing", "sqlx "), "{select}");
+    // Whether there is a node on the path depends on the machine.
+    assert!(named("peers", "node pg ") || named("missing", "node pg "), "{select}");
+    assert_ne!(select["limit"], Value::Null);
+}
