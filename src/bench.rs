@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 use crate::{cargo, npm};
 
 /// What can be measured: the names in `tidewall_bench::catalog`.
-const KNOWN: &[&str] = &["pool"];
+const KNOWN: &[&str] = &["pool", "replicas"];
 /// A primary and two replicas.
 const SERVERS: u16 = 3;
 /// Orders that the measured database has.
@@ -136,6 +136,9 @@ mod tests {
         assert!(check(&[]).is_ok());
         assert!(check(&["pool".to_owned()]).is_ok());
         let failure = check(&["pool".to_owned(), "pond".to_owned()]).unwrap_err().to_string();
-        assert_eq!(failure, "there is no bench `pond`; there are: pool, and all of them without a name");
+        assert_eq!(
+            failure,
+            "there is no bench `pond`; there are: pool, replicas, and all of them without a name"
+        );
     }
 }

@@ -106,12 +106,15 @@ pub(crate) struct BuildArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// What to measure (pool) [default: everything].
+    /// What to measure (pool, replicas) [default: everything].
     #[arg(value_name = "WHAT")]
     pub(crate) what: Vec<String>,
     /// Measure for a shorter time: enough to see that it runs, too short to quote.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Pairs of a write and a read under faults, of `replicas` [default: 100000; 5000 if quick].
+    #[arg(long, value_name = "N")]
+    pub(crate) pairs: Option<u32>,
     /// Print one JSON object instead of tables.
     #[arg(long)]
     pub(crate) json: bool,

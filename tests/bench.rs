@@ -21,7 +21,7 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         error,
-        "tidewall: there is no bench `pond`; there are: pool, and all of them without a name\n"
+        "tidewall: there is no bench `pond`; there are: pool, replicas, and all of them without a name\n"
     );
     assert!(output.stdout.is_empty());
 }
@@ -35,7 +35,7 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
     let folder = Folder::new();
     let args = ["--seed", "100", "--no-edge", "--no-worker", "--origins", "1", "--replicas", "0"];
     let stack = Running::dev(&folder.0, &args);
-    let setting = Setting { primary: stack.text("/primary"), replicas: Vec::new(), effort: EFFORT };
+    let setting = Setting { primary: stack.text("/primary"), replicas: Vec::new(), effort: EFFORT, pairs: 0 };
     let results = serde_json::to_value(Bench::Pool.run(&setting).await.unwrap()).unwrap();
     let names: Vec<_> = results.as_array().unwrap().iter().map(|result| &result["name"]).collect();
     assert_eq!(names, ["pool/latency-per-request", "pool/requests-ratio", "pool/select", "pool/overhead"]);

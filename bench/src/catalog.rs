@@ -2,14 +2,16 @@
 
 use crate::effort::Effort;
 use crate::error::BenchError;
-use crate::pool;
 use crate::report::Measurement;
+use crate::{pool, replicas};
 
 /// Something that can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bench {
     /// The connection pool.
     Pool,
+    /// The replicas, and the router before them.
+    Replicas,
 }
 
 /// What a bench measures with.
@@ -21,16 +23,19 @@ pub struct Setting {
     pub replicas: Vec<String>,
     /// How long to measure.
     pub effort: Effort,
+    /// How many pairs of a write and a read `replicas` makes.
+    pub pairs: u32,
 }
 
 impl Bench {
     /// All of them, in the order in which they run.
-    pub const ALL: &[Self] = &[Self::Pool];
+    pub const ALL: &[Self] = &[Self::Pool, Self::Replicas];
 
     /// As a person types it, and as its results' names begin.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pool => "pool",
+            Self::Replicas => "replicas",
         }
     }
 
@@ -41,6 +46,7 @@ impl Bench {
     pub async fn run(self, setting: &Setting) -> Result<Vec<Measurement>, BenchError> {
         match self {
             Self::Pool => pool::run(setting).await,
+            Self::Replicas => replicas::run(setting).await,
         }
     }
 }
@@ -79,6 +85,6 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
-        check(&["pool", "pond"], Err("there is no bench `pond`; there are: pool"));
+        check(&["pool", "pond"], Err("there is no bench `pond`; there are: pool, replicas"));
     }
 }

@@ -1,7 +1,7 @@
 //! What `tidewall bench` measures: Tidewall's parts beside their peers, in one
 //! run on one machine.
 //!
-//! - [`catalog`]: which benches there are. [`pool`]: one of them.
+//! - [`catalog`]: which benches there are. [`pool`], [`replicas`]: these.
 //! - [`contest`]: several contestants under the same load, in turn, again and
 //!   again, so that what the machine does meanwhile meets all of them.
 //!   [`load`]: that load. [`effort`]: for how long.
@@ -26,5 +26,6 @@ pub mod machine;
 pub mod peers;
 pub mod pool;
 pub mod progress;
+pub mod replicas;
 pub mod report;
 pub mod sample;

@@ -23,10 +23,18 @@ struct Cli {
     /// Measure for a shorter time
     #[arg(long)]
     quick: bool,
+    /// Pairs of a write and a read under faults, of the bench `replicas`
+    #[arg(long, value_name = "N")]
+    pairs: Option<u32>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
 }
+
+/// Pairs of a run.
+const PAIRS: u32 = 100_000;
+/// Pairs of a quick run.
+const PAIRS_QUICK: u32 = 5_000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -63,6 +71,7 @@ async fn measure(cli: &Cli) -> Result<Report, BenchError> {
             .map(str::to_owned)
             .collect(),
         effort: if cli.quick { Effort::QUICK } else { Effort::FULL },
+        pairs: cli.pairs.unwrap_or(if cli.quick { PAIRS_QUICK } else { PAIRS }),
     };
     if cfg!(debug_assertions) {
         progress::tell("this program was built without optimisation: its figures say nothing");

@@ -11,7 +11,7 @@ mod bb8;
 mod deadpool;
 mod node;
 mod per_request;
-mod product;
+pub(crate) mod product;
 mod results;
 mod shared;
 #[cfg(feature = "peers")]

@@ -27,6 +27,9 @@ pub(super) async fn run(path: &Path, run: &Run<'_>, servers: &Servers) -> Result
     let mut command = Command::new(path);
     command.args(&run.args.what);
     command.args(run.args.quick.then_some("--quick")).args(run.args.json.then_some("--json"));
+    if let Some(pairs) = run.args.pairs {
+        command.args(["--pairs", &pairs.to_string()]);
+    }
     command
         .env("DATABASE_URL", &servers.primary)
         .env("REPLICA_URLS", servers.replicas.join(","))

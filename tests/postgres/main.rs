@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod pairs;
 mod pool;
 mod promotion;
 mod routing;
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
     // They pause and kill the servers that all of them use.
     arguments.test_threads = Some(1);
     // Promotion leaves the servers of no use to others.
-    let shared: Vec<Test> = [pool::TESTS, traps::TESTS, routing::TESTS, promotion::TESTS].concat();
+    let shared: Vec<Test> =
+        [pool::TESTS, traps::TESTS, routing::TESTS, pairs::TESTS, promotion::TESTS].concat();
     let names = shared.iter().map(|(name, _)| *name).chain([statements::NAME]);
     if arguments.list {
         let trials = names.map(|name| Trial::test(name, || Ok(()))).collect();

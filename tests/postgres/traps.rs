@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tidewall_origin::db::{Db, DbError, Lsn, PoolSettings};
+use tidewall_origin::db::{Db, Lsn, PoolSettings};
 use tokio_postgres::Client;
 use tokio_postgres::types::PgLsn;
 
@@ -156,7 +156,7 @@ fn a_position_asked_in_the_reads_own_statement_claims_too_much(world: &World) {
         })
         .await;
         let token = db
-            .write(async |transaction| transaction.execute(INSERT, &[]).await.map_err(DbError::from))
+            .write(async |transaction| transaction.execute(INSERT, &[]).await)
             .await
             .unwrap()
             .position

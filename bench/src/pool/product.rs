@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use crate::error::Reason;
 
 /// The statement of every contestant.
-pub(super) const SELECT: &str =
+pub(crate) const SELECT: &str =
     "SELECT id, name, category, price_cents, stock, description FROM products WHERE id = $1";
 /// How many there are: what the seed makes, with ids from 1.
 pub(super) const COUNT: u32 = 10_000;
@@ -16,13 +16,13 @@ const STRIDE: u32 = 7_919;
 const TASK_STRIDE: u32 = 157;
 
 /// The product of a task's request number `turn`.
-pub(super) fn id(task: u32, turn: u32) -> i64 {
+pub(crate) fn id(task: u32, turn: u32) -> i64 {
     let offset = task.wrapping_mul(TASK_STRIDE).wrapping_add((turn % COUNT) * STRIDE);
     i64::from(1 + offset % COUNT)
 }
 
 /// Checks that it is the product that was asked for.
-pub(super) fn check(row: Option<Row>, id: i64) -> Result<(), Reason> {
+pub(crate) fn check(row: Option<Row>, id: i64) -> Result<(), Reason> {
     match row {
         Some(row) => check_id(row.try_get(0)?, id),
         None => Err(Reason::new(&format!("there is no product {id}"))),
