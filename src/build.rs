@@ -15,9 +15,9 @@ use crate::build::shrink::{Runs, shrink};
 use crate::cargo::{self, Artifact};
 use crate::cli::BuildArgs;
 use crate::failure::{Failure, IoContext};
-use crate::npm;
 use crate::progress::Progress;
 use crate::workspace::{Flavor, Workspace};
+use crate::{dev, npm};
 
 /// What is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +31,21 @@ pub(crate) enum Part {
 /// Builds both parts.
 ///
 /// # Errors
-/// Something doesn't build; the last build stays as it was.
+/// Something doesn't build, or the command is told to stop; the last build stays as it was.
 pub(crate) async fn run(args: &BuildArgs, progress: &Progress) -> Result<(), Failure> {
     let workspace = Workspace::find()?;
     let flavor = if args.dev { Flavor::Dev } else { Flavor::Release };
-    cargo::ensure_wasm_target().await?;
-    npm::ensure(&workspace, progress).await?;
-    build(&workspace, flavor, &[Part::Site, Part::Worker], progress).await
+    let everything = async {
+        workspace.children().end_leftovers(progress).await?;
+        cargo::ensure_wasm_target(&workspace).await?;
+        npm::ensure(&workspace, progress).await?;
+        build(&workspace, flavor, &[Part::Site, Part::Worker], progress).await
+    };
+    tokio::select! {
+        outcome = everything => outcome,
+        // Whoever builds in order to go on with the outcome must not.
+        () = dev::told_to_stop() => Err(Failure::new("stopped before everything was built")),
+    }
 }
 
 /// Builds `parts` into the workspace's output folders for `flavor`. What is up to date stays untouched.

@@ -49,9 +49,9 @@ pub(crate) struct DevArgs {
     /// Where the database, the edge's state and the logs are kept [default: target/tidewall].
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Number of orders that the demo data has.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(0..=20_000_000))]
-    pub(crate) seed: u32,
+    /// Number of orders that the demo data has [default: 100000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20_000_000))]
+    pub(crate) seed: Option<u32>,
     /// Don't open the browser.
     #[arg(long)]
     pub(crate) no_open: bool,
@@ -71,14 +71,7 @@ pub(crate) struct DevArgs {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
     /// Its replicas, comma separated.
-    #[arg(
-        long,
-        env = "REPLICA_URLS",
-        hide_env_values = true,
-        value_name = "URLS",
-        value_delimiter = ',',
-        requires = "database_url"
-    )]
+    #[arg(long, env = "REPLICA_URLS", hide_env_values = true, value_name = "URLS", value_delimiter = ',')]
     pub(crate) replica_urls: Vec<String>,
 }
 

@@ -14,6 +14,7 @@ mod edge;
 mod failure;
 mod leftovers;
 mod lock;
+mod loopback;
 mod npm;
 mod ports;
 mod postgres;

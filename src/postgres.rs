@@ -132,7 +132,7 @@ impl Embedded {
         if is_new {
             progress.step("making the database");
             files::remove(&primary)?;
-            self.initdb().await?;
+            self.initdb(supervisor).await?;
         }
         let missing: Vec<usize> = (1..self.ports.len())
             .filter(|index| !self.folder(*index).join("standby.signal").is_file())
@@ -159,7 +159,7 @@ impl Embedded {
         Ok(())
     }
 
-    async fn initdb(&self) -> Result<(), Failure> {
+    async fn initdb(&self, supervisor: &Supervisor) -> Result<(), Failure> {
         let primary = self.folder(0);
         let partial = primary.with_extension("partial");
         files::remove(&partial)?;
@@ -190,7 +190,7 @@ impl Embedded {
             ]
             .map(String::from),
         );
-        self.spec("initdb", "initdb", args).run().await?;
+        supervisor.run(&self.spec("initdb", "initdb", args)).await?;
         files::remove(&password)?;
         fs::rename(&partial, &primary).or_fail("name", &primary)
     }
@@ -314,7 +314,8 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-fn refused(server: &str, error: &tokio_postgres::Error) -> Failure {
+/// A failure of a statement.
+pub(crate) fn refused(server: &str, error: &tokio_postgres::Error) -> Failure {
     Failure::new(format!("{server} refused: {}", reason(error)))
 }
 
@@ -328,7 +329,7 @@ fn reason(error: &tokio_postgres::Error) -> String {
 }
 
 /// A connection of its own, driven in the background until the client is dropped.
-async fn connect(url: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+pub(crate) async fn connect(url: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)

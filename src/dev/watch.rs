@@ -8,11 +8,11 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
-use crate::cargo;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::service::Service;
 use crate::workspace::{Flavor, Workspace};
+use crate::{cargo, child};
 
 /// An editor saves several files at once, and each in several steps: what
 /// follows within this time is the same change.
@@ -114,7 +114,7 @@ pub(super) async fn rebuild(
             command.args(["run", "--quiet", "--package", "tidewall", "--", "build", "--dev"]);
             let manifest = workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME);
             let before = fs::read(&manifest).ok();
-            let built = crate::child::output(&mut command).await;
+            let built = child::output(&mut command, "build", workspace.children()).await;
             if !built.is_ok_and(|output| output.status.success()) {
                 return Err(Failure::new("it does not build; the last build stays"));
             }
