@@ -4,17 +4,14 @@ mod app;
 mod pictures;
 mod shrink;
 mod site;
+mod stamp;
 mod worker;
 
-use std::fs;
-use std::path::Path;
-
-use sha2::{Digest, Sha256};
-
 use crate::build::shrink::{Runs, shrink};
+use crate::build::stamp::Stamp;
 use crate::cargo::{self, Artifact};
 use crate::cli::BuildArgs;
-use crate::failure::{Failure, IoContext};
+use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::workspace::{Flavor, Workspace};
 use crate::{dev, npm};
@@ -79,52 +76,18 @@ async fn build_worker(workspace: &Workspace, flavor: Flavor) -> Result<(), Failu
     let wasm = cargo::build(workspace, Artifact::Wasm("tidewall-edge", flavor.cargo_profile())).await?;
     let output = workspace.worker(flavor);
     let shim = workspace.join("edge/shim.js");
-    let stamp = Stamp::of(&output, &[&wasm, &shim])?;
-    if stamp.is_current(&["index.js", "index_bg.wasm"]) {
-        return Ok(());
-    }
+    let stamp = Stamp::of(workspace, &output, &[&wasm, &shim])?;
     let esbuild = workspace.npm_program("esbuild");
-    let assembled = {
-        let output = output.clone();
-        tokio::task::spawn_blocking(move || worker::assemble(&wasm, &shim, &esbuild, &output)).await
-    };
-    assembled
-        .map_err(|error| Failure::new(format!("assembling the Worker panicked: {error}")))?
-        .map_err(|error| Failure::new(format!("cannot assemble the Worker: {error}")))?;
-    if flavor == Flavor::Release {
-        shrink(workspace, &output.join("index_bg.wasm"), Runs::InWorkerd).await?;
-    }
-    stamp.write()
-}
-
-/// Tells whether an output was made from just these inputs.
-struct Stamp {
-    folder: std::path::PathBuf,
-    digest: String,
-}
-
-impl Stamp {
-    /// The stamp of what is made from `inputs` in `folder`. This command is an input, too.
-    fn of(folder: &Path, inputs: &[&Path]) -> Result<Self, Failure> {
-        let mut hasher = Sha256::new();
-        hasher.update(env!("CARGO_PKG_VERSION"));
-        for input in inputs {
-            hasher.update(Sha256::digest(fs::read(input).or_fail("read", input)?));
+    let assemble = async {
+        let to = output.clone();
+        tokio::task::spawn_blocking(move || worker::assemble(&wasm, &shim, &esbuild, &to))
+            .await
+            .map_err(|error| Failure::new(format!("assembling the Worker panicked: {error}")))?
+            .map_err(|error| Failure::new(format!("cannot assemble the Worker: {error}")))?;
+        if flavor == Flavor::Release {
+            shrink(workspace, &output.join("index_bg.wasm"), Runs::InWorkerd).await?;
         }
-        let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { folder: folder.to_owned(), digest })
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.folder.with_extension("stamp")
-    }
-
-    fn is_current(&self, outputs: &[&str]) -> bool {
-        fs::read_to_string(self.path()).is_ok_and(|digest| digest == self.digest)
-            && outputs.iter().all(|output| self.folder.join(output).is_file())
-    }
-
-    fn write(&self) -> Result<(), Failure> {
-        fs::write(self.path(), &self.digest).or_fail("write", &self.path())
-    }
+        Ok(())
+    };
+    stamp.unless_current(&["index.js", "index_bg.wasm"], assemble).await
 }
