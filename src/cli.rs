@@ -67,6 +67,10 @@ pub(crate) struct DevArgs {
     /// Don't watch the sources.
     #[arg(long, overrides_with = "watch")]
     pub(crate) no_watch: bool,
+    /// Watch the sources in this folder, laid out as the checkout's (for tests: a change of the
+    /// checkout's own would disturb whoever works there).
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) watch_folder: Option<PathBuf>,
     /// Use this Postgres (15 or later) instead of starting one.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,

@@ -5,6 +5,7 @@ mod origins;
 mod watch;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,6 +158,11 @@ impl Plan {
         (!self.args.no_edge).then(|| wrangler::url(self.edge_port))
     }
 
+    /// The folder whose sources are watched.
+    fn sources(&self) -> &Path {
+        self.args.watch_folder.as_deref().unwrap_or_else(|| self.workspace.root())
+    }
+
     fn watches(&self) -> bool {
         self.args.watch || (!self.args.no_watch && std::io::stdout().is_terminal())
     }
@@ -262,12 +268,13 @@ impl Plan {
         progress: &Progress,
     ) -> Result<(), Failure> {
         let mut changes = supervisor.changes();
+        // Whoever reads that all is ready may go on to change a source.
+        let mut watcher = if self.watches() { Some(watch::Watcher::start(self.sources())?) } else { None };
         self.write_ready_file(stack)?;
         self.print_table(stack, progress);
         if let Some(url) = self.edge_url().filter(|_| !self.args.no_open) {
             browser::open(&url);
         }
-        let mut watcher = if self.watches() { Some(watch::Watcher::start(&self.workspace)?) } else { None };
         loop {
             let changed_part = async {
                 match &mut watcher {
