@@ -43,6 +43,9 @@ pub(crate) struct DevArgs {
     /// How many streaming replicas to start.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=8))]
     pub(crate) replicas: u16,
+    /// A commit waits until one replica has it, too: no acknowledged write is lost with the primary.
+    #[arg(long)]
+    pub(crate) synchronous: bool,
     /// Write a JSON description of the running system here, once everything answers.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,

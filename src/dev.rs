@@ -167,7 +167,7 @@ impl Plan {
         self.args.watch || (!self.args.no_watch && std::io::stdout().is_terminal())
     }
 
-    fn edge(&self) -> Result<Local<'_>, Failure> {
+    fn edge(&self, servers: &Servers) -> Result<Local<'_>, Failure> {
         let folder = self.data.folder("edge")?;
         Ok(Local {
             workspace: &self.workspace,
@@ -177,7 +177,8 @@ impl Plan {
             port: self.edge_port,
             inspector_port: self.inspector_port,
             purge_token: &self.purge_token,
-            state: folder.join("state"),
+            // What another database has answered must not be met here.
+            state: folder.join(format!("state-{}", servers.identity)),
             folder,
             logs: self.data.folder("logs")?,
             live_reload: self.watches(),
@@ -193,6 +194,7 @@ impl Plan {
                 &self.workspace,
                 &self.data,
                 self.postgres_ports.clone(),
+                self.args.synchronous,
             )?),
         };
         // The database starts while the origin is built, and is filled while the site is.
@@ -238,7 +240,7 @@ impl Plan {
         }
         progress.step(format!("{} origins are ready", services.len()));
         if !self.args.no_edge {
-            let edge = self.edge()?;
+            let edge = self.edge(&servers)?;
             let service = edge.start(supervisor).await?;
             let client = loopback::client()?;
             service.ready(FIRST_ANSWER_DEADLINE, wait_for_first_answers(&client, &edge.url())).await?;
@@ -332,12 +334,19 @@ impl Plan {
 fn checked(mut args: DevArgs) -> Result<DevArgs, Failure> {
     args.database_url = args.database_url.filter(|url| !url.trim().is_empty());
     args.replica_urls.retain(|url| !url.trim().is_empty());
-    if args.database_url.is_none() && !args.replica_urls.is_empty() {
-        return Err(Failure::new(
-            "REPLICA_URLS names replicas of DATABASE_URL, which is not set; set that too, or unset both",
-        ));
-    }
-    Ok(args)
+    let refused = match (&args.database_url, args.synchronous) {
+        (None, _) if !args.replica_urls.is_empty() => {
+            "REPLICA_URLS names replicas of DATABASE_URL, which is not set; set that too, or unset both"
+        }
+        (Some(_), true) => {
+            "--synchronous is for the Postgres that tidewall starts; for the one of DATABASE_URL set its synchronous_standby_names"
+        }
+        (None, true) if args.replicas == 0 => {
+            "--synchronous needs a replica to wait for; pass --replicas 1 or more"
+        }
+        _ => return Ok(args),
+    };
+    Err(Failure::new(refused))
 }
 
 /// Until a page comes from the site and an answer from an origin.

@@ -144,6 +144,14 @@ fn variables_that_are_set_to_nothing_are_not_set() {
 }
 
 #[test]
+fn a_synchronous_commit_needs_a_replica_of_our_own() {
+    let folder = Folder::new();
+    check(&as_str(&dev(&folder, &["--synchronous", "--replicas", "0"])), &["--synchronous", "--replicas"]);
+    let foreign = [("DATABASE_URL", "postgres://127.0.0.1:1/shop")];
+    check_with(&as_str(&dev(&folder, &["--synchronous"])), &foreign, &["--synchronous", "DATABASE_URL"]);
+}
+
+#[test]
 fn a_data_directory_of_another_version_is_refused() {
     let folder = Folder::new();
     fs::create_dir(folder.join("data")).unwrap();
@@ -156,6 +164,16 @@ fn a_database_of_another_major_version_is_refused() {
     let folder = Folder::new();
     database_of_version(&folder, "12");
     check(&as_str(&dev(&folder, &[])), &["PostgreSQL 12", "--data"]);
+}
+
+#[test]
+fn a_folder_in_the_place_of_the_database_is_not_removed() {
+    let folder = Folder::new();
+    database_of_version(&folder, "18");
+    fs::rename(folder.join("data/postgres/primary/PG_VERSION"), folder.join("data/postgres/primary/thesis"))
+        .unwrap();
+    check(&as_str(&dev(&folder, &[])), &["holds no database", "--data"]);
+    assert!(folder.join("data/postgres/primary/thesis").is_file());
 }
 
 /// A data directory whose database is of another major version.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::poll;
 use crate::support::processes::{descendants, signal, still_running};
 use crate::support::tidewall::{Folder, READY_DEADLINE, Running, client, output};
 
@@ -95,6 +96,37 @@ fn an_edge_that_was_killed_is_cleared_by_the_next_one() {
 
     let _edge = Running::start(&folder.0, &args, &[]);
     assert!(still_running(&left, END_DEADLINE).is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_new_database_never_meets_an_old_cache() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let data = folder.join("data").display().to_string();
+    // What is stored is stored under the edge's own address, so both have to have the same.
+    let start = |edge_port: &str| {
+        let more = ["--no-worker", "--replicas", "0", "--origins", "1", "--seed", "100"];
+        let dev = ["dev", "--no-open", "--origin-port", "0", "--pg-port", "0", "--data", &data];
+        Running::start(&folder.0, &[&dev[..], &more, &["--edge-port", edge_port]].concat(), &[])
+    };
+    let mut stack = start("0");
+    let cache_status = async |stack: &Running| {
+        let url = format!("{}/api/products/7", stack.text("/edge"));
+        let response = client().get(url).send().await.unwrap();
+        response.headers()["cache-status"].to_str().unwrap().to_owned()
+    };
+    let stored = run(poll::until_async(Duration::from_secs(60), async || {
+        cache_status(&stack).await.contains("hit").then_some(())
+    }));
+    assert!(stored.is_some(), "it is never stored");
+    stack.signal(Signal::TERM);
+    assert!(stack.wait().success());
+
+    // The same directory, with another database in it.
+    fs::remove_dir_all(folder.join("data/postgres")).unwrap();
+    let edge_port = stack.text("/edge").rsplit_once(':').unwrap().1.to_owned();
+    let stack = start(&edge_port);
+    assert_eq!(run(cache_status(&stack)), "tidewall; fwd=uri-miss; stored");
 }
 
 #[test]

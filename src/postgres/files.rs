@@ -53,6 +53,14 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
     removed.or_fail("remove", path)
 }
 
+/// Removes everything in a folder.
+pub(super) fn empty(folder: &Path) -> Result<(), Failure> {
+    for entry in fs::read_dir(folder).or_fail("read", folder)? {
+        remove(&entry.or_fail("read", folder)?.path())?;
+    }
+    Ok(())
+}
+
 /// Lets everybody read a folder and run what its owner may run, with everything in it.
 pub(super) fn open_to_all(path: &Path) -> Result<(), Failure> {
     let metadata = fs::symlink_metadata(path).or_fail("read", path)?;
