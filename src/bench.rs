@@ -41,11 +41,9 @@ pub(crate) async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Fai
             "another `tidewall bench` is running, and two would measure each other; wait for it, or stop it",
         )
     })?;
-    let records = Records::new(data.folder("run")?);
-    let leftovers = records.clear().await?;
-    if !leftovers.is_empty() {
-        progress.step(format!("ended what an earlier run had left: {}", leftovers.join(", ")));
-    }
+    let records = Records::new(data.join("run"));
+    workspace.children().end_leftovers(progress).await?;
+    records.end_leftovers(progress).await?;
     let supervisor = Supervisor::new(records.clone(), *progress);
     let servers = OnceLock::new();
     let run = Run { args, workspace: &workspace, data: &data, records, servers: &servers, progress };
@@ -101,23 +99,21 @@ impl Run<'_> {
         let prepared = Embedded::prepare_empty(workspace, data, ports)?;
         let embedded = self.servers.get_or_init(|| prepared);
         progress.step("starting Postgres, building the origin");
-        let (servers, origin) = tokio::join!(
+        let (servers, origin) = tokio::try_join!(
             embedded.start(supervisor, progress),
             cargo::build(workspace, cargo::Artifact::Binary("tidewall-origin"))
-        );
-        let (servers, origin) = (servers?, origin?);
+        )?;
         progress.step("filling the database, building the benches (optimised: the first time takes minutes)");
         let origins = Origins { program: origin, data, servers: &servers };
-        let (filled, program) = tokio::join!(
+        let ((), program) = tokio::try_join!(
             async {
-                origins.migrate().await?;
-                origins.seed(ORDERS).await
+                origins.migrate(supervisor).await?;
+                origins.seed(supervisor, ORDERS).await
             },
             cargo::build(workspace, cargo::Artifact::Measured("tidewall-bench", "peers"))
-        );
-        filled?;
+        )?;
         progress.step("measuring");
-        program::run(&program?, self, &servers).await
+        program::run(&program, self, &servers).await
     }
 }
 

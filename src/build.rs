@@ -4,19 +4,17 @@ mod app;
 mod pictures;
 mod shrink;
 mod site;
+mod stamp;
 mod worker;
 
-use std::fs;
-use std::path::Path;
-
-use sha2::{Digest, Sha256};
-
 use crate::build::shrink::{Runs, shrink};
+use crate::build::stamp::Stamp;
 use crate::cargo::{self, Artifact};
 use crate::cli::BuildArgs;
-use crate::failure::{Failure, IoContext};
+use crate::failure::Failure;
 use crate::npm;
 use crate::progress::Progress;
+use crate::signals::told_to_stop;
 use crate::workspace::{Flavor, Workspace};
 
 /// What is built.
@@ -31,13 +29,21 @@ pub(crate) enum Part {
 /// Builds both parts.
 ///
 /// # Errors
-/// Something doesn't build; the last build stays as it was.
+/// Something doesn't build, or the command is told to stop; the last build stays as it was.
 pub(crate) async fn run(args: &BuildArgs, progress: &Progress) -> Result<(), Failure> {
     let workspace = Workspace::find()?;
     let flavor = if args.dev { Flavor::Dev } else { Flavor::Release };
-    cargo::ensure_wasm_target().await?;
-    npm::ensure(&workspace, progress).await?;
-    build(&workspace, flavor, &[Part::Site, Part::Worker], progress).await
+    let everything = async {
+        workspace.children().end_leftovers(progress).await?;
+        cargo::ensure_wasm_target(&workspace).await?;
+        npm::ensure(&workspace, progress).await?;
+        build(&workspace, flavor, &[Part::Site, Part::Worker], progress).await
+    };
+    tokio::select! {
+        outcome = everything => outcome,
+        // Whoever builds in order to go on with the outcome must not.
+        () = told_to_stop() => Err(Failure::new("stopped before everything was built")),
+    }
 }
 
 /// Builds `parts` into the workspace's output folders for `flavor`. What is up to date stays untouched.
@@ -71,52 +77,18 @@ async fn build_worker(workspace: &Workspace, flavor: Flavor) -> Result<(), Failu
     let wasm = cargo::build(workspace, Artifact::Wasm("tidewall-edge", flavor.cargo_profile())).await?;
     let output = workspace.worker(flavor);
     let shim = workspace.join("edge/shim.js");
-    let stamp = Stamp::of(&output, &[&wasm, &shim])?;
-    if stamp.is_current(&["index.js", "index_bg.wasm"]) {
-        return Ok(());
-    }
+    let stamp = Stamp::of(workspace, &output, &[&wasm, &shim])?;
     let esbuild = workspace.npm_program("esbuild");
-    let assembled = {
-        let output = output.clone();
-        tokio::task::spawn_blocking(move || worker::assemble(&wasm, &shim, &esbuild, &output)).await
-    };
-    assembled
-        .map_err(|error| Failure::new(format!("assembling the Worker panicked: {error}")))?
-        .map_err(|error| Failure::new(format!("cannot assemble the Worker: {error}")))?;
-    if flavor == Flavor::Release {
-        shrink(workspace, &output.join("index_bg.wasm"), Runs::InWorkerd).await?;
-    }
-    stamp.write()
-}
-
-/// Tells whether an output was made from just these inputs.
-struct Stamp {
-    folder: std::path::PathBuf,
-    digest: String,
-}
-
-impl Stamp {
-    /// The stamp of what is made from `inputs` in `folder`. This command is an input, too.
-    fn of(folder: &Path, inputs: &[&Path]) -> Result<Self, Failure> {
-        let mut hasher = Sha256::new();
-        hasher.update(env!("CARGO_PKG_VERSION"));
-        for input in inputs {
-            hasher.update(Sha256::digest(fs::read(input).or_fail("read", input)?));
+    let assemble = async {
+        let to = output.clone();
+        tokio::task::spawn_blocking(move || worker::assemble(&wasm, &shim, &esbuild, &to))
+            .await
+            .map_err(|error| Failure::new(format!("assembling the Worker panicked: {error}")))?
+            .map_err(|error| Failure::new(format!("cannot assemble the Worker: {error}")))?;
+        if flavor == Flavor::Release {
+            shrink(workspace, &output.join("index_bg.wasm"), Runs::InWorkerd).await?;
         }
-        let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { folder: folder.to_owned(), digest })
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.folder.with_extension("stamp")
-    }
-
-    fn is_current(&self, outputs: &[&str]) -> bool {
-        fs::read_to_string(self.path()).is_ok_and(|digest| digest == self.digest)
-            && outputs.iter().all(|output| self.folder.join(output).is_file())
-    }
-
-    fn write(&self) -> Result<(), Failure> {
-        fs::write(self.path(), &self.digest).or_fail("write", &self.path())
-    }
+        Ok(())
+    };
+    stamp.unless_current(&["index.js", "index_bg.wasm"], assemble).await
 }

@@ -1,5 +1,7 @@
 //! Cargo, called for the parts that this command is not itself made of.
 
+mod variables;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -59,7 +61,8 @@ pub(crate) async fn build(workspace: &Workspace, artifact: Artifact) -> Result<P
     command.args(["build", "--quiet", "--message-format=json-render-diagnostics", "--package", package]);
     command.args(artifact.flags(!cfg!(debug_assertions)));
     // What doesn't compile, Cargo says on standard error.
-    let output = child::output(command.stdout(Stdio::piped())).await.map_err(|error| {
+    let running = child::output(command.stdout(Stdio::piped()), "cargo", workspace.children());
+    let output = running.await.map_err(|error| {
         Failure::new(format!("cannot run cargo: {error}; install Rust from https://rustup.rs"))
     })?;
     if !output.status.success() {
@@ -72,14 +75,8 @@ pub(crate) async fn build(workspace: &Workspace, artifact: Artifact) -> Result<P
 /// Cargo, in the checkout, without what `cargo run` told this process about itself.
 pub(crate) fn command(workspace: &Workspace) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_CRATE_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-        {
-            command.env_remove(name.as_ref());
-        }
+    for name in variables::of_this_process() {
+        command.env_remove(name);
     }
     command.current_dir(workspace.root());
     command
@@ -113,14 +110,14 @@ fn artifact_path(messages: &[u8], package: &str, suffix: &str) -> Option<PathBuf
 ///
 /// # Errors
 /// It isn't, and rustup can't add it.
-pub(crate) async fn ensure_wasm_target() -> Result<(), Failure> {
+pub(crate) async fn ensure_wasm_target(workspace: &Workspace) -> Result<(), Failure> {
     let advice = format!("run `rustup target add {WASM_TARGET}`");
     let mut rustc = Command::new("rustc");
     rustc
         .args(["--print", "target-libdir", "--target", WASM_TARGET])
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    let output = child::output(&mut rustc).await.map_err(|error| {
+    let output = child::output(&mut rustc, "rustc", workspace.children()).await.map_err(|error| {
         Failure::new(format!("cannot run rustc: {error}; install Rust from https://rustup.rs"))
     })?;
     let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -129,7 +126,7 @@ pub(crate) async fn ensure_wasm_target() -> Result<(), Failure> {
     }
     let mut rustup = Command::new("rustup");
     rustup.args(["target", "add", WASM_TARGET]).stdout(Stdio::null()).stderr(Stdio::piped());
-    match child::output(&mut rustup).await {
+    match child::output(&mut rustup, "rustup", workspace.children()).await {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(Failure::new(format!("the Rust target {WASM_TARGET} is missing; {advice}"))
             .with_output(String::from_utf8_lossy(&output.stderr))),

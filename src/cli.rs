@@ -45,15 +45,18 @@ pub(crate) struct DevArgs {
     /// How many streaming replicas to start.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=8))]
     pub(crate) replicas: u16,
+    /// A commit waits until one replica has it, too: no acknowledged write is lost with the primary.
+    #[arg(long)]
+    pub(crate) synchronous: bool,
     /// Write a JSON description of the running system here, once everything answers.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,
     /// Where the database, the edge's state and the logs are kept [default: target/tidewall].
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Number of orders that the demo data has.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(0..=20_000_000))]
-    pub(crate) seed: u32,
+    /// Number of orders that the demo data has [default: 100000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20_000_000))]
+    pub(crate) seed: Option<u32>,
     /// Don't open the browser.
     #[arg(long)]
     pub(crate) no_open: bool,
@@ -69,18 +72,15 @@ pub(crate) struct DevArgs {
     /// Don't watch the sources.
     #[arg(long, overrides_with = "watch")]
     pub(crate) no_watch: bool,
+    /// Watch the sources in this folder, laid out as the checkout's (for tests: a change of the
+    /// checkout's own would disturb whoever works there).
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) watch_folder: Option<PathBuf>,
     /// Use this Postgres (15 or later) instead of starting one.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
     /// Its replicas, comma separated.
-    #[arg(
-        long,
-        env = "REPLICA_URLS",
-        hide_env_values = true,
-        value_name = "URLS",
-        value_delimiter = ',',
-        requires = "database_url"
-    )]
+    #[arg(long, env = "REPLICA_URLS", hide_env_values = true, value_name = "URLS", value_delimiter = ',')]
     pub(crate) replica_urls: Vec<String>,
 }
 

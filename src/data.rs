@@ -1,14 +1,17 @@
 //! The data directory: what a stack keeps between runs, owned by one process at a time.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, IoContext};
+use crate::{lock, private};
 
 /// How this version lays a data directory out; another one is refused.
 const FORMAT: &str = "1";
+/// The file that says so, and that the directory is ours.
+const FORMAT_FILE: &str = "format";
+/// The file that is locked. It is there before the format is.
+const LOCK_FILE: &str = "lock";
 /// Random bytes of a generated secret: 256 bits.
 const SECRET_BYTES: usize = 32;
 
@@ -23,8 +26,10 @@ impl DataDir {
     /// Opens or makes the directory at `path`.
     ///
     /// # Errors
-    /// Another process holds it, another version of Tidewall laid it out, or the disk refuses.
+    /// Another process holds it, it holds something else, another version of Tidewall laid it
+    /// out, or the disk refuses.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        refuse_foreign(path)?;
         let data = Self::lock(path)?.ok_or_else(|| {
             Failure::new(format!(
                 "another tidewall is running on {}; stop it, or pass --data with another directory",
@@ -42,18 +47,8 @@ impl DataDir {
     pub(crate) fn lock(path: &Path) -> Result<Option<Self>, Failure> {
         fs::create_dir_all(path).or_fail("create the data directory", path)?;
         let path = path.canonicalize().or_fail("find the data directory", path)?;
-        let lock_path = path.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .or_fail("write the lock file", &lock_path)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { path, _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).or_fail("lock", &lock_path),
-        }
+        let Some(lock) = lock::try_take(&path.join(LOCK_FILE))? else { return Ok(None) };
+        Ok(Some(Self { path, _lock: lock }))
     }
 
     /// Removes the directory with everything in it.
@@ -65,7 +60,7 @@ impl DataDir {
     }
 
     fn check_format(&self) -> Result<(), Failure> {
-        let path = self.path.join("format");
+        let path = self.path.join(FORMAT_FILE);
         match fs::read_to_string(&path) {
             Ok(format) if format.trim() == FORMAT => Ok(()),
             Ok(format) => Err(Failure::new(format!(
@@ -96,7 +91,6 @@ impl DataDir {
     pub(crate) fn secret(&self, name: &str) -> Result<String, Failure> {
         let path = self.folder("secrets")?.join(name);
         match fs::read_to_string(&path) {
-            // A crash while it was written leaves a short one; nothing can depend on that yet.
             Ok(secret) if secret.len() == 2 * SECRET_BYTES => return Ok(secret),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).or_fail("read", &path);
@@ -104,16 +98,27 @@ impl DataDir {
             _ => {}
         }
         let secret = random_hex()?;
-        let mut file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .or_fail("write", &path)?;
-        file.write_all(secret.as_bytes()).or_fail("write", &path)?;
+        private::write(&path, &secret)?;
         Ok(secret)
     }
+}
+
+/// Refuses a folder with things in it that no tidewall has put there: they
+/// would be taken for what an earlier run has left.
+fn refuse_foreign(path: &Path) -> Result<(), Failure> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.or_fail("read the data directory", path)?,
+    };
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    // Asked for after the names were read: another start may be making the directory just now.
+    if names.iter().all(|name| name == LOCK_FILE) || path.join(FORMAT_FILE).is_file() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} is not empty and no data directory of tidewall; pass --data with a new or empty one",
+        path.display()
+    )))
 }
 
 /// A random secret, in hexadecimal.

@@ -4,6 +4,7 @@ mod browser;
 mod watch;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +21,15 @@ use crate::ready::{self, ReadyFile};
 use crate::service::{Service, Supervisor};
 use crate::signals::told_to_stop;
 use crate::workspace::{Flavor, Workspace};
-use crate::wrangler::{Config, Local, Origin, origin_id};
-use crate::{cargo, npm};
+use crate::wrangler::{self, Config, Local, Origin, origin_id};
+use crate::{cargo, loopback, npm};
 
 /// Time that the first page and the first answer through the edge may take.
 const FIRST_ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// How often they are asked for.
 const FIRST_ANSWER_POLL: Duration = Duration::from_millis(100);
+/// Orders of the demo, where nobody says how many.
+const ORDERS: u32 = 100_000;
 
 /// Brings the system up and keeps it up until it is told to stop.
 ///
@@ -84,15 +87,14 @@ struct Stack {
 
 impl Plan {
     async fn make(args: DevArgs, progress: &Progress) -> Result<Self, Failure> {
+        let args = checked(args)?;
         let workspace = Workspace::find()?;
         let config = Config::read(&workspace)?;
         let data = DataDir::open(&args.data.clone().unwrap_or_else(|| workspace.join("target/tidewall")))?;
         let ready_file = ReadyFile::new(args.ready_file.clone())?;
-        let records = Records::new(data.folder("run")?);
-        let leftovers = records.clear().await?;
-        if !leftovers.is_empty() {
-            progress.step(format!("ended what an earlier run had left: {}", leftovers.join(", ")));
-        }
+        let records = Records::new(data.join("run"));
+        workspace.children().end_leftovers(progress).await?;
+        records.end_leftovers(progress).await?;
         let mut ports = Ports::new(data::random_u32()?);
         let origin_ports = ports.take(args.origin_port, args.origins, "--origin-port")?;
         let postgres_ports = match args.database_url {
@@ -131,11 +133,22 @@ impl Plan {
         })
     }
 
+    /// Where the edge answers, if there is one.
+    fn edge_url(&self) -> Option<String> {
+        (!self.args.no_edge).then(|| wrangler::url(self.edge_port))
+    }
+
+    /// The folder whose sources are watched.
+    fn sources(&self) -> &Path {
+        self.args.watch_folder.as_deref().unwrap_or_else(|| self.workspace.root())
+    }
+
     fn watches(&self) -> bool {
         self.args.watch || (!self.args.no_watch && std::io::stdout().is_terminal())
     }
 
-    fn edge(&self) -> Result<Local<'_>, Failure> {
+    fn edge(&self, servers: &Servers) -> Result<Local<'_>, Failure> {
+        let folder = self.data.folder("edge")?;
         Ok(Local {
             workspace: &self.workspace,
             config: &self.config,
@@ -144,14 +157,16 @@ impl Plan {
             port: self.edge_port,
             inspector_port: self.inspector_port,
             purge_token: &self.purge_token,
-            folder: self.data.folder("edge")?,
+            // What another database has answered must not be met here.
+            state: folder.join(format!("state-{}", servers.identity)),
+            folder,
             logs: self.data.folder("logs")?,
             live_reload: self.watches(),
         })
     }
 
     async fn bring_up(&self, supervisor: &Supervisor, progress: &Progress) -> Result<Stack, Failure> {
-        cargo::ensure_wasm_target().await?;
+        cargo::ensure_wasm_target(&self.workspace).await?;
         npm::ensure(&self.workspace, progress).await?;
         let postgres = match &self.foreign {
             Some(servers) => Postgres::Foreign(servers.clone()),
@@ -159,11 +174,13 @@ impl Plan {
                 &self.workspace,
                 &self.data,
                 self.postgres_ports.clone(),
+                self.args.synchronous,
             )?),
         };
         // The database starts while the origin is built, and is filled while the site is.
         progress.step("starting Postgres, building the origin");
-        let (servers, program) = tokio::join!(
+        // Where one half fails, the other is given up.
+        let (servers, program) = tokio::try_join!(
             async {
                 match postgres {
                     Postgres::Foreign(servers) => Ok(servers),
@@ -171,23 +188,20 @@ impl Plan {
                 }
             },
             cargo::build(&self.workspace, cargo::Artifact::Binary("tidewall-origin"))
-        );
-        let (servers, program) = (servers?, program?);
+        )?;
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
         let origins = Origins { program, data: &self.data, servers: &servers };
         let manifest = self.workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
-        let (filled, built) = tokio::join!(
+        tokio::try_join!(
             async {
-                origins.migrate().await?;
-                origins.seed(self.args.seed).await?;
-                progress.step("the database is filled");
-                Ok::<(), Failure>(())
+                origins.migrate(supervisor).await?;
+                origins.seed(supervisor, self.args.seed.unwrap_or(ORDERS)).await?;
+                progress.step(self.filling(&origins).await?);
+                Ok(())
             },
             build::build(&self.workspace, Flavor::Dev, parts, progress)
-        );
-        filled?;
-        built?;
+        )?;
 
         let mut services = Vec::new();
         for (origin, port) in self.origins.iter().zip(&self.origin_ports) {
@@ -202,30 +216,26 @@ impl Plan {
         }
         progress.step(format!("{} origins are ready", services.len()));
         if !self.args.no_edge {
-            let edge = self.edge()?;
+            let edge = self.edge(&servers)?;
             let service = edge.start(supervisor).await?;
-            let answers = async {
-                self.wait_for_first_answers(&edge.url()).await;
-            };
-            service.ready(FIRST_ANSWER_DEADLINE, answers).await?;
+            let client = loopback::client()?;
+            service.ready(FIRST_ANSWER_DEADLINE, wait_for_first_answers(&client, &edge.url())).await?;
             progress.step("the edge is ready");
         }
         Ok(Stack { servers, origins: services, workers })
     }
 
-    /// Until a page comes from the site and an answer from an origin.
-    async fn wait_for_first_answers(&self, edge: &str) {
-        let client = reqwest::Client::new();
-        for path in ["/", "/api/products?per_page=1"] {
-            while !client
-                .get(format!("{edge}{path}"))
-                .send()
-                .await
-                .is_ok_and(|response| response.status().is_success())
-            {
-                tokio::time::sleep(FIRST_ANSWER_POLL).await;
-            }
+    /// What came of filling the database. Rows that were there stay, however many are wanted.
+    async fn filling(&self, origins: &Origins<'_>) -> Result<String, Failure> {
+        let filled = "the database is filled".to_owned();
+        let Some(wanted) = self.args.seed else { return Ok(filled) };
+        let orders = origins.orders().await?;
+        if orders == i64::from(wanted) {
+            return Ok(filled);
         }
+        Ok(format!(
+            "the database keeps the {orders} orders that it has: --seed {wanted} fills an empty one only"
+        ))
     }
 
     /// Tells what runs, keeps the ready file true, and rebuilds what changes.
@@ -236,12 +246,13 @@ impl Plan {
         progress: &Progress,
     ) -> Result<(), Failure> {
         let mut changes = supervisor.changes();
+        // Whoever reads that all is ready may go on to change a source.
+        let mut watcher = if self.watches() { Some(watch::Watcher::start(self.sources())?) } else { None };
         self.write_ready_file(stack)?;
-        self.print_table(stack, progress)?;
-        if !self.args.no_open && !self.args.no_edge {
-            browser::open(&self.edge()?.url());
+        self.print_table(stack, progress);
+        if let Some(url) = self.edge_url().filter(|_| !self.args.no_open) {
+            browser::open(&url);
         }
-        let mut watcher = if self.watches() { Some(watch::Watcher::start(&self.workspace)?) } else { None };
         loop {
             let changed_part = async {
                 match &mut watcher {
@@ -263,7 +274,7 @@ impl Plan {
             return Ok(());
         }
         self.ready_file.write(&ready::Stack {
-            edge: if self.args.no_edge { None } else { Some(self.edge()?.url()) },
+            edge: self.edge_url(),
             origins: (self.origins.iter().zip(&stack.origins))
                 .map(|(origin, service)| ready::Origin {
                     id: origin.id.clone(),
@@ -279,11 +290,9 @@ impl Plan {
         })
     }
 
-    fn print_table(&self, stack: &Stack, progress: &Progress) -> Result<(), Failure> {
+    fn print_table(&self, stack: &Stack, progress: &Progress) {
         let mut rows = Vec::new();
-        if !self.args.no_edge {
-            rows.push(("shop".to_owned(), format!("{}/", self.edge()?.url())));
-        }
+        rows.extend(self.edge_url().map(|url| ("shop".to_owned(), format!("{url}/"))));
         rows.extend(self.origins.iter().map(|origin| (format!("origin {}", origin.id), origin.url.clone())));
         if self.args.database_url.is_none() {
             rows.push(("primary".into(), stack.servers.primary.clone()));
@@ -294,6 +303,34 @@ impl Plan {
         rows.push(("logs".into(), self.data.join("logs").display().to_string()));
         rows.push(("stop with".into(), "Ctrl-C".into()));
         progress.table(&rows);
-        Ok(())
+    }
+}
+
+/// The arguments, where they make sense together. A variable that is set to nothing is not set.
+fn checked(mut args: DevArgs) -> Result<DevArgs, Failure> {
+    args.database_url = args.database_url.filter(|url| !url.trim().is_empty());
+    args.replica_urls.retain(|url| !url.trim().is_empty());
+    let refused = match (&args.database_url, args.synchronous) {
+        (None, _) if !args.replica_urls.is_empty() => {
+            "REPLICA_URLS names replicas of DATABASE_URL, which is not set; set that too, or unset both"
+        }
+        (Some(_), true) => {
+            "--synchronous is for the Postgres that tidewall starts; for the one of DATABASE_URL set its synchronous_standby_names"
+        }
+        (None, true) if args.replicas == 0 => {
+            "--synchronous needs a replica to wait for; pass --replicas 1 or more"
+        }
+        _ => return Ok(args),
+    };
+    Err(Failure::new(refused))
+}
+
+/// Until a page comes from the site and an answer from an origin.
+async fn wait_for_first_answers(client: &reqwest::Client, edge: &str) {
+    for path in ["/", "/api/products?per_page=1"] {
+        let url = format!("{edge}{path}");
+        while !client.get(&url).send().await.is_ok_and(|response| response.status().is_success()) {
+            tokio::time::sleep(FIRST_ANSWER_POLL).await;
+        }
     }
 }

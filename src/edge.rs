@@ -1,13 +1,14 @@
 //! `tidewall edge`: the edge alone, before any HTTP origin.
 
-use std::fs;
-use std::path::PathBuf;
+mod run;
+
+use tidewall_edge::config::{self, ConfigError, Vars};
 
 use crate::build::{self, Part};
 use crate::cli::EdgeArgs;
 use crate::data;
-use crate::failure::{Failure, IoContext};
-use crate::leftovers::Records;
+use crate::edge::run::Run;
+use crate::failure::Failure;
 use crate::ports::Ports;
 use crate::progress::Progress;
 use crate::ready::{self, ReadyFile};
@@ -29,12 +30,13 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
     let port = ports.take(args.edge_port, 1, "--edge-port")?[0];
     let inspector_port = ports.take(0, 1, "--edge-port")?[0];
     let ready_file = ReadyFile::new(args.ready_file)?;
-    let state = State::create()?;
-    let supervisor = Supervisor::new(Records::new(state.0.clone()), *progress);
+    workspace.children().end_leftovers(progress).await?;
+    let run = Run::begin(&workspace, progress).await?;
+    let supervisor = Supervisor::new(run.records(), *progress);
 
     let bring_up = async {
         npm::ensure(&workspace, progress).await?;
-        cargo::ensure_wasm_target().await?;
+        cargo::ensure_wasm_target(&workspace).await?;
         build::build(&workspace, Flavor::Dev, &[Part::Worker], progress).await?;
         let purge_token = data::random_hex()?;
         let edge = Local {
@@ -45,8 +47,9 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
             port,
             inspector_port,
             purge_token: &purge_token,
-            folder: state.0.clone(),
-            logs: state.0.clone(),
+            folder: run.folder().to_owned(),
+            state: run.folder().join("state"),
+            logs: run.folder().to_owned(),
             live_reload: false,
         };
         edge.start(&supervisor).await?;
@@ -66,39 +69,32 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
         }
     };
     supervisor.stop().await;
+    if outcome.is_ok() {
+        run.remove();
+    }
     outcome
 }
 
+/// The origins at `urls`, as the edge will accept them.
 fn origins(urls: &[String]) -> Result<Vec<Origin>, Failure> {
     let mut origins = Vec::new();
     for (index, url) in urls.iter().enumerate() {
-        let parsed = reqwest::Url::parse(url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if parsed.is_none() {
+        let is_url = reqwest::Url::parse(url)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !is_url {
             return Err(Failure::new(format!(
                 "--origin {url} is no HTTP URL; pass one such as http://127.0.0.1:3000"
             )));
         }
-        origins.push(Origin { id: origin_id(index), url: url.clone() });
+        let origin = serde_json::json!([{ "id": origin_id(index), "url": url }]).to_string();
+        match config::Config::parse(&Vars { origins: Some(origin), ..Vars::default() }) {
+            Ok(config) => origins.extend(config.origins),
+            // It names the field, which the person who typed the URL has never seen.
+            Err(ConfigError::Invalid { problem, .. }) => {
+                return Err(Failure::new(format!("--origin {problem}")));
+            }
+            Err(error) => return Err(Failure::new(format!("--origin {url} can't be used: {error}"))),
+        }
     }
     Ok(origins)
-}
-
-/// The configuration and storage of one run: an edge before other origins must not find their answers.
-struct State(PathBuf);
-
-impl State {
-    fn create() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("tidewall-edge-{}", &data::random_hex()?[..16]));
-        fs::create_dir(&path).or_fail("create", &path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        // What can't be removed is in the system's temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -37,19 +37,23 @@ pub(crate) async fn ensure(workspace: &Workspace, progress: &Progress) -> Result
         return Ok(());
     }
     progress.step("fetching the pinned npm packages");
-    let mut npm = Command::new("npm");
+    install(workspace, Command::new("npm")).await?;
+    fs::write(&stamp, &digest).or_fail("write", &stamp)
+}
+
+async fn install(workspace: &Workspace, mut npm: Command) -> Result<(), Failure> {
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
         .current_dir(workspace.root())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let output = child::output(&mut npm).await.map_err(|error| {
+    let output = child::output(&mut npm, "npm", workspace.children()).await.map_err(|error| {
         Failure::new(format!("cannot run npm: {error}; install Node.js with npm from https://nodejs.org"))
     })?;
-    if !output.status.success() {
-        return Err(Failure::new("npm could not install the packages of package-lock.json")
-            .with_output(first_lines(&output.stderr)));
+    if output.status.success() {
+        return Ok(());
     }
-    fs::write(&stamp, &digest).or_fail("write", &stamp)
+    Err(Failure::new("npm could not install the packages of package-lock.json")
+        .with_output(first_lines(&output.stderr)))
 }
 
 /// npm says what is wrong first, and then how it is used.
@@ -88,4 +92,16 @@ pub(crate) fn postgres_package(workspace: &Workspace) -> Result<PathBuf, Failure
     Err(Failure::new(format!(
         "there is no embedded Postgres for {system}-{machine}; set DATABASE_URL to a PostgreSQL 15 or later"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_npm_the_advice_is_to_install_node() {
+        let workspace = Workspace::find().unwrap();
+        let failure = install(&workspace, Command::new("/nowhere/npm")).await.unwrap_err().to_string();
+        assert!(failure.contains("cannot run npm") && failure.contains("install Node.js"), "{failure}");
+    }
 }

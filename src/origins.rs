@@ -9,14 +9,15 @@ use rustix::process::Signal;
 use crate::child::Spec;
 use crate::data::DataDir;
 use crate::failure::Failure;
-use crate::postgres::Servers;
+use crate::loopback;
+use crate::postgres::{self, Servers};
 use crate::service::{Service, Supervisor};
 
 /// Time an origin has to say that it is ready.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 /// How often it is asked.
 const READY_POLL: Duration = Duration::from_millis(30);
-/// A worker that runs this long after its start has found its database.
+/// A worker that can't run at all, for instance for want of its folder, has ended by then.
 const WORKER_SETTLES: Duration = Duration::from_millis(300);
 
 /// What every role of the program is given.
@@ -28,13 +29,22 @@ pub(crate) struct Origins<'a> {
 
 impl Origins<'_> {
     /// Brings the schema up to date.
-    pub(crate) async fn migrate(&self) -> Result<(), Failure> {
-        self.spec("migrate", &["migrate"])?.run().await
+    pub(crate) async fn migrate(&self, supervisor: &Supervisor) -> Result<(), Failure> {
+        supervisor.run(&self.spec("migrate", &["migrate"])?).await
     }
 
     /// Makes the demo data, unless it is there.
-    pub(crate) async fn seed(&self, orders: u32) -> Result<(), Failure> {
-        self.spec("seed", &["seed", "--orders", &orders.to_string()])?.run().await
+    pub(crate) async fn seed(&self, supervisor: &Supervisor, orders: u32) -> Result<(), Failure> {
+        supervisor.run(&self.spec("seed", &["seed", "--orders", &orders.to_string()])?).await
+    }
+
+    /// The number of orders that there are.
+    pub(crate) async fn orders(&self) -> Result<i64, Failure> {
+        let count = async {
+            let client = postgres::connect(&self.servers.primary).await?;
+            Ok(client.query_one("SELECT count(*) FROM orders", &[]).await?.get(0))
+        };
+        count.await.map_err(|error| postgres::refused("the primary", &error))
     }
 
     /// Starts the origin `id`; `manifest` is the built site's table of contents.
@@ -86,7 +96,7 @@ impl Origins<'_> {
 
 /// Waits until an origin can answer.
 pub(crate) async fn wait_for_origin(service: &Service, url: &str) -> Result<(), Failure> {
-    let client = reqwest::Client::new();
+    let client = loopback::client()?;
     let readyz = format!("{url}/readyz");
     service
         .ready(READY_DEADLINE, async {

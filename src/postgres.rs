@@ -1,7 +1,10 @@
 //! The embedded Postgres: a primary and its streaming replicas.
 
+mod cluster;
 mod files;
+mod leader;
 mod place;
+mod settings;
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,11 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio_postgres::NoTls;
+use sha2::{Digest, Sha256};
+use tokio_postgres::{Client, NoTls};
 
 use crate::child::Spec;
 use crate::data::DataDir;
 use crate::failure::{Failure, IoContext};
+use crate::postgres::leader::{Found, Leader};
 use crate::postgres::place::{Owner, Place};
 use crate::progress::Progress;
 use crate::service::{Service, Supervisor};
@@ -31,6 +36,8 @@ const READY_DEADLINE: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(40);
 /// The superuser of the embedded servers.
 const USER: &str = "postgres";
+/// How the names of the replicas' slots begin.
+const SLOT_PREFIX: &str = "tidewall_replica";
 /// The database that the origins use.
 const DATABASE: &str = "tidewall";
 
@@ -41,6 +48,8 @@ pub(crate) struct Servers {
     pub(crate) primary: String,
     /// URLs of the replicas.
     pub(crate) replicas: Vec<String>,
+    /// Tells the primary's database from any other, also from a later one of its name.
+    pub(crate) identity: String,
 }
 
 impl Servers {
@@ -49,11 +58,12 @@ impl Servers {
     /// # Errors
     /// One does not answer, or is too old.
     pub(crate) async fn foreign(primary: String, replicas: Vec<String>) -> Result<Self, Failure> {
-        check_foreign("DATABASE_URL", &primary).await?;
+        let client = check_foreign("DATABASE_URL", &primary).await?;
+        let identity = identity(&client).await.map_err(|error| refused("DATABASE_URL", &error))?;
         for replica in &replicas {
             check_foreign("REPLICA_URLS", replica).await?;
         }
-        Ok(Self { primary, replicas })
+        Ok(Self { primary, replicas, identity })
     }
 }
 
@@ -62,31 +72,37 @@ impl Servers {
 pub(crate) struct Embedded {
     place: Place,
     ports: Vec<u16>,
+    synchronous: bool,
     password: String,
     logs: PathBuf,
+    /// What is there already, and whom it follows.
+    found: Vec<Found>,
+    leader: Leader,
 }
 
 impl Embedded {
-    /// Servers in the data directory: the primary on the first of `ports`, a replica on each other.
+    /// Servers in the data directory: the primary on the first of `ports`, a replica on each
+    /// other. Where they are `synchronous`, a commit waits until a replica has it.
     ///
     /// # Errors
-    /// This platform has none, or the data directory is of another version.
-    pub(crate) fn prepare(workspace: &Workspace, data: &DataDir, ports: Vec<u16>) -> Result<Self, Failure> {
+    /// This platform has none, or the data directory is of another version, or of several
+    /// servers that can't all be followed.
+    pub(crate) fn prepare(
+        workspace: &Workspace,
+        data: &DataDir,
+        ports: Vec<u16>,
+        synchronous: bool,
+    ) -> Result<Self, Failure> {
         let place = Place::find(workspace, data)?;
-        let embedded =
-            Self { place, ports, password: data.secret("postgres-password")?, logs: data.folder("logs")? };
-        let version = embedded.folder(0).join("PG_VERSION");
-        match fs::read_to_string(&version) {
-            Ok(major) if major.trim() != MAJOR => Err(Failure::new(format!(
-                "{} is of PostgreSQL {}, this tidewall runs {MAJOR}; delete the data directory, or pass --data with another one",
-                embedded.folder(0).display(),
-                major.trim()
-            ))),
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).or_fail("read", &version)
-            }
-            _ => Ok(embedded),
-        }
+        let found = cluster::find(&place.clusters, MAJOR)?;
+        let leader = leader::leader(&found).map_err(|error| {
+            let folder = place.clusters.display();
+            Failure::new(format!(
+                "{error}; move what should not be used out of {folder}, or pass --data with another directory"
+            ))
+        })?;
+        let password = data.secret("postgres-password")?;
+        Ok(Self { place, ports, synchronous, password, logs: data.folder("logs")?, found, leader })
     }
 
     /// As [`Self::prepare`], and nothing of what the servers had before is left.
@@ -99,7 +115,7 @@ impl Embedded {
         ports: Vec<u16>,
     ) -> Result<Self, Failure> {
         Place::find(workspace, data)?.remove()?;
-        Self::prepare(workspace, data, ports)
+        Self::prepare(workspace, data, ports, false)
     }
 
     /// Removes everything that the stopped servers had.
@@ -120,6 +136,7 @@ impl Embedded {
         progress: &Progress,
     ) -> Result<Servers, Failure> {
         self.create(supervisor, progress).await?;
+        self.write_settings()?;
         let primary = self.start_server(0, supervisor)?;
         self.wait_for(&primary, 0).await?;
         self.create_database().await?;
@@ -131,8 +148,11 @@ impl Embedded {
             self.wait_for(replica, *index).await?;
         }
         self.wait_for_streaming(&primary).await?;
+        let url = self.url(0, DATABASE);
+        let identity = async { identity(&connect(&url).await?).await };
         Ok(Servers {
-            primary: self.url(0, DATABASE),
+            identity: identity.await.map_err(|error| refused("the primary", &error))?,
+            primary: url,
             replicas: replicas.iter().map(|(index, _)| self.url(*index, DATABASE)).collect(),
         })
     }
@@ -149,19 +169,20 @@ impl Embedded {
     /// Makes the primary's and the replicas' data directories where they are missing.
     async fn create(&self, supervisor: &Supervisor, progress: &Progress) -> Result<(), Failure> {
         let primary = self.folder(0);
-        let is_new = !primary.join("PG_VERSION").is_file();
-        if is_new {
-            progress.step("making the database");
-            files::remove(&primary)?;
-            self.initdb().await?;
+        match self.leader {
+            Leader::Nobody => {
+                progress.step("making the database");
+                self.initdb(supervisor).await?;
+            }
+            Leader::Primary => {}
+            Leader::Promoted { index, timeline } => self.follow(index, timeline, progress)?,
         }
-        let missing: Vec<usize> = (1..self.ports.len())
-            .filter(|index| !self.folder(*index).join("standby.signal").is_file())
-            .collect();
+        let missing: Vec<usize> =
+            (1..self.ports.len()).filter(|index| !self.folder(*index).is_dir()).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        if !is_new {
+        if self.leader != Leader::Nobody {
             // Only a server that was shut down cleanly may be copied file by file.
             let service = self.start_server(0, supervisor)?;
             let ready = self.wait_for(&service, 0).await;
@@ -172,15 +193,41 @@ impl Embedded {
             let replica = self.folder(index);
             let partial = replica.with_extension("partial");
             files::remove(&partial)?;
-            files::remove(&replica)?;
             files::copy(&primary, &partial, self.place.owner)?;
-            files::write(&partial.join("standby.signal"), "", self.place.owner)?;
+            // The primary's slots are for its replicas; here they would keep WAL for ever.
+            files::empty(&partial.join("pg_replslot"))?;
+            files::write(&partial.join(cluster::STANDBY_SIGNAL), "", self.place.owner)?;
             fs::rename(&partial, &replica).or_fail("name", &replica)?;
         }
         Ok(())
     }
 
-    async fn initdb(&self) -> Result<(), Failure> {
+    /// Makes the replica `promoted` the primary. Other servers that took writes are put aside, as
+    /// they may have some that it never got; what only followed is made anew. Broken off
+    /// anywhere, it is done the rest of at the next start.
+    fn follow(&self, promoted: usize, timeline: u32, progress: &Progress) -> Result<(), Failure> {
+        let mut aside = Vec::new();
+        for server in self.found.iter().filter(|server| server.index != promoted) {
+            let folder = self.folder(server.index);
+            if server.is_standby && server.index != 0 {
+                cluster::discard(&folder)?;
+            } else {
+                aside.push(cluster::put_aside(&folder, server.timeline)?.display().to_string());
+            }
+        }
+        fs::rename(self.folder(promoted), self.folder(0)).or_fail("name", &self.folder(0))?;
+        let promoted = name(promoted);
+        progress.step(format!(
+            "{promoted} was promoted (timeline {timeline}): it is the primary now, and the replicas are made anew"
+        ));
+        for folder in aside {
+            progress
+                .step(format!("what it has replaced is kept in {folder}; delete that if nothing is missed"));
+        }
+        Ok(())
+    }
+
+    async fn initdb(&self, supervisor: &Supervisor) -> Result<(), Failure> {
         let primary = self.folder(0);
         let partial = primary.with_extension("partial");
         files::remove(&partial)?;
@@ -211,7 +258,7 @@ impl Embedded {
             ]
             .map(String::from),
         );
-        self.spec("initdb", "initdb", args).run().await?;
+        supervisor.run(&self.spec("initdb", "initdb", args)).await?;
         files::remove(&password)?;
         fs::rename(&partial, &primary).or_fail("name", &primary)
     }
@@ -233,8 +280,31 @@ impl Embedded {
         }
     }
 
+    /// Writes what a running server may be told otherwise, such as whom to follow.
+    fn write_settings(&self) -> Result<(), Failure> {
+        let replicas: Vec<String> = (1..self.ports.len()).map(name).collect();
+        let synchronous = self.synchronous.then(|| format!("ANY 1 ({})", replicas.join(", ")));
+        let of_primary = [("synchronous_standby_names", synchronous)];
+        settings::write(&self.folder(0), &of_primary, self.place.owner)?;
+        for index in 1..self.ports.len() {
+            let primary = format!(
+                "host=127.0.0.1 port={} user={USER} passfile={} application_name={}",
+                self.ports[0],
+                quoted(&self.passfile().display().to_string()),
+                name(index)
+            );
+            let of_replica = [
+                ("primary_conninfo", Some(primary)),
+                ("primary_slot_name", Some(slot(index))),
+                ("synchronous_standby_names", None),
+            ];
+            settings::write(&self.folder(index), &of_replica, self.place.owner)?;
+        }
+        Ok(())
+    }
+
     fn start_server(&self, index: usize, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
-        let mut settings = vec![
+        let settings = [
             format!("port={}", self.ports[index]),
             "listen_addresses=127.0.0.1".into(),
             "unix_socket_directories=".into(),
@@ -243,15 +313,6 @@ impl Embedded {
             "max_wal_senders=20".into(),
             "max_replication_slots=20".into(),
         ];
-        if index > 0 {
-            settings.push(format!(
-                "primary_conninfo=host=127.0.0.1 port={} user={USER} passfile={} application_name={}",
-                self.ports[0],
-                quoted(&self.passfile().display().to_string()),
-                name(index)
-            ));
-            settings.push(format!("primary_slot_name={}", slot(index)));
-        }
         let mut args = vec!["-D".to_owned(), self.folder(index).display().to_string()];
         args.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
         supervisor.start(self.spec(&name(index), "postgres", args))
@@ -273,31 +334,34 @@ impl Embedded {
     async fn create_database(&self) -> Result<(), Failure> {
         let client = connect(&self.url(0, USER)).await.map_err(|error| refused("the primary", &error))?;
         let run = async {
+            // The replicas, one of which a synchronous commit waits for, are started after this.
+            client.batch_execute("SET synchronous_commit = local").await?;
             if client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&DATABASE]).await?.is_none()
             {
                 client.batch_execute(&format!("CREATE DATABASE {DATABASE}")).await?;
             }
             let wanted: Vec<String> = (1..self.ports.len()).map(slot).collect();
-            let slots = client.query("SELECT slot_name::text FROM pg_replication_slots WHERE slot_name LIKE 'tidewall_replica%'", &[]).await?;
+            let ours = "SELECT slot_name::text FROM pg_replication_slots WHERE starts_with(slot_name, $1)";
+            let slots = client.query(ours, &[&SLOT_PREFIX]).await?;
             let slots: Vec<String> = slots.iter().map(|row| row.get(0)).collect();
             for slot in wanted.iter().filter(|slot| !slots.contains(slot)) {
                 client
                     .execute("SELECT pg_create_physical_replication_slot($1::text::name, true)", &[slot])
                     .await?;
             }
-            for slot in slots.iter().filter(|slot| !wanted.contains(slot)) {
-                client.execute("SELECT pg_drop_replication_slot($1::text::name)", &[slot]).await?;
-            }
             Ok(slots.into_iter().filter(|slot| !wanted.contains(slot)).collect::<Vec<_>>())
         };
-        let dropped: Vec<String> = run.await.map_err(|error| refused("the primary", &error))?;
-        // A replica whose slot is gone can't go on where it was: it is made anew when it is wanted again.
-        for slot in dropped {
-            if let Some(number) =
-                slot.strip_prefix("tidewall_replica").and_then(|number| number.parse::<usize>().ok())
-            {
-                files::remove(&self.folder(number))?;
+        let unwanted: Vec<String> = run.await.map_err(|error| refused("the primary", &error))?;
+        for unwanted in unwanted {
+            // A replica whose slot is gone can't go on where it was, so it goes first; it is made
+            // anew when it is wanted again.
+            if let Some(number) = unwanted.strip_prefix(SLOT_PREFIX).and_then(|number| number.parse().ok()) {
+                cluster::discard(&self.folder(number))?;
             }
+            client
+                .execute("SELECT pg_drop_replication_slot($1::text::name)", &[&unwanted])
+                .await
+                .map_err(|error| refused("the primary", &error))?;
         }
         Ok(())
     }
@@ -327,7 +391,7 @@ fn name(index: usize) -> String {
 }
 
 fn slot(index: usize) -> String {
-    format!("tidewall_replica{index}")
+    format!("{SLOT_PREFIX}{index}")
 }
 
 /// A value of a connection string; PostgreSQL documentation, section 34.1.1.
@@ -335,7 +399,8 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-fn refused(server: &str, error: &tokio_postgres::Error) -> Failure {
+/// A failure of a statement.
+pub(crate) fn refused(server: &str, error: &tokio_postgres::Error) -> Failure {
     Failure::new(format!("{server} refused: {}", reason(error)))
 }
 
@@ -349,13 +414,23 @@ fn reason(error: &tokio_postgres::Error) -> String {
 }
 
 /// A connection of its own, driven in the background until the client is dropped.
-async fn connect(url: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+pub(crate) async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
-async fn check_foreign(variable: &str, url: &str) -> Result<(), Failure> {
+/// Names the database that `client` is connected to. The system identifier is drawn when a
+/// cluster is made, and a promotion keeps it; the object id is a database's own in its cluster.
+async fn identity(client: &Client) -> Result<String, tokio_postgres::Error> {
+    let database = "SELECT format('%s %s %s', system_identifier, oid, datname)
+        FROM pg_control_system(), pg_database WHERE datname = current_database()";
+    let database: String = client.query_one(database, &[]).await?.get(0);
+    Ok(Sha256::digest(database).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Connects to a server that isn't ours, at the URL that `variable` holds.
+async fn check_foreign(variable: &str, url: &str) -> Result<Client, Failure> {
     let does_not_answer = |why: String| {
         Failure::new(format!(
             "{variable} does not answer: {why}; check the URL, or unset it to start an embedded Postgres"
@@ -378,7 +453,7 @@ async fn check_foreign(variable: &str, url: &str) -> Result<(), Failure> {
             row.get::<_, &str>(1)
         )));
     }
-    Ok(())
+    Ok(client)
 }
 
 #[cfg(test)]
@@ -392,10 +467,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_database_url_is_reported_without_its_password() {
-        let failure = check_foreign("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x")
-            .await
-            .unwrap_err()
-            .to_string();
+        let checked = check_foreign("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x").await;
+        let failure = checked.err().unwrap().to_string();
         assert!(failure.contains("DATABASE_URL") && !failure.contains("hunter2"), "{failure}");
     }
 }

@@ -1,13 +1,12 @@
 //! The ready file: what runs where, for programs.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::failure::{Failure, IoContext};
+use crate::private;
 
 /// A running stack.
 #[derive(Debug, Serialize)]
@@ -52,36 +51,25 @@ pub(crate) struct ReadyFile {
 
 impl ReadyFile {
     /// The file that will be at `path`; one that an earlier run left is removed.
+    ///
+    /// # Errors
+    /// It can't be written there, which is found out before anything starts.
     pub(crate) fn new(path: Option<PathBuf>) -> Result<Self, Failure> {
         if let Some(path) = &path {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).or_fail("replace the ready file", path);
-                }
-                _ => {}
-            }
+            private::write(path, "")
+                .map_err(|failure| Failure::new(format!("{failure}; pass --ready-file with another path")))?;
+            fs::remove_file(path).or_fail("replace the ready file", path)?;
         }
         Ok(Self { path })
     }
 
-    /// Writes the file whole: nobody reads half of it.
+    /// Writes the file whole: nobody reads half of it. It names the purge token and
+    /// the database's password.
     pub(crate) fn write(&self, content: &impl Serialize) -> Result<(), Failure> {
         let Some(path) = &self.path else { return Ok(()) };
         let json = serde_json::to_vec(content)
             .map_err(|error| Failure::new(format!("cannot describe what runs: {error}")))?;
-        let mut partial_name = path.file_name().unwrap_or_default().to_owned();
-        partial_name.push(".partial");
-        let partial: &Path = &path.with_file_name(partial_name);
-        // It names the purge token and the database's password.
-        let mut file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(partial)
-            .or_fail("write", partial)?;
-        file.write_all(&json).or_fail("write", partial)?;
-        fs::rename(partial, path).or_fail("write", path)
+        private::write(path, json)
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! A service goes `Starting -> Ready -> (died -> backoff -> Ready)* -> Stopped`:
 //! - one that ends before it was ever ready has failed, and so does the whole start;
-//! - one that ends later is reported and started again, after a backoff that
-//!   grows while it keeps dying and is forgotten once it has run a while.
+//! - one that ends later, or then can't be started, is reported and started again, after a
+//!   backoff that grows while it keeps dying and is forgotten once it has run a while.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::child::{GroupGuard, Spec, signal_group};
+use crate::child::{Spec, see_log};
 use crate::failure::{Failure, IoContext};
 use crate::leftovers::Records;
 use crate::progress::Progress;
@@ -50,7 +51,7 @@ impl Supervisor {
         File::create(&spec.log).or_fail("write", &spec.log)?;
         let (state_sender, state) = watch::channel(State::Starting);
         let (phase, phase_receiver) = watch::channel(Phase::Starting);
-        let name = spec.name.clone();
+        let (name, log) = (spec.name.clone(), spec.log.clone());
         let keeper = Keeper {
             spec,
             records: self.records.clone(),
@@ -60,12 +61,20 @@ impl Supervisor {
             changes: self.changes.clone(),
         };
         let task = Mutex::new(Some(tokio::spawn(keeper.run())));
-        let service = Arc::new(Service { name, state, phase, task });
+        let service = Arc::new(Service { name, log, state, phase, task });
         self.services.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&service));
         Ok(service)
     }
 
-    /// A number that changes whenever a process starts or ends.
+    /// Runs a program to its end.
+    ///
+    /// # Errors
+    /// It can't be started or doesn't exit with 0; the end of its log is shown.
+    pub(crate) async fn run(&self, spec: &Spec) -> Result<(), Failure> {
+        spec.run(&self.records).await
+    }
+
+    /// A number that changes whenever a process starts or ends, or can't be started.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -92,6 +101,7 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Service {
     name: String,
+    log: PathBuf,
     state: watch::Receiver<State>,
     phase: watch::Sender<Phase>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -142,11 +152,10 @@ impl Service {
                     }
                 }
             } => Err(failure),
-            () = tokio::time::sleep(deadline) => Err(Failure::new(format!(
-                "{} did not answer within {} s; look at its log",
-                self.name,
-                deadline.as_secs()
-            ))),
+            () = tokio::time::sleep(deadline) => Err(see_log(
+                &format!("{} did not answer within {} s", self.name, deadline.as_secs()),
+                &self.log,
+            )),
         }
     }
 
@@ -192,32 +201,33 @@ impl Keeper {
         let mut backoff = BACKOFF_MIN;
         loop {
             let started = Instant::now();
-            let over = match self.run_once().await {
-                Ok(over) => over,
-                Err(failure) => {
+            let accident = match self.run_once().await {
+                Ok(Over::Stopped) => return,
+                Ok(Over::Restarted) => {
+                    backoff = BACKOFF_MIN;
+                    continue;
+                }
+                Ok(Over::Ended(status)) => format!("{} ended ({status})", self.spec.name),
+                Err(failure) if *self.phase.borrow() == Phase::Starting => {
                     self.enter(State::Failed(failure.to_string()));
                     return;
                 }
-            };
-            match over {
-                Over::Stopped => return,
-                Over::Restarted => backoff = BACKOFF_MIN,
-                Over::Ended(status) => {
-                    if started.elapsed() >= BACKOFF_FORGOTTEN_AFTER {
-                        backoff = BACKOFF_MIN;
-                    }
-                    self.progress.step(format!(
-                        "{} ended ({status}); starting it again in {:.1} s",
-                        self.spec.name,
-                        backoff.as_secs_f64()
-                    ));
-                    let wait = tokio::time::sleep(backoff);
-                    if !self.unless_stopped(wait).await {
-                        return;
-                    }
-                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                Err(failure) => {
+                    self.enter(State::Starting);
+                    failure.to_string()
                 }
+            };
+            if *self.phase.borrow() == Phase::Stop {
+                return;
             }
+            if started.elapsed() >= BACKOFF_FORGOTTEN_AFTER {
+                backoff = BACKOFF_MIN;
+            }
+            self.progress.step(format!("{accident}; starting it again in {:.1} s", backoff.as_secs_f64()));
+            if !self.unless_stopped(tokio::time::sleep(backoff)).await {
+                return;
+            }
+            backoff = (backoff * 2).min(BACKOFF_MAX);
         }
     }
 
@@ -236,17 +246,12 @@ impl Keeper {
     }
 
     async fn run_once(&mut self) -> Result<Over, Failure> {
-        let mut child = self.spec.spawn()?;
-        let Some(pid) = child.id() else {
-            return Err(Failure::new(format!("{} ended at once", self.spec.name)));
-        };
-        let group = GroupGuard(pid);
-        self.records.write(&self.spec.name, pid)?;
-        self.enter(State::Running { pid });
+        let mut group = self.spec.spawn(&self.records)?;
+        self.enter(State::Running { pid: group.pid() });
         let over = loop {
             tokio::select! {
-                status = child.wait() => {
-                    let status = status.map_err(|error| Failure::new(format!("cannot wait for {}: {error}", self.spec.name)))?;
+                status = group.wait() => {
+                    let status = status.map_err(|error| self.spec.unknown_end(&error))?;
                     if *self.phase.borrow() == Phase::Starting {
                         return Err(self.spec.ended(status));
                     }
@@ -260,16 +265,13 @@ impl Keeper {
                         Phase::Restart(_) => Over::Restarted,
                         Phase::Starting | Phase::Ready => continue,
                     };
-                    signal_group(pid, self.spec.stop_signal);
-                    // Past the deadline the group is killed, below.
-                    let _ = tokio::time::timeout(STOP_DEADLINE, child.wait()).await;
+                    group.stop(STOP_DEADLINE).await;
                     break over;
                 }
             }
         };
-        drop(group);
-        let _ = child.wait().await;
-        self.records.remove(&self.spec.name);
+        // What is left of the group is killed, and is no longer on record.
+        group.end().await;
         self.enter(State::Starting);
         Ok(over)
     }
@@ -278,18 +280,23 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+    use std::path::Path;
 
     use rustix::process::{Pid, Signal};
 
+    use crate::child::signal_group;
+
+    /// A supervised `/bin/sh` that runs `script`, in a folder of the test's own.
     fn start(test: &str, script: &str) -> (Supervisor, Arc<Service>, PathBuf) {
-        let folder = std::env::temp_dir().join(format!("tidewall-service-{}-{test}", std::process::id()));
-        let records = folder.join("run");
-        std::fs::create_dir_all(&records).unwrap();
-        let supervisor = Supervisor::new(Records::new(records), Progress::start());
+        start_program(test, Path::new("/bin/sh"), script)
+    }
+
+    fn start_program(test: &str, program: &Path, script: &str) -> (Supervisor, Arc<Service>, PathBuf) {
+        let folder = folder(test);
+        let supervisor = Supervisor::new(Records::new(folder.join("run")), Progress::start());
         let spec = Spec {
             name: "child".into(),
-            program: "/bin/sh".into(),
+            program: program.into(),
             args: vec!["-c".into(), script.into()],
             env: Vec::new(),
             directory: folder.clone(),
@@ -299,6 +306,12 @@ mod tests {
         };
         let service = supervisor.start(spec).unwrap();
         (supervisor, service, folder)
+    }
+
+    fn folder(test: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("tidewall-service-{}-{test}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
     }
 
     #[tokio::test]
@@ -313,17 +326,53 @@ mod tests {
     async fn a_ready_service_that_is_killed_runs_again() {
         let (supervisor, service, folder) = start("killed", "exec sleep 600");
         let mut changes = supervisor.changes();
-        while service.pid().is_none() {
-            changes.changed().await.unwrap();
-        }
-        service.ready(Duration::from_secs(60), std::future::ready(())).await.unwrap();
-        let first = service.pid().unwrap();
-        signal_group(first, Signal::KILL);
+        let first = kill(&service, &mut changes).await;
         while service.pid().is_none_or(|pid| pid == first) {
             changes.changed().await.unwrap();
         }
         supervisor.stop().await;
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_ready_service_that_cannot_be_started_again_is_tried_until_it_can() {
+        let program = folder("gone").join("sh");
+        std::os::unix::fs::symlink("/bin/sh", &program).unwrap();
+        let (supervisor, service, folder) = start_program("gone", &program, "exec sleep 600");
+        let mut changes = supervisor.changes();
+        changes.wait_for(|_| service.pid().is_some()).await.unwrap();
+        std::fs::rename(&program, folder.join("away")).unwrap();
+        let first = kill(&service, &mut changes).await;
+        // Its end is one change, and that it can't be started is the next.
+        let ended = *changes.wait_for(|_| service.pid().is_none()).await.unwrap();
+        changes.wait_for(|change| *change > ended).await.unwrap();
+        assert_eq!(service.pid(), None);
+        std::fs::rename(folder.join("away"), &program).unwrap();
+        changes.wait_for(|_| service.pid().is_some_and(|pid| pid != first)).await.unwrap();
+        supervisor.stop().await;
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_service_that_does_not_answer_is_reported_with_its_log() {
+        let (supervisor, service, folder) = start("mute", "echo nobody asked; touch said; exec sleep 600");
+        while !folder.join("said").exists() {
+            tokio::task::yield_now().await;
+        }
+        let failure = service.ready(Duration::ZERO, std::future::pending()).await.unwrap_err().to_string();
+        supervisor.stop().await;
+        let log = folder.join("child.log").display().to_string();
+        std::fs::remove_dir_all(folder).unwrap();
+        assert!(failure.contains(&log) && failure.contains("  | nobody asked"), "{failure}");
+    }
+
+    /// Kills the service once it runs and is ready; returns the id that it had.
+    async fn kill(service: &Service, changes: &mut watch::Receiver<u64>) -> u32 {
+        changes.wait_for(|_| service.pid().is_some()).await.unwrap();
+        service.ready(Duration::from_secs(60), std::future::ready(())).await.unwrap();
+        let pid = service.pid().unwrap();
+        signal_group(pid, Signal::KILL);
+        pid
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, IoContext};
+use crate::leftovers::Records;
+use crate::lock;
 
 /// How the Wasm parts are built, and where the outcome lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,7 @@ impl Flavor {
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
     root: PathBuf,
+    children: Records,
 }
 
 impl Workspace {
@@ -38,7 +41,8 @@ impl Workspace {
     pub(crate) fn find() -> Result<Self, Failure> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         if root.join("wrangler.toml").is_file() && root.join("package.json").is_file() {
-            return Ok(Self { root });
+            let children = Records::new(root.join("target/tidewall-children"));
+            return Ok(Self { root, children });
         }
         Err(Failure::new(format!(
             "{} is not a Tidewall checkout any more; run `cargo run` in the one you have now",
@@ -61,13 +65,12 @@ impl Workspace {
     pub(crate) async fn lock(&self) -> Result<File, Failure> {
         let folder = self.root.join("target");
         fs::create_dir_all(&folder).or_fail("create", &folder)?;
-        let path = folder.join("tidewall-build.lock");
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&path).or_fail("write", &path)?;
-        let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
-        locked
-            .map_err(|error| Failure::new(format!("cannot wait for another build: {error}")))?
-            .or_fail("lock", &path)
+        lock::take(&folder.join("tidewall-build.lock")).await
+    }
+
+    /// Records of what is called to build and install here, whichever command calls it.
+    pub(crate) fn children(&self) -> &Records {
+        &self.children
     }
 
     fn output(&self, flavor: Flavor) -> PathBuf {

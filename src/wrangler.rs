@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+pub(crate) use tidewall_edge::config::Origin;
+use tidewall_edge::config::{self, Vars};
 
 use crate::child::Spec;
 use crate::failure::{Failure, IoContext};
-use crate::npm;
 use crate::service::{Service, Supervisor};
 use crate::workspace::{Flavor, Workspace};
+use crate::{loopback, npm, private};
 
 /// Time that wrangler and workerd have to answer.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
@@ -32,7 +34,7 @@ impl Config {
     /// Reads the checkout's wrangler.toml.
     ///
     /// # Errors
-    /// It is missing, broken, or lacks what a local run changes.
+    /// It is missing, broken, lacks what a local run changes, or has what the edge refuses.
     pub(crate) fn read(workspace: &Workspace) -> Result<Self, Failure> {
         let path = workspace.join("wrangler.toml");
         Self::parse(&fs::read_to_string(&path).or_fail("read", &path)?)
@@ -45,6 +47,7 @@ impl Config {
         for (key, is_right) in [
             ("main", table.get("main").is_some_and(toml::Value::is_str)),
             ("vars", table.get("vars").is_some_and(toml::Value::is_table)),
+            ("assets", table.get("assets").is_some_and(toml::Value::is_table)),
         ] {
             if !is_right {
                 return Err(Failure::new(format!(
@@ -52,7 +55,32 @@ impl Config {
                 )));
             }
         }
-        Ok(Self(table))
+        let config = Self(table);
+        config.check_vars()?;
+        Ok(config)
+    }
+
+    /// Asks the edge's own code what it thinks of the variables: once it runs it could
+    /// only refuse every request.
+    fn check_vars(&self) -> Result<(), Failure> {
+        let local = self.local(Path::new(""), None, &[Origin { id: "a".into(), url: "http://a".into() }])?;
+        // As the runtime hands them to the edge: text as it is, anything else as JSON.
+        let variable = |name: &str| match local["vars"].get(name) {
+            None => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(value) => Some(value.to_string()),
+        };
+        let vars = Vars {
+            origins: variable("ORIGINS"),
+            origin_paths: variable("ORIGIN_PATHS"),
+            private_cookies: variable("PRIVATE_COOKIES"),
+            tracking_parameters: variable("TRACKING_PARAMETERS"),
+            purge_token: None,
+        };
+        match config::Config::parse(&vars) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::new(format!("wrangler.toml is broken: {error}"))),
+        }
     }
 
     /// The configuration of a local run, as wrangler reads JSON.
@@ -64,10 +92,11 @@ impl Config {
         };
         table.remove("build");
         table.insert("main".into(), json!(worker.join("index.js")));
-        match (site, table.get_mut("assets")) {
-            (Some(site), Some(assets)) => assets["directory"] = json!(site),
-            (Some(_), None) => return Err(Failure::new("wrangler.toml is broken: `[assets]` is missing")),
-            (None, _) => {
+        match (site, table.get_mut("assets").and_then(Value::as_object_mut)) {
+            (Some(site), Some(assets)) => {
+                assets.insert("directory".into(), json!(site));
+            }
+            _ => {
                 table.remove("assets");
             }
         }
@@ -77,17 +106,15 @@ impl Config {
     }
 }
 
-/// An origin as the edge knows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    pub(crate) id: String,
-    pub(crate) url: String,
-}
-
 /// Ids of origins in the order they are named: `a`, `b`, …, `z`, `a1`, `b1`, …
 pub(crate) fn origin_id(index: usize) -> String {
     let letter = char::from(b"abcdefghijklmnopqrstuvwxyz"[index % 26]);
     if index < 26 { letter.to_string() } else { format!("{letter}{}", index / 26) }
+}
+
+/// Where a local edge on `port` answers.
+pub(crate) fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
 }
 
 /// What a local edge is to be.
@@ -103,8 +130,10 @@ pub(crate) struct Local<'a> {
     /// The port of workerd's debugger, which wrangler opens in any case.
     pub(crate) inspector_port: u16,
     pub(crate) purge_token: &'a str,
-    /// Where the configuration and the Worker's storage are kept.
+    /// Where the configuration is kept.
     pub(crate) folder: PathBuf,
+    /// Where the Worker's storage is kept.
+    pub(crate) state: PathBuf,
     pub(crate) logs: PathBuf,
     pub(crate) live_reload: bool,
 }
@@ -117,7 +146,7 @@ impl Local<'_> {
     pub(crate) async fn start(&self, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
         let service = supervisor.start(self.spec()?)?;
         let status = format!("{}/_tidewall/status", self.url());
-        let client = reqwest::Client::new();
+        let client = loopback::client()?;
         service
             .ready(READY_DEADLINE, async {
                 loop {
@@ -134,7 +163,7 @@ impl Local<'_> {
 
     /// Where the edge answers.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        url(self.port)
     }
 
     fn spec(&self) -> Result<Spec, Failure> {
@@ -144,7 +173,7 @@ impl Local<'_> {
         fs::write(&config_path, config.to_string()).or_fail("write", &config_path)?;
         // Secrets come to a local Worker from a file beside its configuration.
         let secrets = self.folder.join(".dev.vars");
-        fs::write(&secrets, format!("PURGE_TOKEN=\"{}\"\n", self.purge_token)).or_fail("write", &secrets)?;
+        private::write(&secrets, format!("PURGE_TOKEN=\"{}\"\n", self.purge_token))?;
 
         let mut args: Vec<String> = [
             "dev",
@@ -157,7 +186,7 @@ impl Local<'_> {
             "--inspector-port",
             &self.inspector_port.to_string(),
             "--persist-to",
-            &self.folder.join("state").display().to_string(),
+            &self.state.display().to_string(),
             "--show-interactive-dev-session=false",
             "--log-level",
             "info",
@@ -195,6 +224,7 @@ impl Local<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     const WRANGLER_TOML: &str = "main = 'x.js'\n[build]\ncommand = 'x'\n[assets]\ndirectory = 'x'\nbinding = 'ASSETS'\n[vars]\nORIGIN_PATHS = ['/api/']\n";
 
@@ -222,8 +252,55 @@ mod tests {
     fn a_broken_file_is_named_with_the_place() {
         let failure = Config::parse("main = \n").unwrap_err().to_string();
         assert!(failure.starts_with("wrangler.toml is broken") && failure.contains("line 1"), "{failure}");
-        let failure = Config::parse("name = 'x'\n").unwrap_err().to_string();
-        assert!(failure.contains("`main`"), "{failure}");
+        refused("name = 'x'\n", "wrangler.toml is broken: `main` is missing or of another type");
+        let assets = WRANGLER_TOML.replace("[assets]\n", "").replace("[build]", "assets = 'site'\n[build]");
+        refused(&assets, "wrangler.toml is broken: `assets` is missing or of another type");
+    }
+
+    #[test]
+    fn variables_that_the_edge_would_refuse_are_refused_before_it_runs() {
+        let with = |line: &str| format!("{WRANGLER_TOML}{line}\n");
+        refused(
+            &WRANGLER_TOML.replace("/api/", "api/"),
+            "wrangler.toml is broken: ORIGIN_PATHS[0] must begin with /",
+        );
+        refused(&with("PRIVATE_COOKIES = ['']"), "wrangler.toml is broken: PRIVATE_COOKIES[0] is empty");
+        let failure = Config::parse(&with("TRACKING_PARAMETERS = 'utm_*'")).unwrap_err().to_string();
+        assert!(failure.starts_with("wrangler.toml is broken: TRACKING_PARAMETERS"), "{failure}");
+        assert!(Config::parse(&with("PRIVATE_COOKIES = '[\"a\"]'")).is_ok(), "JSON in a string is as good");
+    }
+
+    fn refused(wrangler_toml: &str, sentence: &str) {
+        assert_eq!(Config::parse(wrangler_toml).unwrap_err().to_string(), sentence);
+    }
+
+    #[test]
+    fn the_purge_token_is_for_its_owner_alone() {
+        let folder = std::env::temp_dir().join(format!("tidewall-wrangler-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let edge = Local {
+            workspace: &Workspace::find().unwrap(),
+            config: &Config::parse(WRANGLER_TOML).unwrap(),
+            origins: &[],
+            serves_site: false,
+            port: 1,
+            inspector_port: 2,
+            purge_token: "hush",
+            folder: folder.clone(),
+            state: folder.join("state"),
+            logs: folder.clone(),
+            live_reload: false,
+        };
+        let spec = edge.spec().unwrap();
+        let open: Vec<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| fs::metadata(path).unwrap().permissions().mode() & 0o077 != 0)
+            .filter(|path| fs::read_to_string(path).unwrap().contains("hush"))
+            .collect();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(open, Vec::<PathBuf>::new());
+        assert!(!spec.args.concat().contains("hush"));
     }
 
     #[test]

@@ -7,8 +7,17 @@ mod support;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
 
 use crate::support::tidewall::{Folder, command};
+use crate::support::{poll, processes};
+
+/// Longest wait for a process to start or to end.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs `tidewall ARGS`; it must fail with a sentence that has all of `words`.
 fn check(args: &[&str], words: &[&str]) {
@@ -86,6 +95,63 @@ fn an_origin_that_is_no_url_is_refused() {
 }
 
 #[test]
+fn an_origin_that_the_edge_would_refuse_is_refused_before_it_runs() {
+    let refused = |url: &str, why: &str| check(&["edge", "--origin", url], &["--origin is", url, why]);
+    refused("http://127.0.0.1:1/base", "must end after the host");
+    refused("http://127.0.0.1:1/?q", "must end after the host");
+    refused("http://user:password@127.0.0.1:1", "must not hold a user name or password");
+}
+
+#[test]
+fn a_ready_file_in_a_missing_folder_is_refused() {
+    let folder = Folder::new();
+    let path = folder.join("missing/ready.json").display().to_string();
+    check(&as_str(&dev(&folder, &["--ready-file", &path])), &["cannot write", "missing", "--ready-file"]);
+    check(
+        &["edge", "--origin", "http://127.0.0.1:1", "--edge-port", "0", "--ready-file", &path],
+        &["--ready-file"],
+    );
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_no_data_directory_and_stays_as_it_was() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.join("data/run")).unwrap();
+    fs::write(folder.join("data/run/thesis"), "years of work").unwrap();
+    check(&as_str(&dev(&folder, &[])), &["is not empty and no data directory", "--data"]);
+    assert_eq!(fs::read_to_string(folder.join("data/run/thesis")).unwrap(), "years of work");
+    assert_eq!(fs::read_dir(folder.join("data")).unwrap().count(), 1, "nothing was added");
+}
+
+#[test]
+fn replicas_of_no_database_are_refused_by_dev_alone() {
+    let folder = Folder::new();
+    let replicas = ("REPLICA_URLS", "postgres://127.0.0.1:1/shop");
+    check_with(&as_str(&dev(&folder, &[])), &[replicas], &["REPLICA_URLS", "DATABASE_URL"]);
+    // Commands that use no database get as far as their own complaints.
+    check_with(&["edge", "--origin", "localhost"], &[replicas], &["--origin localhost is no HTTP URL"]);
+    check_with(&["build"], &[replicas, ("PATH", "/nowhere")], &["cannot run rustc"]);
+}
+
+#[test]
+fn variables_that_are_set_to_nothing_are_not_set() {
+    let folder = Folder::new();
+    // What is refused next is the major version: the variables were not.
+    database_of_version(&folder, "12");
+    let nothing = [("DATABASE_URL", ""), ("REPLICA_URLS", "")];
+    check_with(&as_str(&dev(&folder, &[])), &nothing, &["PostgreSQL 12"]);
+    check_with(&as_str(&dev(&folder, &[])), &nothing[1..], &["PostgreSQL 12"]);
+}
+
+#[test]
+fn a_synchronous_commit_needs_a_replica_of_our_own() {
+    let folder = Folder::new();
+    check(&as_str(&dev(&folder, &["--synchronous", "--replicas", "0"])), &["--synchronous", "--replicas"]);
+    let foreign = [("DATABASE_URL", "postgres://127.0.0.1:1/shop")];
+    check_with(&as_str(&dev(&folder, &["--synchronous"])), &foreign, &["--synchronous", "DATABASE_URL"]);
+}
+
+#[test]
 fn a_data_directory_of_another_version_is_refused() {
     let folder = Folder::new();
     fs::create_dir(folder.join("data")).unwrap();
@@ -96,9 +162,25 @@ fn a_data_directory_of_another_version_is_refused() {
 #[test]
 fn a_database_of_another_major_version_is_refused() {
     let folder = Folder::new();
-    fs::create_dir_all(folder.join("data/postgres/primary")).unwrap();
-    fs::write(folder.join("data/postgres/primary/PG_VERSION"), "12\n").unwrap();
+    database_of_version(&folder, "12");
     check(&as_str(&dev(&folder, &[])), &["PostgreSQL 12", "--data"]);
+}
+
+#[test]
+fn a_folder_in_the_place_of_the_database_is_not_removed() {
+    let folder = Folder::new();
+    database_of_version(&folder, "18");
+    fs::rename(folder.join("data/postgres/primary/PG_VERSION"), folder.join("data/postgres/primary/thesis"))
+        .unwrap();
+    check(&as_str(&dev(&folder, &[])), &["holds no database", "--data"]);
+    assert!(folder.join("data/postgres/primary/thesis").is_file());
+}
+
+/// A data directory whose database is of another major version.
+fn database_of_version(folder: &Folder, major: &str) {
+    fs::create_dir_all(folder.join("data/postgres/primary")).unwrap();
+    fs::write(folder.join("data/format"), "1").unwrap();
+    fs::write(folder.join("data/postgres/primary/PG_VERSION"), format!("{major}\n")).unwrap();
 }
 
 #[test]
@@ -121,8 +203,29 @@ fn a_data_directory_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn without_npm_the_advice_is_to_install_node() {
+fn without_rust_the_advice_is_to_install_it() {
     let folder = Folder::new();
-    // A machine that has the packages already needs no npm: only rustc is asked for.
-    check_with(&as_str(&dev(&folder, &[])), &[("PATH", "/nowhere")], &["install"]);
+    check_with(
+        &as_str(&dev(&folder, &[])),
+        &[("PATH", "/nowhere")],
+        &["cannot run rustc", "https://rustup.rs"],
+    );
+}
+
+#[test]
+fn a_build_that_is_told_to_stop_ends_what_it_has_started() {
+    let folder = Folder::new();
+    // The first program that a build calls, in a form that never ends.
+    let rustc = folder.join("rustc");
+    fs::write(&rustc, "#!/bin/sh\n/bin/sleep 600 &\necho > \"$0.runs\"\nwait\n").unwrap();
+    fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)).unwrap();
+    let build = command().arg("build").env("PATH", &folder.0).stderr(Stdio::piped()).spawn().unwrap();
+    let runs = poll::until(DEADLINE, || folder.join("rustc.runs").exists().then_some(()));
+    let started = processes::descendants(build.id());
+    processes::signal(build.id(), Signal::TERM);
+    let output = build.wait_with_output().unwrap();
+    assert!(runs.is_some() && started.len() >= 2, "{started:?}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("stopped before everything was built"));
+    assert!(processes::still_running(&started, DEADLINE).is_empty(), "{started:?}");
 }

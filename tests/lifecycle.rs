@@ -6,21 +6,28 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::poll;
 use crate::support::processes::{descendants, signal, still_running};
-use crate::support::tidewall::{Folder, Running, output};
+use crate::support::tidewall::{Folder, READY_DEADLINE, Running, client, output};
 
 /// One stack at a time: each takes both cores while it starts.
 static ONE_STACK: Mutex<()> = Mutex::new(());
 
 /// Time everything has to end in: the longest stop of a part, and the next part's.
 const END_DEADLINE: Duration = Duration::from_secs(60);
+/// Time in which a change is put to use: nothing has to be compiled for it, but another
+/// build may have to end first.
+const CHANGE_DEADLINE: Duration = Duration::from_secs(5 * 60);
+
+fn run<T>(asking: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().unwrap().block_on(asking)
+}
 
 #[test]
 fn sigterm_leaves_no_process_and_no_ready_file() {
@@ -50,7 +57,13 @@ fn after_sigkill_the_next_start_clears_what_was_left_and_keeps_the_data() {
     let folder = Folder::new();
     let args = ["--seed", "100", "--no-edge", "--replicas", "1"];
     let mut stack = Running::dev(&folder.0, &args);
-    let origin = stack.text("/origins/0/url");
+    let product =
+        json!({ "name": "A lamp", "category": "garden", "price_cents": 1, "stock": 1, "description": "" });
+    let path = run(async {
+        let products = format!("{}/api/products", stack.text("/origins/0/url"));
+        let made = client().post(products).json(&product).send().await.unwrap();
+        made.headers()["location"].to_str().unwrap().to_owned()
+    });
     let left = descendants(stack.pid());
     stack.signal(Signal::KILL);
     stack.wait();
@@ -60,9 +73,81 @@ fn after_sigkill_the_next_start_clears_what_was_left_and_keeps_the_data() {
     let mut stack = Running::dev(&folder.0, &[&args[..], &["--origins", "1"]].concat());
     assert!(still_running(&left, END_DEADLINE).is_empty(), "{left:?}");
     assert!(stack.log().contains("ended what an earlier run had left"), "{}", stack.log());
-    assert_ne!(stack.text("/origins/0/url"), "", "{origin}");
+    let kept: Value = run(async {
+        let url = format!("{}{path}", stack.text("/origins/0/url"));
+        client().get(url).send().await.unwrap().json().await.unwrap()
+    });
+    assert_eq!(kept["name"], "A lamp");
     stack.signal(Signal::INT);
     assert!(stack.wait().success());
+}
+
+#[test]
+fn an_edge_that_was_killed_is_cleared_by_the_next_one() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let args = ["edge", "--edge-port", "0", "--origin", "http://127.0.0.1:1"];
+    let mut edge = Running::start(&folder.0, &args, &[]);
+    let left = descendants(edge.pid());
+    assert!(left.iter().any(|process| process.command == "workerd"), "{left:?}");
+    edge.signal(Signal::KILL);
+    edge.wait();
+    fs::remove_file(folder.join("ready.json")).unwrap();
+
+    let _edge = Running::start(&folder.0, &args, &[]);
+    assert!(still_running(&left, END_DEADLINE).is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_new_database_never_meets_an_old_cache() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let data = folder.join("data").display().to_string();
+    // What is stored is stored under the edge's own address, so both have to have the same.
+    let start = |edge_port: &str| {
+        let more = ["--no-worker", "--replicas", "0", "--origins", "1", "--seed", "100"];
+        let dev = ["dev", "--no-open", "--origin-port", "0", "--pg-port", "0", "--data", &data];
+        Running::start(&folder.0, &[&dev[..], &more, &["--edge-port", edge_port]].concat(), &[])
+    };
+    let mut stack = start("0");
+    let cache_status = async |stack: &Running| {
+        let url = format!("{}/api/products/7", stack.text("/edge"));
+        let response = client().get(url).send().await.unwrap();
+        response.headers()["cache-status"].to_str().unwrap().to_owned()
+    };
+    let stored = run(poll::until_async(Duration::from_secs(60), async || {
+        cache_status(&stack).await.contains("hit").then_some(())
+    }));
+    assert!(stored.is_some(), "it is never stored");
+    stack.signal(Signal::TERM);
+    assert!(stack.wait().success());
+
+    // The same directory, with another database in it.
+    fs::remove_dir_all(folder.join("data/postgres")).unwrap();
+    let edge_port = stack.text("/edge").rsplit_once(':').unwrap().1.to_owned();
+    let stack = start(&edge_port);
+    assert_eq!(run(cache_status(&stack)), "tidewall; fwd=uri-miss; stored");
+}
+
+#[test]
+fn a_proxy_in_the_environment_is_not_asked_for_what_runs_here() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    // What has to be fetched is there after this.
+    assert!(output(&["build", "--dev"]).status.success());
+    let args = ["--seed", "100", "--no-worker", "--replicas", "0", "--origins", "1"];
+    let stack = Running::dev_with(&folder.0, &args, &[("HTTP_PROXY", "http://127.0.0.1:1")]);
+    assert_ne!(stack.text("/edge"), "");
+}
+
+#[test]
+fn orders_that_are_there_stay_however_many_are_wanted() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let args = ["--no-edge", "--no-worker", "--replicas", "0", "--origins", "1", "--seed"];
+    drop(Running::dev(&folder.0, &[&args[..], &["100"]].concat()));
+    let stack = Running::dev(&folder.0, &[&args[..], &["200"]].concat());
+    assert!(stack.log().contains("the database keeps the 100 orders that it has"), "{}", stack.log());
 }
 
 #[test]
@@ -73,7 +158,8 @@ fn a_killed_origin_is_started_again_on_its_port() {
         Running::dev(&folder.0, &["--seed", "100", "--no-edge", "--no-worker", "--replicas", "0"]);
     let killed = stack.ready["origins"][1].clone();
     signal(u32::try_from(killed["pid"].as_u64().unwrap()).unwrap(), Signal::KILL);
-    let ready = stack.wait_for_ready_file(|ready: &Value| ready["origins"][1]["pid"] != killed["pid"]);
+    let ready = stack
+        .wait_for_ready_file(READY_DEADLINE, |ready: &Value| ready["origins"][1]["pid"] != killed["pid"]);
     assert_eq!(ready["origins"][1]["url"], killed["url"]);
     assert_eq!(ready["workers"], serde_json::json!([]));
     assert!(ready.get("edge").is_none());
@@ -111,14 +197,15 @@ fn a_second_stack_on_the_same_data_directory_is_refused() {
 fn a_changed_source_of_the_origin_restarts_the_origins() {
     let _one = ONE_STACK.lock();
     let folder = Folder::new();
-    let args = ["--seed", "100", "--watch", "--no-edge", "--no-worker", "--replicas", "0", "--origins", "1"];
-    let mut stack = Running::dev(&folder.0, &args);
+    // Sources of its own: a stack that watches the checkout is not for this test to disturb.
+    for part in ["app", "assets", "edge", "origin", "public"] {
+        fs::create_dir_all(folder.join("sources").join(part)).unwrap();
+    }
+    let sources = folder.join("sources").display().to_string();
+    let args = ["--seed", "100", "--watch", "--watch-folder", &sources, "--no-edge", "--no-worker"];
+    let mut stack = Running::dev(&folder.0, &[&args[..], &["--replicas", "0", "--origins", "1"]].concat());
     let pid = stack.ready["origins"][0]["pid"].clone();
-    // Beside the sources and not one of them, so that nothing has to be compiled.
-    let source =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("origin/watched-{}.txt", std::process::id()));
-    fs::write(&source, "").unwrap();
-    let ready = stack.wait_for_ready_file(|ready| ready["origins"][0]["pid"] != pid);
-    fs::remove_file(&source).unwrap();
+    fs::write(folder.join("sources/origin/lib.rs"), "").unwrap();
+    let ready = stack.wait_for_ready_file(CHANGE_DEADLINE, |ready: &Value| ready["origins"][0]["pid"] != pid);
     assert_eq!(ready["origins"][0]["url"], stack.ready["origins"][0]["url"]);
 }

@@ -90,7 +90,13 @@ const PURE: &[&str] = &[
     "bench/src/report.rs",
     "bench/src/sample.rs",
     "edge/src",
+    "origin/src/db/cause.rs",
+    "origin/src/db/redact.rs",
     "origin/src/db/route.rs",
+    "origin/src/db/survey.rs",
+    "origin/src/db/lag.rs",
+    "origin/src/files/link.rs",
+    "origin/src/http/conditional.rs",
     "origin/src/queue/backoff.rs",
 ];
 /// The rim of `edge`, where the I/O is.

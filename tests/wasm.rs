@@ -4,11 +4,13 @@
 
 #[path = "support/mod.rs"]
 mod support;
+#[path = "../src/cargo/variables.rs"]
+mod variables;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -25,20 +27,31 @@ fn cargo_test(name: &str) -> Command {
         .args(["--profile", "wasm-dev", "--test", name])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner())
         .env("PATH", path_with_node());
-    for (variable, _) in std::env::vars_os() {
-        let variable = variable.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_CRATE_"]
-            .iter()
-            .any(|prefix| variable.starts_with(prefix))
-        {
-            command.env_remove(variable.as_ref());
-        }
+    for variable in variables::of_this_process() {
+        command.env_remove(variable);
     }
     command
 }
 
 fn runner() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_tidewall")).with_file_name("examples").join("wasm_test_runner")
+}
+
+/// Cargo and the runner that it starts, killed when dropped.
+struct Server(Child);
+
+impl Server {
+    fn start(command: &mut Command) -> Self {
+        Self(command.process_group(0).spawn().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It fails only where they have ended already.
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
@@ -51,16 +64,15 @@ fn components_work_in_wasm_in_node_and_in_chromium() {
     assert!(output.status.success() && text.contains("test result: ok"), "{text}");
     assert!(!text.contains("ok. 0 passed"), "{text}");
 
-    let mut server = cargo_test("browser")
-        // It serves the tests to whichever browser comes, and says where.
-        .env("NO_HEADLESS", "1")
-        .env("WASM_BINDGEN_TEST_ADDRESS", "127.0.0.1:0")
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .unwrap();
+    let mut server = Server::start(
+        cargo_test("browser")
+            // It serves the tests to whichever browser comes, and says where.
+            .env("NO_HEADLESS", "1")
+            .env("WASM_BINDGEN_TEST_ADDRESS", "127.0.0.1:0")
+            .stdout(Stdio::piped()),
+    );
     // The runner goes on talking, so somebody has to go on listening.
-    let mut said = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut said = BufReader::new(server.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let url = said.find_map(|line| line.find("http://").map(|start| line[start..].trim().to_owned()));
     let url = url.expect("the runner says where it serves the tests");
     let outcome = tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -71,8 +83,6 @@ fn components_work_in_wasm_in_node_and_in_chromium() {
         chromium.close().await;
         text
     });
-    // Cargo and the runner that it started.
-    kill_process_group(Pid::from_child(&server), Signal::KILL).unwrap();
-    server.wait().unwrap();
+    drop(server);
     assert!(outcome.contains("test result: ok") && !outcome.contains("ok. 0 passed"), "{outcome}");
 }

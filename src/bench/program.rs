@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::bench::Run;
-use crate::child::GroupGuard;
+use crate::child::Group;
 use crate::failure::Failure;
 use crate::npm;
 use crate::postgres::Servers;
@@ -36,8 +37,7 @@ pub(super) async fn run(path: &Path, run: &Run<'_>, servers: &Servers) -> Result
         .env("PATH", npm::path_with_node(run.workspace)?)
         .current_dir(run.workspace.root())
         .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .process_group(0);
+        .stderr(Stdio::piped());
     match tokio::time::timeout(MEASURE_MAX, listen(&mut command, run)).await {
         Ok(outcome) => outcome,
         Err(_) => {
@@ -48,19 +48,15 @@ pub(super) async fn run(path: &Path, run: &Run<'_>, servers: &Servers) -> Result
 
 async fn listen(command: &mut Command, run: &Run<'_>) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| Failure::new(format!("cannot run the benches: {error}"));
-    let mut child = command.spawn().map_err(cannot)?;
-    let group = child.id().map(GroupGuard);
-    if let Some(GroupGuard(pid)) = group {
-        run.records.write(NAME, pid)?;
-    }
-    if let Some(stderr) = child.stderr.take() {
+    let mut group = Group::spawn(command, Signal::TERM).map_err(cannot)?;
+    group.record(run.records.note(NAME, group.pid())?);
+    if let Some(stderr) = group.stderr() {
         let mut lines = BufReader::new(stderr).lines();
         while let Some(line) = lines.next_line().await.map_err(cannot)? {
             run.progress.step(line);
         }
     }
-    let status = child.wait().await.map_err(cannot)?;
-    run.records.remove(NAME);
+    let status = group.wait().await.map_err(cannot)?;
     if status.success() {
         return Ok(());
     }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::build::Stamp;
 use crate::build::shrink::{Runs, shrink};
+use crate::build::stamp::Stamp;
 use crate::cargo::{self, Artifact};
 use crate::failure::{Failure, IoContext};
 use crate::workspace::{Flavor, Workspace};
@@ -26,18 +26,18 @@ pub(super) struct App {
 pub(super) async fn build(workspace: &Workspace, flavor: Flavor) -> Result<App, Failure> {
     let wasm = cargo::build(workspace, Artifact::Wasm("tidewall-app", flavor.cargo_profile())).await?;
     let folder = workspace.site(flavor).with_file_name("app");
-    let stamp = Stamp::of(&folder, &[&wasm])?;
-    if !stamp.is_current(&["app.js", "app_bg.wasm"]) {
-        let bound = {
-            let folder = folder.clone();
-            tokio::task::spawn_blocking(move || bind(&wasm, &folder)).await
-        };
-        bound.map_err(|error| Failure::new(format!("binding the app panicked: {error}")))??;
+    let stamp = Stamp::of(workspace, &folder, &[&wasm])?;
+    let make = async {
+        let to = folder.clone();
+        tokio::task::spawn_blocking(move || bind(&wasm, &to))
+            .await
+            .map_err(|error| Failure::new(format!("binding the app panicked: {error}")))??;
         if flavor == Flavor::Release {
             shrink(workspace, &folder.join("app_bg.wasm"), Runs::InBrowsers).await?;
         }
-        stamp.write()?;
-    }
+        Ok(())
+    };
+    stamp.unless_current(&["app.js", "app_bg.wasm"], make).await?;
     let read = |name: &str| fs::read(folder.join(name)).or_fail("read", &folder.join(name));
     Ok(App { loader: read("app.js")?, wasm: read("app_bg.wasm")? })
 }

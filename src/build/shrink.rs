@@ -49,7 +49,7 @@ pub(super) async fn shrink(workspace: &Workspace, wasm: &Path, runs: Runs) -> Re
         .env("PATH", npm::path_with_node(workspace)?)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let output = child::output(&mut command).await.map_err(|error| {
+    let output = child::output(&mut command, "wasm-opt", workspace.children()).await.map_err(|error| {
         Failure::new(format!("cannot run wasm-opt: {error}; delete node_modules and try again"))
     })?;
     if !output.status.success() {

@@ -1,6 +1,8 @@
 //! The person's browser.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use tokio::process::Command;
 
 /// Opens `url` where there is a display to open it on.
 pub(super) fn open(url: &str) {
@@ -11,11 +13,16 @@ pub(super) fn open(url: &str) {
     } else {
         return;
     };
-    // The URL was printed: without a browser nothing is lost.
-    let _ = Command::new(opener)
+    let opened = Command::new(opener)
         .arg(url)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // It may become the browser itself, which a Ctrl-C for us must not close.
+        .process_group(0)
         .spawn();
+    // The URL was printed: without a browser nothing is lost.
+    if let Ok(mut opener) = opened {
+        tokio::spawn(async move { opener.wait().await });
+    }
 }

@@ -113,28 +113,30 @@ fn reachable_copy(package: &Path) -> Result<PathBuf, Failure> {
     let Package { version } = serde_json::from_slice(&json)
         .map_err(|error| Failure::new(format!("cannot read {}: {error}", description.display())))?;
     let folder = Path::new(REACHABLE).join(format!("tidewall-programs-{version}"));
-    match fs::symlink_metadata(&folder) {
+    let programs = folder.join("bin");
+    if let Ok(metadata) = fs::symlink_metadata(&folder) {
         // Anybody may write in /var/tmp: only what we put there ourselves is run.
-        Ok(metadata)
-            if metadata.is_dir() && metadata.uid() == 0 && metadata.permissions().mode() & 0o022 == 0 => {}
-        Ok(_) => {
+        if !metadata.is_dir() || metadata.uid() != 0 || metadata.permissions().mode() & 0o022 != 0 {
             return Err(Failure::new(format!(
                 "{} is not a folder that root alone can write; remove it",
                 folder.display()
             )));
         }
-        Err(_) => {
-            let partial = folder.with_extension(format!("partial-{}", std::process::id()));
-            files::remove(&partial)?;
-            files::copy(&package.join("native"), &partial, None)?;
-            fs::set_permissions(&partial, fs::Permissions::from_mode(0o755)).or_fail("open", &partial)?;
-            // Another process may have been quicker; then its copy is as good.
-            if fs::rename(&partial, &folder).is_err() {
-                files::remove(&partial)?;
-            }
+        if is_reachable(&programs.join("postgres")) {
+            return Ok(programs);
         }
+        files::remove(&folder)?;
     }
-    Ok(folder.join("bin"))
+    let partial = folder.with_extension(format!("partial-{}", std::process::id()));
+    files::remove(&partial)?;
+    files::copy(&package.join("native"), &partial, None)?;
+    // Whoever installed the package may have closed it to others.
+    files::open_to_all(&partial)?;
+    // Another process may have been quicker; then its copy is as good.
+    if fs::rename(&partial, &folder).is_err() {
+        files::remove(&partial)?;
+    }
+    Ok(programs)
 }
 
 /// Removes the servers of data directories that are no more.

@@ -70,7 +70,7 @@ fn a_change_is_seen_through_the_edge_after_the_ttl(world: &World) {
         .spawn()
         .unwrap();
         let origin_url = format!("http://{address}");
-        let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &origin_url]);
+        let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &origin_url], &[]);
         let edge_url = edge.text("/edge");
         let up = poll::until_async(Duration::from_secs(60), || async {
             let response = world.client.get(format!("{origin_url}/readyz")).send().await.ok()?;
@@ -104,7 +104,7 @@ fn an_edge_whose_origins_are_dead_says_so(world: &World) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let dead = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &dead]);
+        let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &dead], &[]);
         let response = world.get(&format!("{}/any/path?at=all", edge.text("/edge"))).await;
         assert_eq!(response.status(), 503);
         assert_eq!(field(&response, "content-type"), "application/problem+json");

@@ -6,7 +6,7 @@ use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::support::tidewall::{Folder, Running};
+use crate::support::tidewall::{Folder, Running, client};
 
 /// A test's name, and what it asks of a running stack.
 pub(crate) type Test = (&'static str, fn(&World));
@@ -23,8 +23,7 @@ impl World {
     pub(crate) fn start() -> Self {
         let folder = Folder::new();
         let stack = Running::dev(&folder.0, &["--seed", "20000"]);
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { stack, runtime: Runtime::new().unwrap(), client, _folder: folder }
+        Self { stack, runtime: Runtime::new().unwrap(), client: client(), _folder: folder }
     }
 
     pub(crate) fn edge(&self) -> String {

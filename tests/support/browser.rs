@@ -36,6 +36,7 @@ impl Chromium {
             // It must not look for anything beyond this machine.
             .args([
                 "--disable-gpu",
+                "--no-proxy-server",
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--disable-sync",

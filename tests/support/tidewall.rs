@@ -13,13 +13,18 @@ use serde_json::Value;
 use super::{poll, processes};
 
 /// Longest wait for a stack: it may have to build everything first, beside another build.
-const READY_DEADLINE: Duration = Duration::from_secs(30 * 60);
+pub(crate) const READY_DEADLINE: Duration = Duration::from_secs(30 * 60);
 
 /// The command with nothing of this test's environment that would change what it does.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidewall"));
     command.env_remove("DATABASE_URL").env_remove("REPLICA_URLS").stdin(Stdio::null());
     command
+}
+
+/// A client that asks no proxy for what runs on this machine.
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// Runs the command to its end.
@@ -68,7 +73,7 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts the command; returns once its ready file is there. `folder` takes its log.
-    pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let ready_file = folder.join("ready.json");
         let log = folder.join("tidewall.log");
         let output = File::options().create(true).append(true).open(&log).unwrap();
@@ -76,34 +81,44 @@ impl Running {
             .args(args)
             .arg("--ready-file")
             .arg(&ready_file)
+            .envs(env.iter().copied())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()
             .unwrap();
         let mut running = Self { child, ready_file, log, ready: Value::Null };
-        running.ready = running.wait_for_ready_file(|_| true);
+        running.ready = running.wait_for_ready_file(READY_DEADLINE, |_| true);
         running
     }
 
     /// `tidewall dev` on free ports with its data in `folder`.
     pub(crate) fn dev(folder: &Path, args: &[&str]) -> Self {
+        Self::dev_with(folder, args, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn dev_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let data = folder.join("data");
         let mut all = vec!["dev", "--no-open", "--edge-port", "0", "--origin-port", "0", "--pg-port", "0"];
         all.extend(["--data", data.to_str().unwrap()]);
         all.extend(args);
-        Self::start(folder, &all)
+        Self::start(folder, &all, env)
     }
 
     /// Waits for a ready file that is as wanted.
-    pub(crate) fn wait_for_ready_file(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
-        let ready = poll::until(READY_DEADLINE, || {
+    pub(crate) fn wait_for_ready_file(
+        &mut self,
+        deadline: Duration,
+        is_wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let ready = poll::until(deadline, || {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("tidewall ended ({status}):\n{}", self.log());
             }
             let json = fs::read(&self.ready_file).ok()?;
             serde_json::from_slice(&json).ok().filter(&is_wanted)
         });
-        ready.unwrap_or_else(|| panic!("tidewall is not ready:\n{}", self.log()))
+        ready.unwrap_or_else(|| panic!("the ready file is not as wanted:\n{}", self.log()))
     }
 
     /// A text of the ready file, such as `/origins/0/url`.

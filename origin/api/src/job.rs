@@ -52,11 +52,6 @@ impl JobState {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
-
-    /// Nothing changes any more after this state, unless a person retries the job.
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Completed | Self::Discarded | Self::Cancelled)
-    }
 }
 
 /// A job as its owner sees it.
