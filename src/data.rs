@@ -29,6 +29,7 @@ impl DataDir {
     /// Another process holds it, it holds something else, another version of Tidewall laid it
     /// out, or the disk refuses.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        make(path)?;
         refuse_foreign(path)?;
         let data = Self::lock(path)?.ok_or_else(|| {
             Failure::new(format!(
@@ -45,7 +46,7 @@ impl DataDir {
     /// # Errors
     /// The disk refuses.
     pub(crate) fn lock(path: &Path) -> Result<Option<Self>, Failure> {
-        fs::create_dir_all(path).or_fail("create the data directory", path)?;
+        make(path)?;
         let path = path.canonicalize().or_fail("find the data directory", path)?;
         let Some(lock) = lock::try_take(&path.join(LOCK_FILE))? else { return Ok(None) };
         Ok(Some(Self { path, _lock: lock }))
@@ -103,13 +104,14 @@ impl DataDir {
     }
 }
 
+fn make(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).or_fail("create the data directory", path)
+}
+
 /// Refuses a folder with things in it that no tidewall has put there: they
 /// would be taken for what an earlier run has left.
 fn refuse_foreign(path: &Path) -> Result<(), Failure> {
-    let entries = match fs::read_dir(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.or_fail("read the data directory", path)?,
-    };
+    let entries = fs::read_dir(path).or_fail("read the data directory", path)?;
     let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
     // Asked for after the names were read: another start may be making the directory just now.
     if names.iter().all(|name| name == LOCK_FILE) || path.join(FORMAT_FILE).is_file() {

@@ -225,6 +225,21 @@ async fn the_document_describes_every_route() {
 }
 
 #[tokio::test]
+async fn a_bookmark_that_can_not_be_read_is_ignored_and_counted() {
+    let origin = Origin::new().await;
+    let request = |bookmark: &str| {
+        Request::get("/api/products/1").header("tidewall-bookmark", bookmark).body(Body::empty()).unwrap()
+    };
+    // Not even a bookmark that is right helps where there is no database.
+    for bookmark in ["0.1", "nonsense", "0.99999999999999999999"] {
+        origin.send(request(bookmark)).await.problem(503);
+    }
+    let page = String::from_utf8(origin.get("/metrics").await.body).unwrap();
+    let line = r#"tidewall_db_bookmarks_ignored_total{reason="malformed"} 2"#;
+    assert!(page.contains(line), "{line} is missing in\n{page}");
+}
+
+#[tokio::test]
 async fn what_happened_is_counted_by_route() {
     let origin = Origin::new().await;
     origin.get("/api/jobs/1").await;

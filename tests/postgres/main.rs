@@ -5,7 +5,10 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../../src/cargo/variables.rs"]
+mod variables;
 
+mod example;
 mod pairs;
 mod pool;
 mod promotion;
@@ -27,7 +30,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     // Promotion leaves the servers of no use to others.
     let shared: Vec<Test> =
-        [pool::TESTS, traps::TESTS, routing::TESTS, pairs::TESTS, promotion::TESTS].concat();
+        [pool::TESTS, traps::TESTS, routing::TESTS, pairs::TESTS, example::TESTS, promotion::TESTS].concat();
     let names = shared.iter().map(|(name, _)| *name).chain([statements::NAME]);
     if arguments.list {
         let trials = names.map(|name| Trial::test(name, || Ok(()))).collect();

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tidewall_origin::db::{DbError, PoolSettings, Position};
+use tokio_postgres::Client;
 
 use crate::world::{Metrics, Test, World, until};
 
@@ -34,7 +35,9 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         };
         assert_eq!(write().await.unwrap().value, ports[0]);
 
-        let replica = world.server(1).await;
+        let (replica, other) = (world.server(1).await, world.server(2).await);
+        // Nothing of the old primary may reach it that the new one never had.
+        follow(&other, "").await;
         assert!(replica.query_one("SELECT pg_promote()", &[]).await.unwrap().get::<_, bool>(0));
         let promoted = Instant::now();
         until("writes go to the new primary", || async {
@@ -58,5 +61,30 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         assert_eq!(metrics.serving(), Vec::<String>::new());
         let closed = metrics.get("tidewall_db_closes_total{server=\"primary\",reason=\"role_changed\"}");
         assert!(closed >= 4.0, "the connections to the old primary were dropped: {closed}");
+
+        // Once it follows the new primary, the other replica serves again.
+        let here: String = other.query_one("SHOW primary_conninfo", &[]).await.unwrap().get(0);
+        assert_eq!(here, "");
+        let password = world.url(1).split(':').nth(2).unwrap().split('@').next().unwrap().to_owned();
+        let new = format!("host=127.0.0.1 port={} user=postgres password={password}", ports[1]);
+        follow(&other, &new).await;
+        until("the replica serves", || async { metrics.serving() == ["replica2"] }).await;
+        let written = write().await.unwrap();
+        let connection = db.read(written.position).await.unwrap();
+        assert!(matches!(connection.position(), Position::AtLeast(at) if at >= written.position.unwrap()));
+        assert_eq!(connection.query_one(port, &[]).await.unwrap().get::<_, i32>(0), ports[2]);
     });
+}
+
+/// Has a running replica follow another server, or none.
+async fn follow(replica: &Client, conninfo: &str) {
+    replica.batch_execute(&format!("ALTER SYSTEM SET primary_conninfo = '{conninfo}'")).await.unwrap();
+    replica.batch_execute("ALTER SYSTEM SET primary_slot_name = ''").await.unwrap();
+    replica.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    let receivers = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'";
+    until("it follows as it was told", || async {
+        let row = replica.query_one(receivers, &[]).await.unwrap();
+        row.get::<_, i64>(0) == i64::from(!conninfo.is_empty())
+    })
+    .await;
 }

@@ -73,7 +73,7 @@ impl Metrics {
 ))]
 pub(super) async fn page(State(metrics): State<Metrics>) -> Result<Response, ApiError> {
     metrics.db.observe();
-    match timeout(OBSERVE_MAX, metrics.queue.observe(&metrics.db)).await {
+    match timeout(OBSERVE_MAX, metrics.queue.observe(&metrics.db.reserved())).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::debug!(error = %chain(&error), "no look at the queue");
