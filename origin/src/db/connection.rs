@@ -147,8 +147,7 @@ impl Connection {
         self.noted(sql, async { ask(client, client.prepare_cached(sql).await?).await }).await
     }
 
-    /// Counts a statement, and notes it while it runs. It fails once the server is
-    /// found not to answer any more, since its end may never come.
+    /// Counts a statement, and notes it while it runs.
     async fn noted<T>(
         &self,
         sql: &str,
@@ -158,7 +157,7 @@ impl Connection {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let slot = &self.link().slot;
         slot.begin(sql, Instant::now());
-        let answered = self.unless_lost(asked).await?;
+        let answered = asked.await;
         slot.end(Instant::now());
         // Not reached where the statement was given up.
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -185,15 +184,6 @@ impl Connection {
             self.shared.doubt(&self.server);
         }
         error
-    }
-
-    /// Does `work`, unless the server is found not to answer any more.
-    pub(super) async fn unless_lost<T>(&self, work: impl Future<Output = T>) -> Result<T, DbError> {
-        tokio::select! {
-            biased;
-            done = work => Ok(done),
-            () = self.server.lost() => Err(DbError::Lost { server: self.server.name.clone() }),
-        }
     }
 
     /// Rows of a statement are read one by one from here on: it is in flight until their end.

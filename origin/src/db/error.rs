@@ -47,13 +47,8 @@ pub enum DbError {
         /// What each server is instead.
         servers: String,
     },
-    /// The server stopped answering while it was asked; another one may answer.
-    #[error("{server}: stopped answering while it was asked")]
-    Lost {
-        /// Which server.
-        server: String,
-    },
-    /// The server went away, or declined to serve now; another one may.
+    /// The server went away, stopped answering, or declined to serve now; another
+    /// one may.
     #[error("{server}: went away while it was asked")]
     Gone {
         /// Which server.
@@ -147,10 +142,7 @@ impl DbError {
 
     /// A read that failed so may succeed on another server at once.
     pub(super) fn is_elsewhere(&self) -> bool {
-        matches!(
-            self,
-            Self::ConnectTimeout { .. } | Self::Connect { .. } | Self::Lost { .. } | Self::Gone { .. }
-        )
+        matches!(self, Self::ConnectTimeout { .. } | Self::Connect { .. } | Self::Gone { .. })
     }
 
     /// The connection, and perhaps the server behind it, is lost.

@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{Manager as _, Metrics, RecycleError, RecycleResult};
-use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod};
+use deadpool_postgres::{ClientWrapper, Connect, ManagerConfig, RecyclingMethod};
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_postgres::types::PgLsn;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use super::holder::{Slot, Slots};
 use super::lsn::Lsn;
@@ -79,6 +82,37 @@ impl Link {
     }
 }
 
+/// Connects, and disconnects once the server is found not to answer: then every
+/// statement under way fails at once, whose answer may never come.
+struct Dial {
+    reached: watch::Receiver<bool>,
+}
+
+impl Connect for Dial {
+    fn connect(
+        &self,
+        config: &tokio_postgres::Config,
+    ) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
+        let (config, mut reached) = (config.clone(), self.reached.clone());
+        Box::pin(async move {
+            let (client, connection) = config.connect(NoTls).await?;
+            let lost = async move {
+                // Connected anew, it may not have been looked at yet.
+                let _ = reached.wait_for(|reached| *reached).await;
+                let _ = reached.wait_for(|reached| !reached).await;
+            };
+            let task = tokio::spawn(async move {
+                tokio::select! {
+                    // What it ends with, the statements under way are told as well.
+                    _ = connection => {}
+                    () = lost => {}
+                }
+            });
+            Ok((client, task))
+        })
+    }
+}
+
 /// Makes connections to one server.
 pub(super) struct Connector {
     manager: deadpool_postgres::Manager,
@@ -96,11 +130,17 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(config: tokio_postgres::Config, pool: PoolSettings, metrics: ServerMetrics) -> Self {
+    /// `reached` tells whether the server answers.
+    pub(super) fn new(
+        config: tokio_postgres::Config,
+        pool: PoolSettings,
+        metrics: ServerMetrics,
+        reached: watch::Receiver<bool>,
+    ) -> Self {
         // Fast: whether the connection is open, without a query; the monitor asks those.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         Self {
-            manager: deadpool_postgres::Manager::from_config(config, NoTls, recycling),
+            manager: deadpool_postgres::Manager::from_connect(config, Dial { reached }, recycling),
             pool,
             slots: Slots::default(),
             metrics,

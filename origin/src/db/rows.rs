@@ -29,8 +29,7 @@ impl Rows {
     /// The next row; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Row>, DbError> {
         let connection = &self.connection.connection;
-        let row = connection.unless_lost(self.stream.try_next()).await?;
-        let row = row.map_err(|error| connection.failed(error))?;
+        let row = self.stream.try_next().await.map_err(|error| connection.failed(error))?;
         if row.is_none() {
             connection.end_rows();
         }

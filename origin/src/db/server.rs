@@ -36,8 +36,9 @@ struct Gates {
     replica: Gate,
     /// Everything, while it is the primary;
     primary: Gate,
-    /// of which so much may be reads, so that writes go on while replicas lag.
-    primary_reads: Gate,
+    /// of which so much may be reads, so that writes go on while replicas lag. Where
+    /// there are no replicas, all of it.
+    primary_reads: Option<Gate>,
 }
 
 /// What a connection is wanted for.
@@ -84,25 +85,18 @@ impl Server {
         let gates = Gates {
             replica: Gate::new(general(connections)),
             primary: Gate::new(primary),
-            primary_reads: Gate::new(if is_alone { primary } else { primary.div_ceil(2) }),
+            primary_reads: (!is_alone).then(|| Gate::new(primary.div_ceil(2))),
         };
-        let pool = Pool::builder(Connector::new(config, settings, metrics.clone()))
+        let (look_now, reached) = (Notify::new(), watch::Sender::new(true));
+        let connector = Connector::new(config, settings, metrics.clone(), reached.subscribe());
+        let pool = Pool::builder(connector)
             .max_size(connections)
             // The last used first, so that those too many are left idle, and closed.
             .queue_mode(deadpool::managed::QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .build()
             .unwrap_or_else(|_| unreachable!("a pool fails to build only for timeouts without a runtime"));
-        let (look_now, reached) = (Notify::new(), watch::Sender::new(true));
         Self { index, name, metrics, look_now, reached, pool, settings, gates }
-    }
-
-    /// Waits until the server is known not to answer.
-    pub(super) async fn lost(&self) {
-        let mut reached = self.reached.subscribe();
-        if reached.wait_for(|reached| !reached).await.is_err() {
-            std::future::pending::<()>().await;
-        }
     }
 
     /// Callers that read here, as a replica, or wait to.
@@ -144,14 +138,14 @@ impl Server {
         deadline: Instant,
     ) -> Result<[Option<Permit>; 2], (&Gate, Refusal)> {
         let Gates { replica, primary, primary_reads } = &self.gates;
-        let enter = async |gate: &'_ Gate| gate.enter(deadline.into()).await;
-        Ok(match purpose {
-            Purpose::ReplicaRead => [Some(enter(replica).await.map_err(|refusal| (replica, refusal))?), None],
-            Purpose::Write => [Some(enter(primary).await.map_err(|refusal| (primary, refusal))?), None],
-            Purpose::PrimaryRead => {
-                let read = enter(primary_reads).await.map_err(|refusal| (primary_reads, refusal))?;
-                [Some(read), Some(enter(primary).await.map_err(|refusal| (primary, refusal))?)]
+        let enter = async |gate| Gate::enter(gate, deadline.into()).await.map_err(|refusal| (gate, refusal));
+        Ok(match (purpose, primary_reads) {
+            (Purpose::ReplicaRead, _) => [Some(enter(replica).await?), None],
+            (Purpose::PrimaryRead, Some(reads)) => {
+                let read = enter(reads).await?;
+                [Some(read), Some(enter(primary).await?)]
             }
+            (Purpose::PrimaryRead, None) | (Purpose::Write, _) => [Some(enter(primary).await?), None],
         })
     }
 
@@ -159,8 +153,16 @@ impl Server {
     pub(super) async fn take(&self, deadline: Instant) -> Result<Object<Connector>, DbError> {
         let begun = Instant::now();
         let left = deadline.saturating_duration_since(begun);
-        let timeouts = Timeouts { wait: Some(left), create: Some(left), recycle: None };
-        self.pool.timeout_get(&timeouts).await.map_err(|error| {
+        // Who was let in finds a connection, or leave to make one, without a wait;
+        // only out of turn, or while roles change, there may be none.
+        let at_once = Timeouts { wait: Some(Duration::ZERO), create: Some(left), recycle: None };
+        let taken = match self.pool.timeout_get(&at_once).await {
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                self.pool.timeout_get(&Timeouts { wait: Some(left), ..at_once }).await
+            }
+            taken => taken,
+        };
+        taken.map_err(|error| {
             let server = self.name.clone();
             match error {
                 PoolError::Backend(source) => DbError::Connect { server, source },
@@ -237,7 +239,8 @@ impl Server {
         let status = self.pool.status();
         let idle = status.available.min(status.size);
         let Gates { replica, primary, primary_reads } = &self.gates;
-        let waiting = replica.waiting() + primary.waiting() + primary_reads.waiting();
+        let reads = primary_reads.as_ref().map_or(0, Gate::waiting);
+        let waiting = replica.waiting() + primary.waiting() + reads;
         self.metrics.set_pool(idle, status.size - idle, waiting);
     }
 }

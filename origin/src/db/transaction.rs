@@ -84,21 +84,16 @@ impl Transaction {
     /// connection: the server takes it up only once the commit is done, and it
     /// costs no round trip of its own.
     pub(super) async fn commit(self) -> Result<Option<Lsn>, DbError> {
-        let server = || self.connection.server_name().to_owned();
         if self.failed.load(Ordering::Relaxed) {
-            let error = DbError::Aborted { server: server() };
+            let error = DbError::Aborted { server: self.connection.server_name().to_owned() };
             self.roll_back().await;
             return Err(error);
         }
         let client = self.connection.client();
         let flushed = client.prepare_cached(FLUSHED).await.map_err(|error| self.connection.failed(error))?;
         // Asked in this order: the first of the two is sent first.
-        let ending = join(client.batch_execute("COMMIT"), client.query_one(&flushed, &[]));
-        let (committed, flushed) = self
-            .connection
-            .unless_lost(ending)
-            .await
-            .map_err(|_| DbError::OutcomeUnknown { server: server() })?;
+        let (committed, flushed) =
+            join(client.batch_execute("COMMIT"), client.query_one(&flushed, &[])).await;
         if let Err(error) = committed {
             return Err(match self.connection.failed(error) {
                 DbError::Gone { server, .. } => DbError::OutcomeUnknown { server },
