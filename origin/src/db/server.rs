@@ -32,6 +32,8 @@ pub(super) struct Server {
 
 /// Which callers are let in while the server is what.
 struct Gates {
+    /// What must go on while everything else waits, whatever the server is.
+    reserved: Gate,
     /// Reads, while it is a replica.
     replica: Gate,
     /// Everything, while it is the primary;
@@ -83,6 +85,7 @@ impl Server {
         let general = |connections: usize| connections.saturating_sub(RESERVED + 1).max(1);
         let primary = general(settings.max.min(connections));
         let gates = Gates {
+            reserved: Gate::new(RESERVED),
             replica: Gate::new(general(connections)),
             primary: Gate::new(primary),
             primary_reads: (!is_alone).then(|| Gate::new(primary.div_ceil(2))),
@@ -113,11 +116,7 @@ impl Server {
     ) -> Result<Lease, DbError> {
         let begun = Instant::now();
         let deadline = begun + self.settings.acquire_deadline;
-        let admitted = match lane {
-            Lane::General => self.admit(purpose, deadline).await,
-            Lane::Reserved => Ok([None, None]),
-        };
-        let acquired = match admitted {
+        let acquired = match self.admit(purpose, lane, deadline).await {
             Ok(permits) => self.take(deadline).await.map(|link| Lease { link, permits }),
             Err((gate, Refusal::Full)) => {
                 self.metrics.refused(Refused::Overloaded);
@@ -135,17 +134,19 @@ impl Server {
     async fn admit(
         &self,
         purpose: Purpose,
+        lane: Lane,
         deadline: Instant,
     ) -> Result<[Option<Permit>; 2], (&Gate, Refusal)> {
-        let Gates { replica, primary, primary_reads } = &self.gates;
+        let Gates { reserved, replica, primary, primary_reads } = &self.gates;
         let enter = async |gate| Gate::enter(gate, deadline.into()).await.map_err(|refusal| (gate, refusal));
-        Ok(match (purpose, primary_reads) {
-            (Purpose::ReplicaRead, _) => [Some(enter(replica).await?), None],
-            (Purpose::PrimaryRead, Some(reads)) => {
+        Ok(match (lane, purpose, primary_reads) {
+            (Lane::Reserved, ..) => [Some(enter(reserved).await?), None],
+            (_, Purpose::ReplicaRead, _) => [Some(enter(replica).await?), None],
+            (_, Purpose::PrimaryRead, Some(reads)) => {
                 let read = enter(reads).await?;
                 [Some(read), Some(enter(primary).await?)]
             }
-            (Purpose::PrimaryRead, None) | (Purpose::Write, _) => [Some(enter(primary).await?), None],
+            (_, Purpose::PrimaryRead, None) | (_, Purpose::Write, _) => [Some(enter(primary).await?), None],
         })
     }
 
@@ -238,9 +239,9 @@ impl Server {
     pub(super) fn observe(&self) {
         let status = self.pool.status();
         let idle = status.available.min(status.size);
-        let Gates { replica, primary, primary_reads } = &self.gates;
+        let Gates { reserved, replica, primary, primary_reads } = &self.gates;
         let reads = primary_reads.as_ref().map_or(0, Gate::waiting);
-        let waiting = replica.waiting() + primary.waiting() + reads;
+        let waiting = reserved.waiting() + replica.waiting() + primary.waiting() + reads;
         self.metrics.set_pool(idle, status.size - idle, waiting);
     }
 }
