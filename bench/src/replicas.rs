@@ -48,8 +48,8 @@ fn once(name: &'static str, unit: &'static str, better: Better, value: f64) -> R
     Ok(Measurement::new(name, unit, better, &sample))
 }
 
-/// The share in percent; 100 of nothing.
+/// The share in percent; no number of nothing, which is then no result.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 100.0 } else { 100.0 * part as f64 / whole as f64 }
+    100.0 * part as f64 / whole as f64
 }

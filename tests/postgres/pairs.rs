@@ -16,6 +16,8 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 const PAIRS: u32 = 2_000;
+const FAULTS: Faults =
+    Faults { span: Duration::from_millis(100), settled: Duration::from_millis(100), kill_one_in: 8, seed: 7 };
 
 async fn drive(world: &World, reader: Reader, faults: Faults) -> Pairs {
     let setting = Setting {
@@ -29,10 +31,9 @@ async fn drive(world: &World, reader: Reader, faults: Faults) -> Pairs {
 
 fn no_read_with_a_bookmark_misses_its_own_write(world: &World) {
     world.run(async {
-        let faults = Faults { span: Duration::from_millis(60), kill_one_in: 15, seed: 7 };
-        let outcome = drive(world, Reader::Bookmarked, faults).await;
+        let outcome = drive(world, Reader::Bookmarked, FAULTS).await;
         assert_eq!((outcome.pairs, outcome.stale, outcome.failed), (u64::from(PAIRS), 0, 0), "{outcome:?}");
-        assert!(outcome.pauses > 0, "{outcome:?}");
+        assert!(outcome.pauses > 0 && outcome.kills > 0 && outcome.could > 0, "{outcome:?}");
         assert!(outcome.did * 100 >= outcome.could * 80, "{outcome:?}");
     });
 }
@@ -40,7 +41,7 @@ fn no_read_with_a_bookmark_misses_its_own_write(world: &World) {
 /// The test above can fail: what it looks for is there to be found.
 fn reads_without_a_bookmark_are_found_out(world: &World) {
     world.run(async {
-        let faults = Faults { span: Duration::from_millis(60), kill_one_in: u64::MAX, seed: 7 };
+        let faults = Faults { kill_one_in: u64::MAX, ..FAULTS };
         let outcome = drive(world, Reader::Forgetful, faults).await;
         assert!(outcome.stale > 0, "{outcome:?}");
     });

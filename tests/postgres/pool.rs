@@ -32,7 +32,7 @@ async fn connections(client: &Client, app: &str) -> i64 {
 
 /// Two connections for everybody, and a short wait.
 fn small() -> PoolSettings {
-    PoolSettings { min: 1, max: 5, acquire_deadline: Duration::from_millis(1_200), ..PoolSettings::default() }
+    PoolSettings { min: 1, max: 5, acquire_deadline: Duration::from_secs(2), ..PoolSettings::default() }
 }
 
 fn connections_lie_ready_before_anybody_asks(world: &World) {
@@ -134,7 +134,7 @@ fn who_waits_in_vain_is_told_why_and_by_whom(world: &World) {
         let slow = [db.writer().await.unwrap(), db.writer().await.unwrap()];
         let running = slow.map(|connection| {
             tokio::spawn(
-                async move { connection.query_one("SELECT 'secret', pg_sleep(3)", &[]).await.map(drop) },
+                async move { connection.query_one("SELECT 'secret', pg_sleep(4)", &[]).await.map(drop) },
             )
         });
         let told = exhausted(&db).await;
@@ -235,6 +235,24 @@ fn a_statement_given_up_is_stopped_at_the_server(world: &World) {
         let closed =
             Metrics::of(&db).get("tidewall_db_closes_total{server=\"primary\",reason=\"abandoned\"}");
         assert!((closed - 2.0).abs() < f64::EPSILON, "{closed}");
+
+        // While they are being stopped, they count: many at once make room for no more than max.
+        for _ in 0..3 {
+            let many: Vec<_> = (0..17)
+                .map(|_| {
+                    let db = db.clone();
+                    tokio::spawn(async move {
+                        db.writer().await?.query_one("SELECT pg_sleep(600)", &[]).await.map(drop)
+                    })
+                })
+                .collect();
+            until("they run", || async { running().await == 17 }).await;
+            assert!(connections(&client, "given-up").await <= 20);
+            for one in many {
+                one.abort();
+            }
+        }
+        until("all are stopped", || async { running().await == 0 }).await;
     });
 }
 
@@ -251,6 +269,32 @@ fn a_failed_transaction_is_not_taken_for_a_commit(world: &World) {
             })
             .await;
         assert!(matches!(outcome, Err(DbError::Aborted { .. })), "{outcome:?}");
+        // Nor does one count that was given up, and fails after that.
+        let outcome = db
+            .write(async |transaction| {
+                transaction.execute(insert, &[]).await?;
+                let fails = transaction.query("SELECT 1 / (SELECT 0 FROM pg_sleep(0.2))", &[]);
+                assert!(tokio::time::timeout(Duration::from_millis(20), fails).await.is_err());
+                Ok::<(), DbError>(())
+            })
+            .await;
+        assert!(matches!(outcome, Err(DbError::Aborted { .. })), "{outcome:?}");
+        // Nor a COPY that was begun and not ended.
+        let outcome = db
+            .write(async |transaction| {
+                transaction.execute(insert, &[]).await?;
+                drop(transaction.copy_in("COPY facts FROM STDIN").await?);
+                Ok::<(), DbError>(())
+            })
+            .await;
+        assert!(matches!(outcome, Err(DbError::Aborted { .. })), "{outcome:?}");
+        // What only the caller takes for an error is none.
+        let outcome = db
+            .write(async |transaction| {
+                transaction.query_one("SELECT 1 WHERE false", &[]).await.map(drop).or(Ok::<(), DbError>(()))
+            })
+            .await;
+        assert!(outcome.is_ok(), "{outcome:?}");
         let refused = db
             .write(async |transaction| {
                 transaction.execute(insert, &[]).await?;

@@ -35,6 +35,28 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         };
         assert_eq!(write().await.unwrap().value, ports[0]);
 
+        // These have the old primary's connections, and one more waits for its turn there.
+        let holders: Vec<_> = (0..17)
+            .map(|_| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    db.writer().await?.query_one("SELECT pg_sleep(1.5)", &[]).await.map(drop)
+                })
+            })
+            .collect();
+        until("all connections are in use", || async {
+            metrics.get("tidewall_db_connections{server=\"primary\",state=\"in_use\"}") >= 18.0
+        })
+        .await;
+        let waiter = tokio::spawn({
+            let db = db.clone();
+            async move {
+                let row = db.writer().await?.query_one(port, &[]).await?;
+                Ok::<i32, DbError>(row.get(0))
+            }
+        });
+        until("it waits", || async { metrics.get("tidewall_db_waiting{server=\"primary\"}") >= 1.0 }).await;
+
         let (replica, other) = (world.server(1).await, world.server(2).await);
         // Nothing of the old primary may reach it that the new one never had.
         follow(&other, "").await;
@@ -45,8 +67,16 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         })
         .await;
         assert!(promoted.elapsed() < BACK, "{:?}", promoted.elapsed());
+        for holder in holders {
+            holder.await.unwrap().unwrap();
+        }
+        assert_eq!(
+            waiter.await.unwrap().unwrap(),
+            ports[1],
+            "its turn came when the old one was none any more"
+        );
 
-        // The old one answers still, and its replica follows it. Neither is asked any more.
+        // The old one answers still, and the other replica is on its timeline. Neither is asked any more.
         for _ in 0..100 {
             let written = write().await.unwrap();
             assert_eq!(written.value, ports[1]);

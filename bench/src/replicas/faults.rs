@@ -16,14 +16,14 @@ use crate::error::Reason;
 pub struct Faults {
     /// Longest time that a replica is left alone, or stands still.
     pub span: Duration,
+    /// A replica that was left alone for so long is to serve: it has caught up, and
+    /// that was noticed.
+    pub settled: Duration,
     /// One of so many pauses is a kill instead.
     pub kill_one_in: u64,
     /// Makes the same happen again.
     pub seed: u64,
 }
-
-/// A replica that was left alone for so long has caught up, and was noticed.
-const SETTLED: Duration = Duration::from_millis(500);
 
 /// Replicas under faults, until stopped.
 pub(super) struct Running {
@@ -31,6 +31,7 @@ pub(super) struct Running {
     replicas: Vec<Arc<State>>,
     tasks: Vec<JoinHandle<Result<(), Reason>>>,
     begun: Instant,
+    settled: Duration,
 }
 
 /// What was done to one replica.
@@ -56,7 +57,7 @@ impl Faults {
             tasks.push(tokio::spawn(befall));
             states.push(state);
         }
-        Ok(Running { stop, replicas: states, tasks, begun })
+        Ok(Running { stop, replicas: states, tasks, begun, settled: self.settled })
     }
 }
 
@@ -64,7 +65,7 @@ impl Running {
     /// A replica has been left alone for long enough to serve.
     pub(super) fn one_is_settled(&self) -> bool {
         let now = elapsed_ms(self.begun);
-        let settled = u64::try_from(SETTLED.as_millis()).unwrap_or(u64::MAX);
+        let settled = u64::try_from(self.settled.as_millis()).unwrap_or(u64::MAX);
         let since = |state: &Arc<State>| state.alone_since.load(Ordering::Relaxed);
         self.replicas.iter().map(since).any(|since| since != u64::MAX && now.saturating_sub(since) >= settled)
     }

@@ -22,7 +22,12 @@ const WRITERS: u32 = 8;
 /// Time that the replicas have to serve.
 const SERVED_MAX: Duration = Duration::from_secs(30);
 /// Faults of the bench.
-const FAULTS: Faults = Faults { span: Duration::from_millis(600), kill_one_in: 12, seed: 1 };
+const FAULTS: Faults = Faults {
+    span: Duration::from_millis(600),
+    settled: Duration::from_millis(500),
+    kill_one_in: 12,
+    seed: 1,
+};
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,8 +75,7 @@ pub(super) async fn run(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
     ])
 }
 
-/// Runs at least `pairs` pairs, and as many as there are until a replica was both
-/// paused and killed.
+/// Runs `pairs` pairs.
 ///
 /// # Errors
 /// The servers can't be reached, or don't come back.

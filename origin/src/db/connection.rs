@@ -2,6 +2,7 @@
 //! connection, counted, and noted while it runs.
 
 use std::ops::Deref;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -20,14 +21,16 @@ use super::error::DbError;
 use super::gate::Permit;
 use super::link::{CloseReason, Connector, Link};
 use super::lsn::Lsn;
-use super::server::{Lease, Server};
+use super::server::{Lease, Purpose, Server};
 use super::shared::Shared;
 
 /// Values for a statement's `$1`, `$2` ….
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// Longest wait for a server to hear that a statement was given up.
-const CANCEL_MAX: Duration = Duration::from_secs(1);
+/// Longest wait for a server to stop a statement that was given up.
+const CANCEL_MAX: Duration = Duration::from_secs(2);
+/// Time it has before it is asked again.
+const CANCEL_AGAIN: Duration = Duration::from_millis(100);
 
 /// What both doors lead to.
 pub struct Connection {
@@ -36,6 +39,7 @@ pub struct Connection {
     server: Arc<Server>,
     shared: Arc<Shared>,
     queries: Counter,
+    purpose: Purpose,
     /// Statements whose end was not seen. A caller that gives one up, by dropping
     /// its future, leaves a connection that nobody else could use.
     in_flight: AtomicU32,
@@ -43,8 +47,10 @@ pub struct Connection {
     pub(super) in_transaction: AtomicBool,
     /// Rows are read that are not all read yet.
     in_rows: AtomicBool,
+    /// The server has declined to do what this connection is for.
+    is_spoiled: AtomicBool,
     /// Given back after the connection itself.
-    _permits: [Option<Permit>; 2],
+    permits: [Option<Permit>; 2],
 }
 
 /// From which point of the log a read was answered.
@@ -68,8 +74,10 @@ pub struct WriteConnection {
 }
 
 impl Connection {
-    pub(super) fn new(lease: Lease, server: &Arc<Server>, shared: &Arc<Shared>, queries: &Counter) -> Self {
+    pub(super) fn new(lease: Lease, server: &Arc<Server>, shared: &Arc<Shared>, purpose: Purpose) -> Self {
+        let queries = if purpose == Purpose::Write { &server.metrics.writes } else { &server.metrics.reads };
         Self {
+            purpose,
             link: Some(lease.link),
             server: Arc::clone(server),
             shared: Arc::clone(shared),
@@ -77,7 +85,8 @@ impl Connection {
             in_flight: AtomicU32::new(0),
             in_transaction: AtomicBool::new(false),
             in_rows: AtomicBool::new(false),
-            _permits: lease.permits,
+            is_spoiled: AtomicBool::new(false),
+            permits: lease.permits,
         }
     }
 
@@ -134,7 +143,10 @@ impl Connection {
     }
 
     pub(super) async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, DbError> {
-        self.noted(sql, self.client().copy_in(sql)).await
+        let sink = self.noted(sql, self.client().copy_in(sql)).await?;
+        // It goes on until the next statement.
+        self.link().slot.begin(sql, Instant::now());
+        Ok(sink)
     }
 
     /// Asks a prepared statement.
@@ -179,6 +191,14 @@ impl Connection {
             // "cached plan must not change result type": the schema has changed.
             self.client().statement_cache.clear();
         }
+        if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
+            if self.purpose == Purpose::ReplicaRead {
+                // A write through the wrong door: no other server would do it either.
+                return DbError::Statement { server: self.server.name.clone(), source: error };
+            }
+            // The primary is none any more.
+            self.is_spoiled.store(true, Ordering::Relaxed);
+        }
         let error = DbError::of_statement(&self.server.name, error);
         if error.is_disconnect() {
             self.shared.doubt(&self.server);
@@ -187,19 +207,20 @@ impl Connection {
     }
 
     /// Rows of a statement are read one by one from here on: it is in flight until their end.
-    pub(super) fn begin_rows(&self) {
+    pub(super) fn begin_rows(&self, sql: &str) {
         self.in_rows.store(true, Ordering::Relaxed);
+        self.link().slot.begin(sql, Instant::now());
     }
 
     /// The last row was read.
     pub(super) fn end_rows(&self) {
         self.in_rows.store(false, Ordering::Relaxed);
+        self.link().slot.end(Instant::now());
     }
 
-    fn is_in_use(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) > 0
-            || self.in_transaction.load(Ordering::Relaxed)
-            || self.in_rows.load(Ordering::Relaxed)
+    /// The server works on something that nobody waits for any more.
+    fn is_under_way(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0 || self.in_rows.load(Ordering::Relaxed)
     }
 }
 
@@ -209,8 +230,12 @@ pub(super) const FLUSHED: &str = "SELECT pg_current_wal_flush_lsn()";
 impl Drop for Connection {
     fn drop(&mut self) {
         let Some(link) = self.link.take() else { return };
-        if self.is_in_use() {
-            abandon(self.server.close(link, CloseReason::Abandoned));
+        if self.is_under_way() {
+            abandon(Arc::clone(&self.server), link, std::mem::take(&mut self.permits));
+        } else if self.in_transaction.load(Ordering::Relaxed) {
+            self.server.close(link, CloseReason::Abandoned);
+        } else if self.is_spoiled.load(Ordering::Relaxed) {
+            self.server.close(link, CloseReason::RoleChanged);
         } else {
             self.server.give_back(link);
         }
@@ -218,15 +243,29 @@ impl Drop for Connection {
 }
 
 /// Tells the server to stop what nobody waits for any more: closing the connection
-/// alone would let it go on to the statement's end.
-fn abandon(link: Link) {
+/// alone would let it go on to the statement's end. Until it was told, the
+/// connection is in use, and counts.
+fn abandon(server: Arc<Server>, link: Object<Connector>, permits: [Option<Permit>; 2]) {
+    let Ok(runtime) = Handle::try_current() else { return server.close(link, CloseReason::Abandoned) };
+    runtime.spawn(async move {
+        // It is closed in any case, once the server had time to hear.
+        let _ = timeout(CANCEL_MAX, cancel(&link)).await;
+        server.close(link, CloseReason::Abandoned);
+        drop(permits);
+    });
+}
+
+/// Stops the statement under way, and returns when it has ended. A request to stop
+/// that arrives before the statement has begun finds nothing to stop, so it is
+/// repeated until an empty statement behind it was answered.
+async fn cancel(link: &Link) {
     let token = link.client.cancel_token();
-    if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(async move {
-            // It is closed in any case, once the server had time to hear.
-            let _ = timeout(CANCEL_MAX, token.cancel_query(NoTls)).await;
-            drop(link);
-        });
+    let mut ended = pin!(link.client.simple_query(""));
+    loop {
+        let _ = token.cancel_query(NoTls).await;
+        if timeout(CANCEL_AGAIN, &mut ended).await.is_ok() {
+            return;
+        }
     }
 }
 

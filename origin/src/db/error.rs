@@ -170,7 +170,7 @@ fn is_gone(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-fn is_shutdown(code: &SqlState) -> bool {
+pub(super) fn is_shutdown(code: &SqlState) -> bool {
     [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(code)
 }
 

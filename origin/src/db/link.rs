@@ -24,13 +24,13 @@ const WAIT_FOR_LSN_SINCE: u32 = 190_000;
 pub(super) const STATEMENTS_MAX: usize = 500;
 
 /// Asked once of each new connection. A commit that isn't flushed when it is
-/// acknowledged has no position that could be told (`synchronous_commit = off`),
-/// so that isn't left off.
+/// acknowledged has no position that could be told (`synchronous_commit = off`), so
+/// that is set here, where no change of the server's configuration reaches it.
 const GREET: &str = "
     SELECT pg_is_in_recovery(),
         CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END,
         current_setting('server_version_num'),
-        CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END";
+        set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), false)";
 
 /// A connection.
 #[derive(Debug)]
@@ -230,5 +230,9 @@ impl deadpool::managed::Manager for Connector {
         };
         self.metrics.closed(reason);
         Err(RecycleError::message(reason.as_str()))
+    }
+
+    fn detach(&self, link: &mut Link) {
+        self.manager.detach(&mut link.client);
     }
 }

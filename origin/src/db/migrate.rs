@@ -1,5 +1,7 @@
 //! Brings the schema up to date.
 
+use std::sync::atomic::Ordering;
+
 use super::Db;
 use super::error::DbError;
 
@@ -46,11 +48,14 @@ pub async fn migrate(db: &Db) -> Result<Vec<String>, MigrateError> {
     if row.get(2) {
         return Err(MigrateError::Standby);
     }
+    // Given up half way, the connection is closed, and the lock with it.
+    connection.connection.in_transaction.store(true, Ordering::Relaxed);
     connection.query_one("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await?;
     let client = connection.connection.client_mut();
     let migrated = embedded::migrations::runner().run_async(client).await;
     let unlocked = connection.query_one("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await;
     let report = migrated.map_err(|error| MigrateError::Migration(Box::new(error)))?;
     unlocked?;
+    connection.connection.in_transaction.store(false, Ordering::Relaxed);
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }

@@ -108,6 +108,9 @@ use crate::telemetry::chain;
 /// replica needs a millisecond; one that needs more than this is better left alone.
 const REPLICA_WAIT: Duration = Duration::from_millis(50);
 
+/// A server that was told to wait says that it waited in vain within so long.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(5);
+
 /// The way to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Db {
@@ -250,19 +253,19 @@ impl Db {
                     route::route(&left, load, bookmark, turn, may_wait)
                 }
             };
+            let routed_after = begun.elapsed();
             match routed {
                 Route::Replica(replica) => match self.replica(replica, bookmark, site).await {
                     Ok(Some(connection)) => {
-                        self.note(
-                            bookmark,
-                            if waited.is_some() { Routed::Waited } else { Routed::Replica },
-                            begun,
-                        );
+                        let routed = if waited.is_some() { Routed::Waited } else { Routed::Replica };
+                        self.note(bookmark, routed, routed_after);
                         return Ok(connection);
                     }
                     Ok(None) => passed_over.push(replica.index),
                     // The least loaded of all is: the primary isn't to take what replicas can't.
-                    Err(error) if error.is_overload() => return Err(error),
+                    Err(error) if error.is_overload() && self.serving(replica.index).is_some() => {
+                        return Err(error);
+                    }
                     Err(error) => {
                         tracing::debug!(error = %chain(&error), "replica passed over");
                         passed_over.push(replica.index);
@@ -270,8 +273,8 @@ impl Db {
                 },
                 Route::Wait(replica) => {
                     let until = *waited.get_or_insert(begun + REPLICA_WAIT);
-                    if let Some(connection) = self.wait(replica, bookmark, until, site).await {
-                        self.note(bookmark, Routed::Waited, begun);
+                    if let Some(connection) = self.wait(replica, bookmark, &passed_over, until, site).await? {
+                        self.note(bookmark, Routed::Waited, begun.elapsed());
                         return Ok(connection);
                     }
                 }
@@ -281,7 +284,7 @@ impl Db {
                     }
                     let connection = self.primary(Purpose::PrimaryRead, site).await?;
                     let routed = if why == Why::Behind { Routed::Behind } else { Routed::NoReplica };
-                    self.note(bookmark, routed, begun);
+                    self.note(bookmark, routed, routed_after);
                     return Ok(ReadConnection { connection, position: Position::Primary });
                 }
             }
@@ -298,12 +301,18 @@ impl Db {
         plausible
     }
 
-    fn note(&self, bookmark: Option<Lsn>, routed: Routed, begun: Instant) {
+    /// Counts a read that waited so long until it was known where it goes.
+    fn note(&self, bookmark: Option<Lsn>, routed: Routed, routed_after: Duration) {
         let metrics = &self.inner.shared.metrics;
         metrics.routed(routed);
         if bookmark.is_some() && matches!(routed, Routed::Waited | Routed::Behind) {
-            metrics.bookmark_wait_seconds.observe(begun.elapsed().as_secs_f64());
+            metrics.bookmark_wait_seconds.observe(routed_after.as_secs_f64());
         }
+    }
+
+    /// What is known now of a replica that may serve.
+    fn serving(&self, index: usize) -> Option<Replica> {
+        self.inner.shared.view.borrow().replicas.iter().find(|replica| replica.index == index).copied()
     }
 
     /// A connection to a replica; `None` if it turns out to be behind, or none.
@@ -316,6 +325,8 @@ impl Db {
         let shared = &self.inner.shared;
         let server = &shared.servers[replica.index];
         let lease = self.acquire(server, Purpose::ReplicaRead, site).await?;
+        // While it waited for its turn the server may have been left behind.
+        let Some(replica) = self.serving(replica.index) else { return Ok(None) };
         // What was seen of a server says nothing of one that was restarted since, and
         // may have come back further behind. A connection that was there before
         // the look was not; of a newer one the position was asked when it was made.
@@ -324,7 +335,7 @@ impl Db {
         } else {
             lease.link.replayed.filter(|_| lease.link.in_recovery)
         };
-        let connection = Connection::new(lease, server, shared, &server.metrics.reads);
+        let connection = Connection::new(lease, server, shared, Purpose::ReplicaRead);
         let at_or_past = |replayed: &Lsn| bookmark.is_none_or(|bookmark| *replayed >= bookmark);
         Ok(replayed.filter(at_or_past).map(|replayed| {
             // From before the read's snapshot, so a lower bound of it.
@@ -332,28 +343,35 @@ impl Db {
         }))
     }
 
-    /// Waits for `replica` to catch up with `bookmark`. Where the server can be
-    /// told to wait itself, the connection on which it did serves the read; else
-    /// `None`, after the next look at any server or at `until`.
+    /// Waits for `replica` to catch up with `bookmark`. Where the server can be told to
+    /// wait itself, the connection on which it did serves the read. Else `None`, when
+    /// some replica has caught up, or at `until`.
     async fn wait(
         &self,
         replica: Replica,
         bookmark: Option<Lsn>,
+        passed_over: &[usize],
         until: Instant,
         site: &'static Location<'static>,
-    ) -> Option<ReadConnection> {
+    ) -> Result<Option<ReadConnection>, DbError> {
         let shared = &self.inner.shared;
+        let Some(bookmark) = bookmark else { return Ok(None) };
         if shared.servers[replica.index].pool().manager().can_wait() {
-            let waited = self.wait_there(replica, bookmark?, until, site);
-            return timeout_at(until, waited).await.ok().flatten();
+            match self.wait_there(replica, bookmark, until, site).await {
+                Ok(Some(connection)) => return Ok(Some(connection)),
+                Err(error) if error.is_overload() => return Err(error),
+                // It is looked at instead, for as long as there is time.
+                Ok(None) | Err(_) => {}
+            }
         }
-        let mut looks = shared.view.subscribe();
-        for server in &shared.servers {
-            server.look_now.notify_one();
-        }
+        let mut view = shared.view.subscribe();
+        let _waiting = shared.wait();
+        let serves =
+            |replica: &Replica| replica.replayed >= bookmark && !passed_over.contains(&replica.index);
+        let caught_up = view.wait_for(|view| view.replicas.iter().any(serves));
         // Past the deadline the read is routed once more, and doesn't come here again.
-        let _ = timeout_at(until, looks.changed()).await;
-        None
+        let _ = timeout_at(until, caught_up).await;
+        Ok(None)
     }
 
     /// PostgreSQL 19: the server wakes the reader when it has replayed enough.
@@ -363,17 +381,21 @@ impl Db {
         bookmark: Lsn,
         until: Instant,
         site: &'static Location<'static>,
-    ) -> Option<ReadConnection> {
-        let connection = self.replica(replica, None, site).await.ok().flatten()?;
-        let left = until.saturating_duration_since(Instant::now());
+    ) -> Result<Option<ReadConnection>, DbError> {
+        let Some(connection) = self.replica(replica, None, site).await? else { return Ok(None) };
+        // It answers by then; a statement that is given up costs its connection.
+        let left = until.saturating_duration_since(Instant::now()).saturating_sub(ANSWERS_WITHIN);
+        if left.is_zero() {
+            return Ok(None);
+        }
         let wait = route::wait_statement(&PgLsn::from(bookmark).to_string(), left);
-        let answer = connection.simple(&wait).await.ok()?;
+        let answer = connection.simple(&wait).await?;
         let status = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });
-        (status == Some("success"))
-            .then(|| ReadConnection { position: Position::AtLeast(bookmark), ..connection })
+        let has_it = status == Some("success");
+        Ok(has_it.then(|| ReadConnection { position: Position::AtLeast(bookmark), ..connection }))
     }
 
     /// Waits for the first look at each server, so that one which wasn't looked at
@@ -395,27 +417,29 @@ impl Db {
     ) -> Result<Connection, DbError> {
         let shared = &self.inner.shared;
         let begun = Instant::now();
-        let server = loop {
+        loop {
             let (primary, contact) = {
                 let view = shared.view.borrow();
                 (view.primary, view.primary_contact)
             };
-            match primary {
-                Some(index) if contact != Contact::Lost => break &shared.servers[index],
+            let server = match primary {
+                Some(index) if contact != Contact::Lost => &shared.servers[index],
                 Some(_) => return Err(self.no_primary()),
                 None if self.is_surveyed(begun).await => return Err(self.no_primary()),
-                None => {}
+                None => continue,
+            };
+            let lease = self.acquire(server, purpose, site).await;
+            // While it waited for its turn another one may have become the primary.
+            if shared.view.borrow().primary != Some(server.index) {
+                continue;
             }
-        };
-        let lease = self.acquire(server, purpose, site).await?;
-        let in_recovery = lease.link.in_recovery;
-        let queries = if purpose == Purpose::Write { &server.metrics.writes } else { &server.metrics.reads };
-        let connection = Connection::new(lease, server, shared, queries);
-        if in_recovery {
-            shared.doubt(server);
-            return Err(self.no_primary());
+            let lease = lease?;
+            if lease.link.in_recovery {
+                shared.doubt(server);
+                return Err(self.no_primary());
+            }
+            return Ok(Connection::new(lease, server, shared, purpose));
         }
-        Ok(connection)
     }
 
     async fn acquire(

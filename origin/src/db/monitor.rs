@@ -49,7 +49,13 @@ pub(super) async fn monitor(server: Arc<Server>, shared: Arc<Shared>) {
     let mut connection = None;
     let mut in_a_row = 0;
     loop {
-        match timeout(ANSWER_MAX, look(&server, &mut connection)).await {
+        let mut looked = timeout(ANSWER_MAX, look(&server, &mut connection)).await;
+        if looked.as_ref().is_ok_and(|looked| looked.as_ref().is_err_and(|error| !error.is_overload())) {
+            // That connection may have been ended alone: the server is lost if a new one fails, too.
+            drop(connection.take().map(Object::take));
+            looked = timeout(ANSWER_MAX, look(&server, &mut connection)).await;
+        }
+        match looked {
             Ok(Ok(sighting)) => {
                 shared.saw(server.index, sighting);
                 in_a_row += 1;
@@ -57,11 +63,16 @@ pub(super) async fn monitor(server: Arc<Server>, shared: Arc<Shared>) {
                     in_a_row = 0;
                     sleep(INTERVAL_MIN).await;
                 }
+                if sighting.in_recovery && shared.reads_wait() {
+                    continue;
+                }
                 tokio::select! {
                     () = sleep(INTERVAL) => in_a_row = 0,
                     () = server.look_now.notified() => {}
                 }
             }
+            // No connection was free to look: nothing is known.
+            Ok(Err(error)) if error.is_overload() => sleep(INTERVAL).await,
             Ok(Err(_)) | Err(_) => {
                 // Not back to the pool: an answer may still be on its way.
                 drop(connection.take().map(Object::take));

@@ -30,8 +30,10 @@ pub(super) fn redact(statement: &str, chars_max: usize) -> String {
 fn next(rest: &str, first: char, before: Option<char>) -> (&str, usize) {
     let follows_word = before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '"'));
     if first == '\'' {
-        // A backslash escapes only in E'…'; reading past one hides more, never less.
-        ("?", quoted(rest, '\'', true))
+        ("?", quoted(rest, '\'', false))
+    } else if matches!(first, 'e' | 'E') && rest[1..].starts_with('\'') && !follows_word {
+        // Here alone a backslash escapes.
+        ("?", 1 + quoted(&rest[1..], '\'', true))
     } else if first == '"' {
         let length = quoted(rest, '"', false);
         (&rest[..length], length)
@@ -44,12 +46,32 @@ fn next(rest: &str, first: char, before: Option<char>) -> (&str, usize) {
     } else if rest.starts_with("--") {
         (" ", rest.find('\n').unwrap_or(rest.len()))
     } else if rest.starts_with("/*") {
-        (" ", rest.find("*/").map_or(rest.len(), |end| end + 2))
+        (" ", comment(rest))
     } else if first.is_whitespace() {
         (" ", first.len_utf8())
     } else {
         (&rest[..first.len_utf8()], first.len_utf8())
     }
+}
+
+/// Bytes of a comment, in which others may stand, or of all that is left where it
+/// doesn't end.
+fn comment(text: &str) -> usize {
+    let (mut at, mut depth) = (0, 0);
+    while let Some(mark) = text[at..].find(['/', '*']) {
+        let rest = &text[at + mark..];
+        let step = match rest.get(..2) {
+            Some("/*") => 1,
+            Some("*/") => -1,
+            _ => 0,
+        };
+        depth += step;
+        at += mark + if step == 0 { 1 } else { 2 };
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
 }
 
 /// Bytes of what stands in quotes, or of all that is left where they don't end.
@@ -87,7 +109,9 @@ mod tests {
     fn literals_are_hidden_and_parameters_are_not() {
         check("SELECT a FROM t WHERE id = $1", "SELECT a FROM t WHERE id = $1");
         check("SELECT 'it''s', 1.5e3, 0x1F, t1.a2 FROM t1", "SELECT ?, ?, ?, t1.a2 FROM t1");
-        check(r"SELECT E'a\'b' || 'c'", "SELECT E? || ?");
+        check(r"SELECT E'a\'b' || 'c'", "SELECT ? || ?");
+        check(r"a LIKE $1 ESCAPE '\' AND b = 'secret'", "a LIKE $1 ESCAPE ? AND b = ?");
+        check(r"SELECT type'a\'", "SELECT type?");
         check("SELECT $$secret$$, $q$ $$ $q$, $2", "SELECT ?, ?, $2");
         check(r#"SELECT "a ""1""" FROM "t 2""#, r#"SELECT "a ""1""" FROM "t 2""#);
     }
@@ -95,6 +119,7 @@ mod tests {
     #[test]
     fn the_text_is_one_short_line_without_comments() {
         check("\n  SELECT a, -- 'why'\n      /* because */ b\n", "SELECT a, b");
+        check("SELECT /* a /* b */ 'secret' */ c", "SELECT c");
         assert_eq!(redact("SELECT abcdef", 9), "SELECT ab…");
     }
 
@@ -103,12 +128,13 @@ mod tests {
         check("SELECT 'secret", "SELECT ?");
         check("SELECT $$secret", "SELECT ?");
         check("SELECT /* secret", "SELECT");
-        check(r"SELECT 'secret\", "SELECT ?");
+        check(r"SELECT e'secret\", "SELECT ?");
+        check("SELECT /* /* */ secret", "SELECT");
     }
 
     proptest! {
         #[test]
-        fn nothing_in_quotes_is_ever_shown(before in "[a-z ,=(]{0,8}", secret in "[A-Z]{3,9}", after in ".{0,9}") {
+        fn nothing_in_quotes_is_ever_shown(before in r"[a-z ,=(]{0,8}('[a-z\\]{0,3}' )?", secret in "[A-Z]{3,9}", after in ".{0,9}") {
             let shown = redact(&format!("{before}'{secret}'{after}"), 1_000);
             prop_assert!(!shown.contains(&secret) || after.contains(&secret), "{}", shown);
         }

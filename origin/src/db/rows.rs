@@ -20,7 +20,7 @@ impl ReadConnection {
     /// Starts a statement whose rows are read one by one.
     pub async fn into_rows(self, sql: &str, params: Params<'_>) -> Result<Rows, DbError> {
         let stream = Box::pin(self.query_raw(sql, params).await?);
-        self.connection.begin_rows();
+        self.connection.begin_rows(sql);
         Ok(Rows { stream, connection: self })
     }
 }

@@ -102,6 +102,14 @@ impl Server {
         Self { index, name, metrics, look_now, reached, pool, settings, gates }
     }
 
+    /// Waits until the server is found not to answer.
+    async fn lost(&self) {
+        let mut reached = self.reached.subscribe();
+        if reached.wait_for(|reached| !reached).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Callers that read here, as a replica, or wait to.
     pub(super) fn load(&self) -> usize {
         self.gates.replica.inside() + self.gates.replica.waiting()
@@ -116,19 +124,39 @@ impl Server {
     ) -> Result<Lease, DbError> {
         let begun = Instant::now();
         let deadline = begun + self.settings.acquire_deadline;
-        let acquired = match self.admit(purpose, lane, deadline).await {
-            Ok(permits) => self.take(deadline).await.map(|link| Lease { link, permits }),
-            Err((gate, Refusal::Full)) => {
-                self.metrics.refused(Refused::Overloaded);
-                Err(DbError::Overloaded { server: self.name.clone(), waiting: gate.waiting() })
-            }
-            Err((gate, Refusal::Late)) => Err(self.exhausted(gate, begun.elapsed())),
+        let acquired = tokio::select! {
+            biased;
+            acquired = self.wait_for_turn(purpose, lane, begun, deadline) => acquired,
+            // Nobody waits for who doesn't answer.
+            () = self.lost() => Err(self.no_connection(begun)),
         };
         let now = Instant::now();
         self.metrics.acquired(now.saturating_duration_since(begun).as_secs_f64());
         let lease = acquired?;
         lease.link.slot.lend(site, now);
         Ok(lease)
+    }
+
+    async fn wait_for_turn(
+        &self,
+        purpose: Purpose,
+        lane: Lane,
+        begun: Instant,
+        deadline: Instant,
+    ) -> Result<Lease, DbError> {
+        match self.admit(purpose, lane, deadline).await {
+            Ok(permits) => self.take(deadline).await.map(|link| Lease { link, permits }),
+            Err((gate, Refusal::Full)) => {
+                self.metrics.refused(Refused::Overloaded);
+                Err(DbError::Overloaded { server: self.name.clone(), waiting: gate.waiting() })
+            }
+            Err((gate, Refusal::Late)) => Err(self.exhausted(gate, begun.elapsed())),
+        }
+    }
+
+    fn no_connection(&self, begun: Instant) -> DbError {
+        let waited_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        DbError::ConnectTimeout { server: self.name.clone(), waited_ms }
     }
 
     async fn admit(
@@ -163,19 +191,13 @@ impl Server {
             }
             taken => taken,
         };
-        taken.map_err(|error| {
-            let server = self.name.clone();
-            match error {
-                PoolError::Backend(source) => DbError::Connect { server, source },
-                PoolError::Timeout(TimeoutType::Wait) => self.exhausted(&self.gates.primary, left),
-                PoolError::Timeout(_)
-                | PoolError::Closed
-                | PoolError::NoRuntimeSpecified
-                | PoolError::PostCreateHook(_) => {
-                    let waited_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    DbError::ConnectTimeout { server, waited_ms }
-                }
-            }
+        taken.map_err(|error| match error {
+            PoolError::Backend(source) => DbError::Connect { server: self.name.clone(), source },
+            PoolError::Timeout(TimeoutType::Wait) => self.exhausted(&self.gates.primary, left),
+            PoolError::Timeout(_)
+            | PoolError::Closed
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_) => self.no_connection(begun),
         })
     }
 
@@ -205,9 +227,9 @@ impl Server {
     }
 
     /// Closes a connection.
-    pub(super) fn close(&self, link: Object<Connector>, reason: CloseReason) -> Link {
+    pub(super) fn close(&self, link: Object<Connector>, reason: CloseReason) {
         self.metrics.closed(reason);
-        Object::take(link)
+        drop(Object::take(link));
     }
 
     /// The server's role has changed: connections made before are given up.

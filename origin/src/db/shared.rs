@@ -1,5 +1,6 @@
 //! What the doors, the monitors and the pools of one database share.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -13,15 +14,40 @@ pub(super) struct Shared {
     pub(super) servers: Vec<Arc<Server>>,
     pub(super) metrics: DbMetrics,
     survey: Mutex<Survey>,
-    /// What follows from the survey; changes after each look at any server.
+    /// What follows from the survey; tells of a change when there is one that matters.
     pub(super) view: watch::Sender<View>,
+    /// Reads that wait for a replica to catch up.
+    waiting: AtomicUsize,
+}
+
+/// A read that waits, until dropped.
+pub(super) struct WaitingRead<'a>(&'a Shared);
+
+impl Drop for WaitingRead<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
     pub(super) fn new(servers: Vec<Arc<Server>>, metrics: DbMetrics) -> Self {
         let survey = Survey::new(servers.len());
         let view = watch::Sender::new(survey.view(Instant::now()));
-        Self { servers, metrics, survey: Mutex::new(survey), view }
+        Self { servers, metrics, survey: Mutex::new(survey), view, waiting: AtomicUsize::new(0) }
+    }
+
+    /// A read waits for a replica: they are looked at until it doesn't any more.
+    pub(super) fn wait(&self) -> WaitingRead<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        for replica in &self.view.borrow().replicas {
+            self.servers[replica.index].look_now.notify_one();
+        }
+        WaitingRead(self)
+    }
+
+    /// Whether any read waits.
+    pub(super) fn reads_wait(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     fn survey(&self) -> MutexGuard<'_, Survey> {
@@ -51,7 +77,11 @@ impl Shared {
         change(&mut survey);
         let view = survey.view(Instant::now());
         // While the survey is held, so that views follow each other as the looks do.
-        let before = self.view.send_replace(view);
+        let mut before = View::default();
+        self.view.send_if_modified(|current| {
+            before = std::mem::replace(current, view);
+            !before.tells_the_same_as(current)
+        });
         drop(survey);
         self.report(&before);
     }

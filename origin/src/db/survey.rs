@@ -132,6 +132,19 @@ pub(super) struct View {
     pub(super) is_complete: bool,
 }
 
+impl View {
+    /// Nobody who waits for anything would find it here and not there.
+    pub(super) fn tells_the_same_as(&self, other: &Self) -> bool {
+        let replayed = |view: &Self| -> Vec<_> {
+            view.replicas.iter().map(|replica| (replica.index, replica.replayed)).collect()
+        };
+        (self.primary, self.primary_contact, self.is_complete)
+            == (other.primary, other.primary_contact, other.is_complete)
+            && self.standings == other.standings
+            && replayed(self) == replayed(other)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     contact: Contact,
@@ -303,6 +316,24 @@ mod tests {
         let replicas: Vec<_> = view.replicas.iter().map(|replica| replica.index).collect();
         let expected: Vec<_> = (0..servers.len()).filter(|index| standings[*index] == "replica").collect();
         assert_eq!(replicas, expected, "{servers:?}");
+    }
+
+    /// The tests of timelines can fail: where these aren't told, who was left behind serves.
+    #[test]
+    fn without_timelines_who_was_left_behind_would_serve() {
+        check(&["1:100", "2:90", "<1:95"], &["other_timeline", "primary", "other_timeline"]);
+        check(&[":100", ":90", "<:95"], &["primary", "other_timeline", "replica"]);
+    }
+
+    #[test]
+    fn a_look_that_found_nothing_new_wakes_nobody() {
+        let (start, later) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let view = |servers: &[&str], now| survey(servers, now).view(now);
+        let before = view(&["1:9", "<1:7"], start);
+        assert!(before.tells_the_same_as(&view(&["1:9", "<1:7"], later)));
+        assert!(!before.tells_the_same_as(&view(&["1:9", "<1:8"], later)));
+        assert!(!before.tells_the_same_as(&view(&["1:9", "<1:7!"], later)));
+        assert!(!before.tells_the_same_as(&view(&["-", "<1:7"], later)));
     }
 
     #[test]

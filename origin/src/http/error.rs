@@ -88,7 +88,8 @@ impl ApiError {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
             Self::Unavailable(DbError::OutcomeUnknown { .. }) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", "Outcome unknown")
+                // Not 503: that tells programs to send it again.
+                (StatusCode::INTERNAL_SERVER_ERROR, "outcome-unknown", "Outcome unknown")
             }
             Self::Unavailable(error) if error.is_overload() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
