@@ -133,3 +133,25 @@ impl IntoResponse for ApiError {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(error: DbError, status: u16, slug: &str, retry_after: bool) {
+        let error = ApiError::from(error);
+        assert_eq!(error.problem().kind, format!("/problems/{slug}"));
+        let response = error.into_response();
+        assert_eq!(response.status(), status, "{slug}");
+        assert_eq!(response.headers().contains_key(RETRY_AFTER), retry_after, "{slug}");
+    }
+
+    #[test]
+    fn what_the_database_can_not_do_now_is_to_be_tried_again_unless_it_may_be_done() {
+        let server = || "primary".to_owned();
+        check(DbError::Overloaded { server: server(), waiting: 850 }, 503, "overloaded", true);
+        check(DbError::NoPrimary { servers: "primary is unreachable".to_owned() }, 503, "unavailable", true);
+        check(DbError::OutcomeUnknown { server: server() }, 500, "outcome-unknown", false);
+        check(DbError::Aborted { server: server() }, 500, "internal", false);
+    }
+}
