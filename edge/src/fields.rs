@@ -33,6 +33,11 @@ impl Fields {
         self.get(name).is_some()
     }
 
+    /// Whether there is no field at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Replaces every field `name` by one with `value`.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.remove(name);
@@ -50,6 +55,11 @@ impl Fields {
         }
     }
 
+    /// Adds a field, beside others of its name.
+    pub fn push(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Removes every field `name`.
     pub fn remove(&mut self, name: &str) {
         self.retain(|field| field != name);
@@ -58,6 +68,12 @@ impl Fields {
     /// Keeps the fields whose names `keep` accepts.
     pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         self.0.retain(|(name, _)| keep(name));
+    }
+
+    /// The same fields in the order of their names and values, to be compared.
+    pub fn sorted(mut self) -> Self {
+        self.0.sort();
+        self
     }
 
     /// Names and values in their order.
@@ -70,6 +86,26 @@ impl Fields {
 /// (RFC 9110, section 5.6.1.2); empty members are skipped.
 pub fn members(value: &str) -> impl Iterator<Item = &str> {
     split_unquoted(value, ',').filter(|member| !member.is_empty())
+}
+
+/// Whether this is a token, such as the name of a field (RFC 9110, section 5.6.2).
+pub fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+/// Whether every quoted string in `value` ends.
+pub fn closes_quotes(value: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in value.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    !quoted
 }
 
 /// Splits at `separator` outside quoted strings, and trims optional whitespace.
@@ -109,6 +145,16 @@ mod tests {
         fields.append("via", "1.1 a");
         fields.append("via", "1.1 b");
         assert_eq!(fields.get("via"), Some("1.1 a, 1.1 b"));
+    }
+
+    #[test]
+    fn a_quotation_that_does_not_end_is_noticed() {
+        for closed in ["", "a", r#"a="b", "c""#, r#""x\"""#, r#"\"a""#] {
+            assert!(closes_quotes(closed), "{closed}");
+        }
+        for open in [r#"""#, r#"a="b"#, r#""x\""#] {
+            assert!(!closes_quotes(open), "{open}");
+        }
     }
 
     #[test]

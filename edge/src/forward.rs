@@ -2,7 +2,8 @@
 
 use tidewall_api::headers::{CDN_CACHE_CONTROL, TIDEWALL_ORIGIN, X_REQUEST_ID};
 
-use crate::cache::validation::CACHE_PRECONDITIONS;
+use crate::cache::precondition::CACHE_PRECONDITIONS;
+use crate::cache::range::RANGE_FIELDS;
 use crate::fields::{Fields, members};
 
 /// Fields that mean one connection only; RFC 9110, section 7.6.1.
@@ -41,11 +42,9 @@ const SET_BY_PROXIES: [&str; 14] = [
 /// Fields that turn a GET into something else at some origins.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
-/// Fields that ask for a part of a response.
-const RANGES: [&str; 2] = ["range", "if-range"];
-
-/// Fields that belong to one exchange, not to the response that is stored.
-const NOT_STORED: [&str; 4] = ["age", "server-timing", TIDEWALL_ORIGIN, X_REQUEST_ID];
+/// Fields that belong to one exchange, not to the response that is stored; and the
+/// length, which follows from the stored body.
+const NOT_STORED: [&str; 5] = ["age", "content-length", "server-timing", TIDEWALL_ORIGIN, X_REQUEST_ID];
 
 /// What the edge itself knows of a request.
 #[derive(Clone, Copy, Debug)]
@@ -62,25 +61,37 @@ pub struct Via<'a> {
 
 /// What a request is sent for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum Purpose<'a> {
     /// To hand the answer on.
     Pass,
     /// To answer with the whole response, which may be stored: so the request must
     /// not ask for less, nor hold what changes its meaning.
     Fill,
+    /// The same where a stored response has these conditions
+    /// ([`conditions`](crate::cache::validation::conditions)): so that only a change is sent.
+    Validate(&'a Fields),
+    /// To hand a part on, without the whole. Should the whole come, it may be stored.
+    Part,
     /// To change the protocol, such as to a WebSocket.
     Upgrade,
 }
 
 /// The fields an origin gets.
-pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose) -> Fields {
+pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields {
     let mut fields = end_to_end(client);
+    let for_the_whole = matches!(purpose, Purpose::Fill | Purpose::Validate(_));
+    let for_the_store = for_the_whole || purpose == Purpose::Part;
     fields.retain(|name| {
         let spoofed = name.starts_with("x-forwarded-") || SET_BY_PROXIES.contains(&name);
-        let partial = RANGES.contains(&name) || CACHE_PRECONDITIONS.contains(&name);
-        let unkeyed = purpose == Purpose::Fill && (partial || METHOD_OVERRIDES.contains(&name));
+        let partial = RANGE_FIELDS.contains(&name) || CACHE_PRECONDITIONS.contains(&name);
+        let unkeyed = (for_the_whole && partial) || (for_the_store && METHOD_OVERRIDES.contains(&name));
         name != "host" && !spoofed && !unkeyed
     });
+    if let Purpose::Validate(conditions) = purpose {
+        for (name, value) in conditions.iter() {
+            fields.set(name, value);
+        }
+    }
     if let (Purpose::Upgrade, Some(protocol)) = (purpose, client.get("upgrade")) {
         fields.set("upgrade", protocol);
     }
@@ -101,11 +112,11 @@ pub fn to_client(origin: &Fields) -> Fields {
     fields
 }
 
-/// Of these, the fields that are stored with a body that has no content coding.
-pub fn to_store(to_client: &Fields) -> Fields {
-    let mut fields = to_client.clone();
-    fields
-        .retain(|name| !NOT_STORED.contains(&name) && name != "content-encoding" && name != "content-length");
+/// The fields of an origin's answer that are stored. The client's are made from them
+/// by [`to_client`], and the terms of use are read from them when they are renewed.
+pub fn to_store(origin: &Fields) -> Fields {
+    let mut fields = end_to_end(origin);
+    fields.retain(|name| !NOT_STORED.contains(&name));
     fields
 }
 
@@ -126,7 +137,7 @@ mod tests {
     const OWN: &str = "x-forwarded-for\n203.0.113.9\nx-forwarded-host\na.example\n\
                        x-forwarded-proto\nhttps\nx-request-id\nid-1\nvia\n1.1 tidewall";
 
-    fn check(client: &str, purpose: Purpose, expected: &str) {
+    fn check(client: &str, purpose: Purpose<'_>, expected: &str) {
         let expected = if expected.is_empty() { OWN.to_owned() } else { format!("{expected}\n{OWN}") };
         assert_eq!(to_origin(&Fields::from_lines(client), &VIA, purpose), Fields::from_lines(&expected));
     }
@@ -163,8 +174,20 @@ mod tests {
         let partial = "range\nbytes=0-1\nif-range\n\"a\"\nif-none-match\n\"a\"\nif-modified-since\nx\n\
                        x-http-method-override\nDELETE";
         check(partial, Purpose::Fill, "");
+        check(
+            partial,
+            Purpose::Part,
+            "range\nbytes=0-1\nif-range\n\"a\"\nif-none-match\n\"a\"\nif-modified-since\nx",
+        );
         check(partial, Purpose::Pass, partial);
         check("cookie\na=1\nauthorization\nx", Purpose::Fill, "cookie\na=1\nauthorization\nx");
+    }
+
+    #[test]
+    fn a_validation_has_conditions_of_its_own() {
+        let conditions = Fields::from_lines("if-none-match\n\"stored\"");
+        let client = "range\nbytes=0-1\nif-none-match\n\"a\"\nif-modified-since\nx\naccept\n*/*";
+        check(client, Purpose::Validate(&conditions), "accept\n*/*\nif-none-match\n\"stored\"");
     }
 
     #[test]
@@ -186,8 +209,8 @@ mod tests {
     fn what_belongs_to_one_exchange_is_not_stored() {
         let fields = Fields::from_lines(
             "etag\n\"a\"\nage\n5\nx-request-id\n1\ntidewall-origin\na\nserver-timing\ndb;dur=1\n\
-             content-encoding\ngzip\ncontent-length\n5",
+             content-length\n5\ncdn-cache-control\nmax-age=1\nconnection\nx-hop\nx-hop\n1",
         );
-        assert_eq!(to_store(&fields), Fields::from_lines("etag\n\"a\""));
+        assert_eq!(to_store(&fields), Fields::from_lines("etag\n\"a\"\ncdn-cache-control\nmax-age=1"));
     }
 }

@@ -48,6 +48,18 @@ pub fn no_origin(is_safe: bool) -> Problem {
     Problem::new(503, "no-origin", "Service unavailable", detail)
 }
 
+/// The client wanted a stored answer or none.
+pub fn not_cached() -> Problem {
+    let detail = "There is no stored answer that may be used, and the request asks for no other.";
+    Problem::new(504, "not-cached", "Not cached", detail)
+}
+
+/// The client asked for bytes that a stored answer doesn't have.
+pub fn range_not_satisfiable(length: usize) -> Problem {
+    let detail = format!("The range lies beyond the end: there are {length} bytes.");
+    Problem::new(416, "range-not-satisfiable", "Range not satisfiable", detail)
+}
+
 /// An origin didn't answer in time.
 pub fn origin_timeout() -> Problem {
     let detail = "The server took too long to answer. Try again later.";

@@ -4,6 +4,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+/// The first second, counted from the Unix epoch, of a year that has five digits.
+const YEAR_10000_S: u64 = 253_402_300_800;
+
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -21,6 +24,18 @@ impl Timestamp {
         Some(Self(u64::try_from(since_epoch.as_millis()).ok()?))
     }
 
+    /// Writes a date of HTTP, in whole seconds; `None` beyond the year 9999, which
+    /// none can tell.
+    pub fn to_http_date(self) -> Option<String> {
+        let seconds = self.0 / 1_000;
+        (seconds < YEAR_10000_S).then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)))
+    }
+
+    /// The point `duration` later.
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     /// Time since `earlier`; none where the clocks disagree and it lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -36,6 +51,17 @@ mod tests {
         let (early, late) = (Timestamp::from_millis(1_000), Timestamp::from_millis(3_500));
         assert_eq!(late.since(early), Duration::from_millis(2_500));
         assert_eq!(early.since(late), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_date_that_is_written_is_read_again() {
+        let date = Timestamp::from_millis(784_111_777_999).to_http_date().unwrap();
+        assert_eq!(date, "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(Timestamp::from_http_date(&date), Some(Timestamp::from_millis(784_111_777_000)));
+        assert!(Timestamp::from_millis(253_402_300_799_999).to_http_date().is_some());
+        for beyond in [253_402_300_800_000, u64::MAX] {
+            assert_eq!(Timestamp::from_millis(beyond).to_http_date(), None);
+        }
     }
 
     #[test]

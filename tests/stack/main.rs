@@ -10,6 +10,8 @@ mod cache;
 mod database;
 mod pages;
 mod reports;
+mod rules;
+mod scripted;
 mod world;
 
 use std::process::ExitCode;
@@ -23,7 +25,8 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The stack has the same two cores as the tests.
     arguments.test_threads.get_or_insert(2);
-    let tests: Vec<Test> = [api::TESTS, cache::TESTS, database::TESTS, pages::TESTS, reports::TESTS].concat();
+    let tests: Vec<Test> =
+        [api::TESTS, cache::TESTS, database::TESTS, pages::TESTS, reports::TESTS, rules::TESTS].concat();
     if arguments.list {
         let trials = tests.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();

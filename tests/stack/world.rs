@@ -1,11 +1,13 @@
 //! The stack under test and how tests talk to it.
 
 use std::future::Future;
+use std::sync::OnceLock;
 
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use crate::scripted::Scripted;
 use crate::support::tidewall::{Folder, Running, client};
 
 /// A test's name, and what it asks of a running stack.
@@ -13,6 +15,7 @@ pub(crate) type Test = (&'static str, fn(&World));
 
 /// A running stack.
 pub(crate) struct World {
+    scripted: OnceLock<Scripted>,
     pub(crate) stack: Running,
     pub(crate) runtime: Runtime,
     pub(crate) client: Client,
@@ -23,7 +26,13 @@ impl World {
     pub(crate) fn start() -> Self {
         let folder = Folder::new();
         let stack = Running::dev(&folder.0, &["--seed", "20000"]);
-        Self { stack, runtime: Runtime::new().unwrap(), client: client(), _folder: folder }
+        let runtime = Runtime::new().unwrap();
+        Self { scripted: OnceLock::new(), stack, runtime, client: client(), _folder: folder }
+    }
+
+    /// An origin that does as it is told; started by the first test that needs it.
+    pub(crate) fn scripted(&self) -> &Scripted {
+        self.scripted.get_or_init(|| Scripted::start(&self.runtime))
     }
 
     pub(crate) fn edge(&self) -> String {

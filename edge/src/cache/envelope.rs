@@ -1,4 +1,6 @@
-//! The form of a stored response: one value that holds all there is to know.
+//! The form of what is stored. Under a URL's key lies its response, or, where `Vary`
+//! makes variants, what tells them apart; then each variant is a response under a key
+//! of its own. A response is one value that holds all there is to know.
 //!
 //! ```text
 //! "TW" | version, u16 | length of the head, u32 | head, JSON | body
@@ -12,33 +14,81 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::terms::{Reuse, Terms};
+use crate::cache::{entity_tag, validation};
 use crate::fields::Fields;
+use crate::forward;
 use crate::time::Timestamp;
 
 /// Raised with each change to the form or to the meaning of a field.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const MAGIC: [u8; 2] = *b"TW";
 
 /// Bytes before the head.
 pub const PREFIX_BYTES: usize = 8;
+
+/// What lies under a key, without a body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// A response.
+    Response(Envelope),
+    /// The variants of a URL.
+    Variants(Variants),
+}
 
 /// A stored response without its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// Status code.
     pub status: u16,
-    /// The response's fields, as clients get them.
+    /// The response's fields as they came from the origin, less what isn't stored.
     pub fields: Fields,
+    /// When the request was sent.
+    pub request_time: Timestamp,
     /// When the response arrived.
     pub response_time: Timestamp,
     /// Its age then.
     pub initial_age_ms: u64,
-    /// Its freshness lifetime.
-    pub lifetime_ms: u64,
-    /// Whether it is for everyone, private requests included.
-    pub shared: bool,
+    /// On which terms it may be used.
+    pub terms: Terms,
+    /// Whether the body came in a content coding and is stored without.
+    pub is_decoded: bool,
     /// Length of the body.
     pub body_bytes: usize,
+}
+
+/// What tells the variants of a URL apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variants {
+    /// The request fields that select one; see [`vary`](crate::cache::vary).
+    pub selecting: Vec<String>,
+    /// Variants that were asked for earlier count as gone. Whoever removes this
+    /// record removes all variants by that: the next begins anew.
+    pub since: Timestamp,
+    /// Until when this is of use: as long as any variant.
+    pub until: Timestamp,
+}
+
+impl Variants {
+    /// The record once the variant `stored`, which is of use until `until`, has been
+    /// added; `None` where the record there is says it already.
+    pub fn with(
+        earlier: Option<&Self>,
+        selecting: &[String],
+        stored: &Envelope,
+        until: Timestamp,
+    ) -> Option<Self> {
+        match earlier.filter(|earlier| earlier.selecting == selecting) {
+            Some(earlier) if earlier.until >= until => None,
+            Some(earlier) => Some(Self { until, ..earlier.clone() }),
+            None => Some(Self { selecting: selecting.to_vec(), since: stored.request_time, until }),
+        }
+    }
+
+    /// Whether a variant is one of these.
+    pub fn contain(&self, variant: &Envelope) -> bool {
+        variant.request_time >= self.since
+    }
 }
 
 /// Why a stored value isn't usable.
@@ -58,7 +108,7 @@ pub enum Broken {
     Head,
 }
 
-impl Envelope {
+impl Record {
     /// What goes before the body.
     pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
         let head = serde_json::to_vec(self)?;
@@ -70,20 +120,59 @@ impl Envelope {
     /// Reads the head of a value that is `value_bytes` long in all, once
     /// [`head_bytes`] has told how much of it to fetch.
     pub fn decode(head: &[u8], value_bytes: usize) -> Result<Self, Broken> {
-        let envelope: Self = serde_json::from_slice(head).map_err(|_| Broken::Head)?;
-        let expected = envelope.body_bytes.checked_add(PREFIX_BYTES + head.len());
-        if expected == Some(value_bytes) { Ok(envelope) } else { Err(Broken::Length) }
+        let record: Self = serde_json::from_slice(head).map_err(|_| Broken::Head)?;
+        let body_bytes = match &record {
+            Self::Response(envelope) => envelope.body_bytes,
+            Self::Variants(_) => 0,
+        };
+        let expected = body_bytes.checked_add(PREFIX_BYTES + head.len());
+        if expected == Some(value_bytes) { Ok(record) } else { Err(Broken::Length) }
     }
+}
 
+impl Envelope {
     /// Age at `now`; RFC 9111, section 4.2.3.
     pub fn age(&self, now: Timestamp) -> Duration {
         Duration::from_millis(self.initial_age_ms).saturating_add(now.since(self.response_time))
     }
 
-    /// Freshness lifetime.
-    pub fn lifetime(&self) -> Duration {
-        Duration::from_millis(self.lifetime_ms)
+    /// Its fields as clients get them.
+    pub fn to_client(&self) -> Fields {
+        to_client(&self.fields, self.is_decoded, self.body_bytes)
     }
+
+    /// Whether it is to be stored in the place of `earlier`, whose body it has: not
+    /// where only the date differs and it has to be validated each time all the same.
+    pub fn replaces(&self, earlier: &Self) -> bool {
+        let undated = |envelope: &Self| {
+            let mut fields = envelope.fields.clone();
+            fields.remove("date");
+            fields.sorted()
+        };
+        self.is_fresh() || undated(self) != undated(earlier)
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.terms.reuse != Reuse::Validated && self.age(self.response_time) < self.terms.lifetime()
+    }
+
+    /// Until when it is of any use.
+    pub fn useful_until(&self) -> Timestamp {
+        let until_age = self.terms.useful_until_age(validation::conditions(&self.fields).is_some());
+        self.response_time.after(until_age.saturating_sub(Duration::from_millis(self.initial_age_ms)))
+    }
+}
+
+/// A response's fields as clients get them beside a body of `body_bytes` bytes. Where
+/// its content coding was undone, the bytes are not those that a strong tag means.
+pub fn to_client(origin: &Fields, is_decoded: bool, body_bytes: usize) -> Fields {
+    let mut fields = forward::to_client(origin);
+    if is_decoded {
+        entity_tag::weaken(&mut fields);
+        fields.remove("content-encoding");
+    }
+    fields.set("content-length", body_bytes.to_string());
+    fields
 }
 
 /// Length of the head that follows `prefix`, the first [`PREFIX_BYTES`] of a value
@@ -106,40 +195,55 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cache::directives::Directives;
+    use crate::cache::freshness::Lifetime;
 
     fn envelope(body_bytes: usize) -> Envelope {
+        let directives = Directives::cache_control("public, max-age=60, stale-if-error=5");
         Envelope {
             status: 200,
-            fields: Fields::from_lines("content-type\ntext/plain\netag\n\"ü\""),
+            fields: Fields::from_lines("content-type\ntext/plain\nx-title\nü"),
+            request_time: Timestamp::from_millis(900),
             response_time: Timestamp::from_millis(1_000),
             initial_age_ms: 250,
-            lifetime_ms: 60_000,
-            shared: true,
+            terms: Terms::new(&directives, Lifetime::Explicit(Duration::from_secs(60))),
+            is_decoded: true,
             body_bytes,
         }
     }
 
-    fn read(value: &[u8]) -> Result<Envelope, Broken> {
+    fn response(body: &[u8]) -> Vec<u8> {
+        [Record::Response(envelope(body.len())).encode().unwrap(), body.to_vec()].concat()
+    }
+
+    fn read(value: &[u8]) -> Result<Record, Broken> {
         let head = head_bytes(value.get(..PREFIX_BYTES).ok_or(Broken::Foreign)?, value.len())?;
-        Envelope::decode(&value[PREFIX_BYTES..PREFIX_BYTES + head], value.len())
+        Record::decode(&value[PREFIX_BYTES..PREFIX_BYTES + head], value.len())
     }
 
     #[test]
     fn what_is_written_is_read_again() {
-        let value = [envelope(4).encode().unwrap(), b"body".to_vec()].concat();
-        assert_eq!(read(&value), Ok(envelope(4)));
+        assert_eq!(read(&response(b"body")), Ok(Record::Response(envelope(4))));
+        let variants = Record::Variants(Variants {
+            selecting: vec!["accept-language".to_owned()],
+            since: Timestamp::from_millis(1),
+            until: Timestamp::from_millis(2),
+        });
+        assert_eq!(read(&variants.encode().unwrap()), Ok(variants));
     }
 
     #[test]
     fn a_value_of_another_version_is_named() {
-        let mut value = envelope(0).encode().unwrap();
-        value[3] = 9;
-        assert_eq!(read(&value), Err(Broken::Version(9)));
+        let mut value = response(b"");
+        for version in [1, 9] {
+            value[3] = version;
+            assert_eq!(read(&value), Err(Broken::Version(version.into())));
+        }
     }
 
     #[test]
     fn a_value_cut_short_or_prolonged_is_broken() {
-        let value = [envelope(4).encode().unwrap(), b"body".to_vec()].concat();
+        let value = response(b"body");
         for length in 0..value.len() {
             assert!(read(&value[..length]).is_err(), "{length} bytes");
         }
@@ -150,6 +254,57 @@ mod tests {
     fn age_counts_from_the_age_on_arrival() {
         assert_eq!(envelope(0).age(Timestamp::from_millis(3_000)), Duration::from_millis(2_250));
         assert_eq!(envelope(0).age(Timestamp::from_millis(0)), Duration::from_millis(250));
+    }
+
+    #[test]
+    fn clients_get_what_was_stored_and_not_what_the_edge_was_told() {
+        let stored = "etag\n\"a\"\ncdn-cache-control\nmax-age=60\ncontent-encoding\ngzip";
+        let envelope = Envelope { fields: Fields::from_lines(stored), ..envelope(4) };
+        assert_eq!(envelope.to_client(), Fields::from_lines("etag\nW/\"a\"\ncontent-length\n4"));
+    }
+
+    #[test]
+    fn a_confirmation_alone_is_not_worth_a_write() {
+        let with = |cache_control: &str, fields: &str| {
+            let directives = Directives::cache_control(cache_control);
+            let lifetime = Lifetime::Explicit(directives.max_age.unwrap_or_default());
+            let (terms, fields) = (Terms::new(&directives, lifetime), Fields::from_lines(fields));
+            Envelope { terms, fields, ..envelope(0) }
+        };
+        let check = |cache_control, fields, expected| {
+            let earlier = with(cache_control, "x\n1\ny\n2\ndate\nthen");
+            assert_eq!(with(cache_control, fields).replaces(&earlier), expected, "{cache_control} {fields}");
+        };
+        check("no-cache", "y\n2\nx\n1\ndate\nnow", false);
+        check("no-cache, max-age=60", "x\n1\ny\n2\ndate\nnow", false);
+        check("max-age=0", "x\n1\ny\n2\ndate\nnow", false);
+        check("no-cache", "x\n1\ny\n3\ndate\nnow", true);
+        check("max-age=60", "x\n1\ny\n2\ndate\nnow", true);
+    }
+
+    #[test]
+    fn it_is_useful_until_its_windows_end() {
+        assert_eq!(envelope(0).useful_until(), Timestamp::from_millis(1_000 + 65_000 - 250));
+    }
+
+    #[test]
+    fn variants_are_kept_together_until_their_record_is_removed() {
+        let ms = Timestamp::from_millis;
+        let names = ["accept-language".to_owned()];
+        let first = Variants::with(None, &names, &envelope(0), ms(5_000)).unwrap();
+        assert_eq!((first.since, first.until), (ms(900), ms(5_000)));
+        assert!(first.contain(&envelope(0)));
+        assert_eq!(Variants::with(Some(&first), &names, &envelope(0), ms(4_000)), None);
+
+        let second = Variants::with(Some(&first), &names, &envelope(0), ms(6_000)).unwrap();
+        assert_eq!((second.since, second.until), (ms(900), ms(6_000)));
+
+        // Removed, it begins anew, and what was stored before is no part of it.
+        let later = Envelope { request_time: ms(901), ..envelope(0) };
+        let anew = Variants::with(None, &names, &later, ms(6_000)).unwrap();
+        assert!(anew.contain(&later) && !anew.contain(&envelope(0)));
+        let others = Variants::with(Some(&first), &["origin".to_owned()], &later, ms(1)).unwrap();
+        assert!(!others.contain(&envelope(0)));
     }
 
     proptest! {

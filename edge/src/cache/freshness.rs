@@ -1,33 +1,66 @@
-//! How long a response may be used, and how old it is; RFC 9111, section 4.2.
+//! How long a response may be used; RFC 9111, section 4.2.
 
 use std::time::Duration;
 
+use crate::cache::age::date;
 use crate::cache::directives::Policy;
 use crate::fields::Fields;
 use crate::time::Timestamp;
 
-/// The explicit freshness lifetime for a shared cache (section 4.2.1). `None`
-/// where there is none: this cache doesn't guess (section 4.2.2).
-pub fn lifetime(policy: &Policy<'_>, response: &Fields, response_time: Timestamp) -> Option<Duration> {
+/// The part of the time since its last change for which a response is taken to stay
+/// as it is; section 4.2.2 names this tenth as typical.
+const HEURISTIC_DIVISOR: u32 = 10;
+
+/// Longest lifetime that is guessed. A guess is nobody's promise: who changes what
+/// was stored by one doesn't know that it has to be taken back.
+pub const HEURISTIC_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Status codes whose responses may be stored by a guess; RFC 9110, section 15.1.
+const HEURISTICALLY_CACHEABLE: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
+
+/// A freshness lifetime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// The response says so.
+    Explicit(Duration),
+    /// It says when it last changed.
+    Heuristic(Duration),
+}
+
+impl Lifetime {
+    /// Its length.
+    pub fn duration(self) -> Duration {
+        match self {
+            Self::Explicit(duration) | Self::Heuristic(duration) => duration,
+        }
+    }
+}
+
+/// The freshness lifetime for a shared cache (section 4.2.1): the first of
+/// `s-maxage`, `max-age` and `Expires`, else a guess. `None` where there is nothing
+/// to guess by.
+pub fn lifetime(
+    policy: &Policy<'_>,
+    status: u16,
+    response: &Fields,
+    response_time: Timestamp,
+) -> Option<Lifetime> {
     let directives = &policy.directives;
-    directives.s_maxage.or(directives.max_age).or_else(|| {
+    let generated = date(response).unwrap_or(response_time);
+    let explicit = directives.s_maxage.or(directives.max_age).or_else(|| {
         // An `Expires` that is no date has passed (section 5.3).
         let expires = Timestamp::from_http_date(policy.expires?);
-        Some(expires.map_or(Duration::ZERO, |at| at.since(date(response).unwrap_or(response_time))))
-    })
-}
-
-/// A response's age when it arrived, `corrected_initial_age` of section 4.2.3:
-/// what the caches before this one say, and what `Date` says, whichever is more.
-pub fn initial_age(response: &Fields, request_time: Timestamp, response_time: Timestamp) -> Duration {
-    let apparent = date(response).map_or(Duration::ZERO, |date| response_time.since(date));
-    let age_value = response.get("age").and_then(|age| age.trim().parse().ok()).map(Duration::from_secs);
-    let corrected = age_value.unwrap_or_default().saturating_add(response_time.since(request_time));
-    apparent.max(corrected)
-}
-
-fn date(response: &Fields) -> Option<Timestamp> {
-    response.get("date").and_then(Timestamp::from_http_date)
+        Some(expires.map_or(Duration::ZERO, |at| at.since(generated)))
+    });
+    if let Some(explicit) = explicit {
+        return Some(Lifetime::Explicit(explicit));
+    }
+    if !HEURISTICALLY_CACHEABLE.contains(&status) && !directives.public {
+        return None;
+    }
+    let modified = Timestamp::from_http_date(response.get("last-modified")?)?;
+    let guess = generated.since(modified) / HEURISTIC_DIVISOR;
+    Some(Lifetime::Heuristic(guess.min(HEURISTIC_MAX)))
 }
 
 #[cfg(test)]
@@ -37,40 +70,64 @@ mod tests {
     // Sun, 06 Nov 1994 08:49:37 GMT
     const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
 
-    fn response(lines: &str) -> Fields {
-        Fields::from_lines(lines)
+    fn check(status: u16, response: &str, expected: Option<Lifetime>) {
+        let fields = Fields::from_lines(response);
+        assert_eq!(lifetime(&Policy::of(&fields), status, &fields, NOW), expected, "{status} {response}");
+    }
+
+    fn explicit(seconds: u64) -> Option<Lifetime> {
+        Some(Lifetime::Explicit(Duration::from_secs(seconds)))
+    }
+
+    fn heuristic(seconds: u64) -> Option<Lifetime> {
+        Some(Lifetime::Heuristic(Duration::from_secs(seconds)))
     }
 
     #[test]
     fn the_lifetime_for_shared_caches_goes_before_the_others() {
-        let check = |lines: &str, seconds: Option<u64>| {
-            let response = response(lines);
-            let lifetime = lifetime(&Policy::of(&response), &response, NOW);
-            assert_eq!(lifetime, seconds.map(Duration::from_secs), "{lines}");
-        };
-        check("cache-control\nmax-age=10, s-maxage=20", Some(20));
-        check("cache-control\nmax-age=10\nexpires\nSun, 06 Nov 1994 09:49:37 GMT", Some(10));
-        check("expires\nSun, 06 Nov 1994 08:50:37 GMT\ndate\nSun, 06 Nov 1994 08:50:07 GMT", Some(30));
-        check("expires\nSun, 06 Nov 1994 08:50:37 GMT", Some(60));
-        check("expires\nSun, 06 Nov 1994 08:00:00 GMT", Some(0));
-        check("expires\n0", Some(0));
-        check("last-modified\nSun, 06 Nov 1994 08:00:00 GMT", None);
-        check("cdn-cache-control\nmax-age=7\ncache-control\ns-maxage=9", Some(7));
+        check(200, "cache-control\nmax-age=10, s-maxage=20", explicit(20));
+        check(200, "cache-control\nmax-age=10\nexpires\nSun, 06 Nov 1994 09:49:37 GMT", explicit(10));
+        check(
+            200,
+            "expires\nSun, 06 Nov 1994 08:50:37 GMT\ndate\nSun, 06 Nov 1994 08:50:07 GMT",
+            explicit(30),
+        );
+        check(200, "expires\nSun, 06 Nov 1994 08:50:37 GMT", explicit(60));
+        check(200, "expires\nSun, 06 Nov 1994 08:00:00 GMT", explicit(0));
+        check(200, "cdn-cache-control\nmax-age=7\ncache-control\ns-maxage=9", explicit(7));
+        check(200, "", None);
     }
 
     #[test]
-    fn age_is_the_greater_of_what_upstream_and_the_date_say() {
-        let check = |lines: &str, exchange_ms: u64, expected_ms: u64| {
-            let sent = Timestamp::from_millis(784_111_777_000 - exchange_ms);
-            let age = initial_age(&response(lines), sent, NOW);
-            assert_eq!(age, Duration::from_millis(expected_ms), "{lines}");
-        };
-        check("", 0, 0);
-        check("", 250, 250);
-        check("age\n5", 250, 5_250);
-        check("date\nSun, 06 Nov 1994 08:49:27 GMT", 0, 10_000);
-        check("date\nSun, 06 Nov 1994 08:49:27 GMT\nage\n60", 0, 60_000);
-        check("date\nSun, 06 Nov 1994 08:59:27 GMT", 0, 0);
-        check("age\nold", 0, 0);
+    fn an_expires_that_is_no_date_has_passed() {
+        for broken in ["0", "-1", "", "Sun, 06 Nov 1994 09:00:00 GMT, Sun, 06 Nov 1994 10:00:00 GMT"] {
+            check(200, &format!("expires\n{broken}"), explicit(0));
+        }
+    }
+
+    #[test]
+    fn without_explicit_freshness_a_tenth_of_the_time_since_the_last_change_is_guessed() {
+        check(200, "last-modified\nSun, 06 Nov 1994 08:39:37 GMT", heuristic(60));
+        check(
+            200,
+            "last-modified\nSun, 06 Nov 1994 08:39:37 GMT\ndate\nSun, 06 Nov 1994 08:44:37 GMT",
+            heuristic(30),
+        );
+        check(200, "last-modified\nSun, 06 Nov 1994 08:59:37 GMT", heuristic(0));
+        check(200, "last-modified\nSun, 06 Nov 1983 08:49:37 GMT", heuristic(60 * 60));
+        check(200, "last-modified\nlast week", None);
+        check(200, "last-modified\nSun, 06 Nov 1994 08:39:37 GMT\ncache-control\nmax-age=1", explicit(1));
+    }
+
+    #[test]
+    fn only_some_statuses_are_guessed_at_unless_public() {
+        let modified = "last-modified\nSun, 06 Nov 1994 08:39:37 GMT";
+        for status in HEURISTICALLY_CACHEABLE {
+            check(status, modified, heuristic(60));
+        }
+        for status in [302, 303, 307, 451] {
+            check(status, modified, None);
+            check(status, &format!("{modified}\ncache-control\npublic"), heuristic(60));
+        }
     }
 }

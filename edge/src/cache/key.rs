@@ -54,14 +54,18 @@ pub fn cache_key(target: &Target<'_>, canonical_query: &str) -> String {
         key.push_str(canonical_query);
     }
     if key.len() > KEY_BYTES_MAX {
-        let digest = Sha256::digest(key.as_bytes());
-        key = digest.iter().fold("sha256:".to_owned(), |mut text, byte| {
-            // Writing to a String can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        key = format!("sha256:{}", hexadecimal(&Sha256::digest(key.as_bytes())));
     }
     key
+}
+
+/// A digest as text.
+pub fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -3,19 +3,30 @@
 //! writing the store is the rim's business.
 //!
 //! - [`target`], [`key`]: which requests ask for the same thing.
-//! - [`directives`], [`freshness`], [`privacy`], [`vary`]: what the messages say.
-//! - [`storable`], [`usable`]: the two decisions, each with a named reason.
-//! - [`validation`]: when a client's own copy will do.
+//! - [`directives`], [`request`], [`freshness`], [`age`], [`privacy`], [`vary`],
+//!   [`entity_tag`]: what the messages say.
+//! - [`storable`], [`usable`]: the two decisions, each with a named reason;
+//!   [`terms`]: what the first leaves to the second.
+//! - [`validation`]: what an origin's answer says of a stored response.
+//! - [`precondition`], [`range`]: how much of a response the client is sent.
+//! - [`invalidation`]: what a write takes back.
 //! - [`envelope`]: the form in the store. [`status`]: the account given of it.
 
+pub mod age;
 pub mod directives;
+pub mod entity_tag;
 pub mod envelope;
 pub mod freshness;
+pub mod invalidation;
 pub mod key;
+pub mod precondition;
 pub mod privacy;
+pub mod range;
+pub mod request;
 pub mod status;
 pub mod storable;
 pub mod target;
+pub mod terms;
 pub mod usable;
 pub mod validation;
 pub mod vary;

@@ -7,6 +7,8 @@ use crate::fields::Fields;
 pub enum Privacy {
     /// Nothing: anyone may have sent it.
     Anonymous,
+    /// A cookie that isn't configured as private, and might be all the same.
+    Cookie,
     /// An `Authorization` field; RFC 9111, section 3.5.
     Authorization,
     /// One of the cookies configured as private.
@@ -19,17 +21,17 @@ impl Privacy {
         if request.contains("authorization") {
             return Self::Authorization;
         }
-        let mut names = cookie_names(request.get("cookie").unwrap_or_default());
-        if names.any(|name| private_cookies.iter().any(|private| private == name)) {
+        let Some(cookies) = request.get("cookie") else { return Self::Anonymous };
+        if cookie_names(cookies).any(|name| private_cookies.iter().any(|private| private == name)) {
             return Self::PrivateCookie;
         }
-        Self::Anonymous
+        Self::Cookie
     }
 
     /// Whether only a response that says `public` or `s-maxage` may be stored from
     /// such a request or used for it.
     pub fn is_private(self) -> bool {
-        self != Self::Anonymous
+        matches!(self, Self::Authorization | Self::PrivateCookie)
     }
 }
 
@@ -55,7 +57,7 @@ mod tests {
         check("cookie\ntheme=dark; session=1", Privacy::PrivateCookie);
         check("cookie\ntheme=dark, session=1", Privacy::PrivateCookie);
         check("cookie\nsession", Privacy::PrivateCookie);
-        check("cookie\nxsession=1; sessions=2; theme=session", Privacy::Anonymous);
-        check("cookie\nSession=1", Privacy::Anonymous);
+        check("cookie\nxsession=1; sessions=2; theme=session", Privacy::Cookie);
+        check("cookie\nSession=1", Privacy::Cookie);
     }
 }

@@ -1,15 +1,16 @@
 //! `Cache-Status` (RFC 9211): what this cache did with a request, and why.
 
 use std::fmt;
-use std::time::Duration;
 
 use sfv::{List, Parser};
 use tidewall_api::headers::CACHE_STATUS;
 
 use crate::cache::storable::Unstored;
+use crate::cache::usable::{Basis, Usable};
 use crate::fields::Fields;
 
-/// Why a request was forwarded: the `fwd` parameter; RFC 9211, section 2.2.
+/// Why a request was forwarded: the `fwd` parameter; RFC 9211, section 2.2. Some
+/// share one value, and are told apart by `detail`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forward {
     /// The cache isn't used for such requests.
@@ -18,22 +19,61 @@ pub enum Forward {
     Method,
     /// Nothing was stored for the URI.
     UriMiss,
+    /// Other variants were stored for the URI.
+    VaryMiss,
     /// What was stored is stale.
     Stale,
-    /// What was stored is fresh, but not for this request.
-    Request,
+    /// What was stored may not be used without asking.
+    NoCache,
+    /// What was stored may not be used for a private request.
+    Private,
+    /// The client wants nothing stored without asking.
+    RequestNoCache,
+    /// The client wants something younger than what was stored.
+    RequestMaxAge,
+    /// The client wants something that stays fresh for longer.
+    RequestMinFresh,
 }
 
 impl Forward {
-    fn as_str(self) -> &'static str {
+    /// The value of `fwd`.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Bypass => "bypass",
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
-            Self::Stale => "stale",
-            Self::Request => "request",
+            Self::VaryMiss => "vary-miss",
+            Self::Stale | Self::NoCache => "stale",
+            Self::Private | Self::RequestNoCache | Self::RequestMaxAge | Self::RequestMinFresh => "request",
         }
     }
+
+    /// What `fwd` leaves open.
+    pub fn detail(self) -> Option<&'static str> {
+        match self {
+            Self::Bypass | Self::Method | Self::UriMiss | Self::VaryMiss | Self::Stale => None,
+            Self::NoCache => Some("no-cache"),
+            Self::Private => Some("private-request"),
+            Self::RequestNoCache => Some("request-no-cache"),
+            Self::RequestMaxAge => Some("request-max-age"),
+            Self::RequestMinFresh => Some("request-min-fresh"),
+        }
+    }
+}
+
+/// What came of a request that was forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer is handed on; storing it was never thought of.
+    Passed,
+    /// The answer is stored, or what is stored was renewed by it.
+    Stored,
+    /// The answer could not be stored.
+    Unstored(Unstored),
+    /// What is stored was confirmed, and stays as it is.
+    Confirmed,
+    /// The answer was an error, or there was none: what is stored is used instead.
+    StaleIfError,
 }
 
 /// This cache's member of the field. `hit` and `fwd` exclude each other, and
@@ -41,16 +81,18 @@ impl Forward {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheStatus {
     /// Answered from the store.
-    Hit {
-        /// Time for which the response stays fresh.
-        ttl: Duration,
+    Hit(Usable),
+    /// Forwarded.
+    Forwarded {
+        /// Why.
+        why: Forward,
+        /// The origin's status where it isn't that of the answer.
+        origin_status: Option<u16>,
+        /// And then?
+        outcome: Outcome,
     },
-    /// Forwarded, and the answer could be stored.
-    Stored(Forward),
-    /// Forwarded, and the answer could not be stored.
-    Unstored(Forward, Unstored),
-    /// Forwarded without a thought of storing.
-    Forwarded(Forward),
+    /// Not forwarded, as the client wanted, and nothing was stored to answer with.
+    OnlyIfCached,
 }
 
 impl CacheStatus {
@@ -67,19 +109,45 @@ impl CacheStatus {
 
 impl fmt::Display for CacheStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("tidewall; ")?;
-        match self {
-            Self::Hit { ttl } => write!(f, "hit; ttl={}", ttl.as_secs()),
-            Self::Stored(why) => write!(f, "fwd={}; stored", why.as_str()),
-            Self::Unstored(why, reason) => write!(f, "fwd={}; detail={}", why.as_str(), reason.as_str()),
-            Self::Forwarded(why) => write!(f, "fwd={}", why.as_str()),
-        }
+        f.write_str("tidewall")?;
+        let detail = match self {
+            Self::Hit(found) => {
+                write!(f, "; hit; ttl={}", found.ttl_s())?;
+                found.basis.as_str()
+            }
+            Self::Forwarded { why, origin_status, outcome } => {
+                write!(f, "; fwd={}", why.as_str())?;
+                if let Some(status) = origin_status {
+                    write!(f, "; fwd-status={status}")?;
+                }
+                if *outcome == Outcome::Stored {
+                    f.write_str("; stored")?;
+                }
+                match outcome {
+                    Outcome::Passed | Outcome::Stored | Outcome::Confirmed => why.detail(),
+                    Outcome::Unstored(reason) => Some(reason.as_str()),
+                    Outcome::StaleIfError => Basis::IfError.as_str(),
+                }
+            }
+            Self::OnlyIfCached => Some("only-if-cached"),
+        };
+        detail.map_or(Ok(()), |detail| write!(f, "; detail={detail}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::cache::privacy::Privacy;
+    use crate::cache::request::RequestDirectives;
+    use crate::cache::usable::{self, Situation, usable};
+    use crate::cache::vary::Unhandled;
+
+    fn forwarded(why: Forward, outcome: Outcome) -> CacheStatus {
+        CacheStatus::Forwarded { why, origin_status: None, outcome }
+    }
 
     #[test]
     fn a_status_is_written_as_a_valid_member() {
@@ -87,15 +155,51 @@ mod tests {
             assert_eq!(status.to_string(), expected);
             assert!(Parser::new(expected).parse::<List>().is_ok(), "{expected}");
         };
-        check(CacheStatus::Hit { ttl: Duration::from_millis(59_900) }, "tidewall; hit; ttl=59");
-        check(CacheStatus::Stored(Forward::UriMiss), "tidewall; fwd=uri-miss; stored");
-        check(CacheStatus::Stored(Forward::Stale), "tidewall; fwd=stale; stored");
+        check(forwarded(Forward::UriMiss, Outcome::Stored), "tidewall; fwd=uri-miss; stored");
+        check(forwarded(Forward::Stale, Outcome::Stored), "tidewall; fwd=stale; stored");
+        check(forwarded(Forward::NoCache, Outcome::Stored), "tidewall; fwd=stale; stored; detail=no-cache");
         check(
-            CacheStatus::Unstored(Forward::UriMiss, Unstored::Private),
+            forwarded(Forward::UriMiss, Outcome::Unstored(Unstored::Private)),
             "tidewall; fwd=uri-miss; detail=private",
         );
-        check(CacheStatus::Forwarded(Forward::Method), "tidewall; fwd=method");
-        check(CacheStatus::Forwarded(Forward::Bypass), "tidewall; fwd=bypass");
+        check(
+            forwarded(Forward::VaryMiss, Outcome::Unstored(Unstored::Vary(Unhandled::Any))),
+            "tidewall; fwd=vary-miss; detail=vary-any",
+        );
+        check(
+            CacheStatus::Forwarded {
+                why: Forward::RequestNoCache,
+                origin_status: Some(304),
+                outcome: Outcome::Stored,
+            },
+            "tidewall; fwd=request; fwd-status=304; stored; detail=request-no-cache",
+        );
+        check(
+            CacheStatus::Forwarded {
+                why: Forward::Stale,
+                origin_status: Some(503),
+                outcome: Outcome::StaleIfError,
+            },
+            "tidewall; fwd=stale; fwd-status=503; detail=stale-if-error",
+        );
+        check(forwarded(Forward::Method, Outcome::Passed), "tidewall; fwd=method");
+        check(forwarded(Forward::Bypass, Outcome::Passed), "tidewall; fwd=bypass");
+        check(CacheStatus::OnlyIfCached, "tidewall; detail=only-if-cached");
+    }
+
+    #[test]
+    fn a_hit_says_how_long_it_stays_fresh_or_why_it_need_not_be() {
+        let hit = |age_ms| {
+            let response = "max-age=10, stale-while-revalidate=60";
+            let envelope = usable::tests::stored(response);
+            let now = envelope.response_time.after(Duration::from_millis(age_ms));
+            let asked = RequestDirectives::default();
+            usable(&envelope, &asked, Privacy::Anonymous, Situation::Lookup, now).unwrap()
+        };
+        assert_eq!(CacheStatus::Hit(hit(100)).to_string(), "tidewall; hit; ttl=9");
+        let stale = CacheStatus::Hit(hit(12_500)).to_string();
+        assert_eq!(stale, "tidewall; hit; ttl=-3; detail=stale-while-revalidate");
+        assert!(Parser::new(&stale).parse::<List>().is_ok());
     }
 
     #[test]
@@ -103,7 +207,7 @@ mod tests {
         let check = |upstream: &str, expected: &str| {
             let mut response = Fields::default();
             response.set(CACHE_STATUS, upstream);
-            CacheStatus::Stored(Forward::UriMiss).append_to(&mut response);
+            forwarded(Forward::UriMiss, Outcome::Stored).append_to(&mut response);
             assert_eq!(response.get(CACHE_STATUS), Some(expected));
         };
         check("Origin; hit; ttl=5", "Origin; hit; ttl=5, tidewall; fwd=uri-miss; stored");

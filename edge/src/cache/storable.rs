@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use crate::cache::directives::{Directives, Policy};
-use crate::cache::freshness;
+use crate::cache::directives::Policy;
+use crate::cache::freshness::{self, Lifetime};
 use crate::cache::privacy::Privacy;
-use crate::cache::vary;
+use crate::cache::request::RequestDirectives;
+use crate::cache::terms::Terms;
+use crate::cache::vary::{self, Unhandled};
+use crate::cache::{age, validation};
 use crate::fields::Fields;
 use crate::time::Timestamp;
 
@@ -39,14 +42,17 @@ pub struct Exchange<'a> {
 }
 
 /// What is to be known about a response that is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storable {
-    /// Its freshness lifetime.
-    pub lifetime: Duration,
+    /// On which terms it may be used.
+    pub terms: Terms,
     /// Its age at the response time.
     pub initial_age: Duration,
-    /// Whether it says that it is for everyone, private requests included.
-    pub shared: bool,
+    /// The request fields that select it among its variants.
+    pub selecting: Vec<String>,
+    /// Fields that are not stored with it: those that `no-cache` and `private` name
+    /// (RFC 9111, section 3.1).
+    pub omitted: Vec<String>,
 }
 
 /// Why a response isn't stored.
@@ -64,7 +70,7 @@ pub enum Unstored {
     NoStore,
     /// It says `private`.
     Private,
-    /// It says `no-cache`, so it could never be used unasked.
+    /// It says `no-cache`, and has no validator by which it could ever be used.
     NoCache,
     /// It sets a cookie.
     SetCookie,
@@ -72,13 +78,18 @@ pub enum Unstored {
     Authorization,
     /// The request had a private cookie, and the response isn't `public`.
     PrivateCookie,
+    /// The request had some other cookie, and the response doesn't plainly say that
+    /// it may be stored.
+    Cookie,
     /// It has variants that this cache doesn't tell apart.
-    Vary,
+    Vary(Unhandled),
     /// It has a content coding that the runtime doesn't undo.
     Encoding,
-    /// It doesn't say how long it is fresh.
+    /// It has a content coding that must not be undone.
+    NoTransform,
+    /// It doesn't say how long it is fresh, nor when it last changed.
     NoFreshness,
-    /// It arrived stale.
+    /// It arrived stale, and has no validator by which it could be used.
     Stale,
     /// Its body is longer than [`BODY_BYTES_MAX`].
     TooLarge,
@@ -98,52 +109,77 @@ impl Unstored {
             Self::SetCookie => "set-cookie",
             Self::Authorization => "authorization",
             Self::PrivateCookie => "private-cookie",
-            Self::Vary => "vary",
+            Self::Cookie => "cookie",
+            Self::Vary(unhandled) => unhandled.as_str(),
             Self::Encoding => "encoding",
+            Self::NoTransform => "no-transform",
             Self::NoFreshness => "no-freshness",
             Self::Stale => "stale",
             Self::TooLarge => "too-large",
         }
+    }
+
+    /// Whether a response that isn't stored takes the place of what was stored before
+    /// all the same: it is the answer to the question, and the reason lies in it and
+    /// not in who asked.
+    pub fn supersedes(self, status: u16) -> bool {
+        use Unstored::{Authorization, Cookie, Method, PrivateCookie, RequestNoStore};
+        let is_answer = matches!(status, 200..=205 | 300..=303 | 307 | 308 | 404 | 410);
+        is_answer && !matches!(self, Method | RequestNoStore | Authorization | PrivateCookie | Cookie)
     }
 }
 
 /// The one decision on storing. A body without `Content-Length` may still turn out
 /// too large.
 pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
-    let Exchange { request, response, .. } = exchange;
+    let Exchange { request, response, privacy, status, .. } = *exchange;
     let policy = Policy::of(response);
-    let Directives { no_store, no_cache, private, .. } = policy.directives;
-    let shared = policy.directives.public || policy.directives.s_maxage.is_some();
-    let asked = Directives::cache_control(request.get("cache-control").unwrap_or_default());
+    let directives = &policy.directives;
+    let shared = directives.public || directives.s_maxage.is_some();
+    // Statuses in `STATUSES` are understood (RFC 9111, section 5.2.2.3).
+    let no_store = directives.no_store && !directives.must_understand;
+    let selecting = vary::selecting(response);
 
     let reasons = [
         (exchange.method != "GET", Unstored::Method),
-        (asked.no_store, Unstored::RequestNoStore),
-        (exchange.status == 206, Unstored::Partial),
-        (!STATUSES.contains(&exchange.status), Unstored::Status),
+        (RequestDirectives::of(request).no_store, Unstored::RequestNoStore),
+        (status == 206 || response.contains("content-range"), Unstored::Partial),
+        (!STATUSES.contains(&status), Unstored::Status),
         (no_store, Unstored::NoStore),
-        (private, Unstored::Private),
-        (no_cache, Unstored::NoCache),
+        (directives.private.is_response(), Unstored::Private),
         (response.contains("set-cookie"), Unstored::SetCookie),
-        (exchange.privacy == Privacy::Authorization && !shared, Unstored::Authorization),
-        (exchange.privacy == Privacy::PrivateCookie && !shared, Unstored::PrivateCookie),
-        (!vary::has_one_variant(response), Unstored::Vary),
+        (privacy == Privacy::Authorization && !shared, Unstored::Authorization),
+        (privacy == Privacy::PrivateCookie && !shared, Unstored::PrivateCookie),
         (!is_decodable(response), Unstored::Encoding),
+        (directives.no_transform && is_coded(response), Unstored::NoTransform),
     ];
     if let Some((_, reason)) = reasons.into_iter().find(|(holds, _)| *holds) {
         return Err(reason);
     }
+    let selecting = selecting.map_err(Unstored::Vary)?;
 
-    let lifetime =
-        freshness::lifetime(&policy, response, exchange.response_time).ok_or(Unstored::NoFreshness)?;
-    let initial_age = freshness::initial_age(response, exchange.request_time, exchange.response_time);
-    if initial_age >= lifetime {
-        return Err(Unstored::Stale);
+    let lifetime = freshness::lifetime(&policy, status, response, exchange.response_time);
+    let is_no_cache = directives.no_cache.is_response();
+    let lifetime = match lifetime {
+        Some(lifetime) => lifetime,
+        None if is_no_cache => Lifetime::Explicit(Duration::ZERO),
+        None => return Err(Unstored::NoFreshness),
+    };
+    let terms = Terms::new(directives, lifetime);
+    let initial_age = age::initial_age(response, exchange.request_time, exchange.response_time);
+    let can_be_validated = validation::conditions(response).is_some();
+    if initial_age >= terms.useful_until_age(can_be_validated) {
+        return Err(if is_no_cache { Unstored::NoCache } else { Unstored::Stale });
+    }
+    let is_plainly_allowed = shared || (!terms.heuristic && !is_no_cache && initial_age < terms.lifetime());
+    if privacy == Privacy::Cookie && !is_plainly_allowed {
+        return Err(Unstored::Cookie);
     }
     if content_length(response).is_some_and(|length| length > BODY_BYTES_MAX) {
         return Err(Unstored::TooLarge);
     }
-    Ok(Storable { lifetime, initial_age, shared })
+    let omitted = [directives.no_cache.fields(), directives.private.fields()].concat();
+    Ok(Storable { terms, initial_age, selecting, omitted })
 }
 
 /// The body's length as announced; with a content coding, that of the coded form.
@@ -160,9 +196,18 @@ fn is_decodable(response: &Fields) -> bool {
     }
 }
 
+/// Whether the body has a content coding.
+pub fn is_coded(response: &Fields) -> bool {
+    let coding = response.get("content-encoding").map(str::trim).unwrap_or_default();
+    !coding.is_empty() && !coding.eq_ignore_ascii_case("identity")
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::fields::closes_quotes;
 
     const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
 
@@ -180,8 +225,21 @@ mod tests {
             response_time: NOW,
         };
         match storable(&exchange) {
-            Ok(Storable { lifetime, shared, .. }) => {
-                format!("{} s{}", lifetime.as_secs(), if shared { ", shared" } else { "" })
+            Ok(Storable { terms, selecting, omitted, .. }) => {
+                let mut words = format!("{} s", terms.lifetime().as_secs());
+                if terms.heuristic {
+                    words.push_str(", guessed");
+                }
+                if terms.shared {
+                    words.push_str(", shared");
+                }
+                for name in selecting {
+                    words.push_str(&format!(", by {name}"));
+                }
+                for name in omitted {
+                    words.push_str(&format!(", less {name}"));
+                }
+                words
             }
             Err(reason) => reason.as_str().to_owned(),
         }
@@ -212,17 +270,61 @@ mod tests {
     }
 
     #[test]
-    fn without_explicit_freshness_nothing_is_stored() {
+    fn without_freshness_nothing_is_stored() {
         check("GET", "200", "no-freshness");
-        check("GET", "200\nLast-Modified: Sun, 06 Nov 1994 08:00:00 GMT", "no-freshness");
+        check("GET", "200\nETag: \"a\"", "no-freshness");
         check("GET", "200\nCache-Control: public", "no-freshness");
+        check("GET", "302\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", "no-freshness");
     }
 
     #[test]
-    fn what_arrives_stale_is_not_stored() {
+    fn freshness_may_be_guessed() {
+        check("GET", "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", "60 s, guessed");
+        check("GET", "404\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", "60 s, guessed");
+    }
+
+    #[test]
+    fn a_guess_is_not_good_enough_for_someone_with_a_cookie() {
+        let modified = "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT";
+        check("GET\nCookie: theme=dark", modified, "cookie");
+        check(
+            "GET\nCookie: theme=dark",
+            &format!("{modified}\nCache-Control: public"),
+            "60 s, guessed, shared",
+        );
+        check("GET\nCookie: theme=dark", "200\nCache-Control: no-cache\nETag: \"a\"", "cookie");
+        check("GET\nCookie: theme=dark", "200\nCache-Control: max-age=0\nETag: \"a\"", "cookie");
+    }
+
+    #[test]
+    fn what_arrives_stale_is_stored_only_where_it_can_be_used() {
         check("GET", "200\nCache-Control: max-age=0", "stale");
         check("GET", "200\nCache-Control: max-age=60\nAge: 60", "stale");
         check("GET", "200\nExpires: 0", "stale");
+        check("GET", "200\nCache-Control: max-age=0\nETag: \"a\"", "0 s");
+        check("GET", "200\nExpires: 0\nLast-Modified: Sun, 06 Nov 1994 08:00:00 GMT", "0 s");
+        check("GET", "200\nCache-Control: max-age=60, stale-if-error=9\nAge: 60", "60 s");
+        check("GET", "200\nCache-Control: no-cache\nETag: \"a\"", "0 s");
+        check("GET", "200\nCache-Control: no-cache, stale-if-error=9", "no-cache");
+    }
+
+    #[test]
+    fn fields_that_are_named_are_not_stored_with_the_rest() {
+        check("GET", "200\nCache-Control: max-age=60, private=\"X-User\"", "60 s, less x-user");
+        check("GET", "200\nCache-Control: max-age=60, no-cache=\"X-A, X-B\"", "60 s, less x-a, less x-b");
+        // Not even so: whoever is given a cookie is known to the origin.
+        check(
+            "GET",
+            "200\nCache-Control: max-age=60, no-cache=\"Set-Cookie\"\nSet-Cookie: a=1",
+            "set-cookie",
+        );
+    }
+
+    #[test]
+    fn must_understand_goes_before_no_store_where_the_status_is_understood() {
+        check("GET", "200\nCache-Control: max-age=60, must-understand, no-store", "60 s");
+        check("GET", "299\nCache-Control: max-age=60, must-understand, no-store", "status");
+        check("GET", "299\nCache-Control: max-age=60", "status");
     }
 
     #[test]
@@ -245,8 +347,10 @@ mod tests {
         check("GET\nCache-Control: no-store", "200\nCache-Control: max-age=60", "request-no-store");
         check("GET", "200\nCache-Control: max-age=60, No-Store", "no-store");
         check("GET", "200\nCache-Control: max-age=60, private", "private");
-        check("GET", "200\nCache-Control: max-age=60, private=\"x\"", "private");
+        check("GET", "200\nCache-Control: max-age=60, private=\"\"", "private");
         check("GET", "200\nCache-Control: max-age=60, no-cache", "no-cache");
+        check("GET", "206\nCache-Control: max-age=60", "partial");
+        check("GET", "200\nCache-Control: max-age=60\nContent-Range: bytes 0-1/2", "partial");
         check("GET", "200\nCache-Control: max-age=60\nCDN-Cache-Control: no-store", "no-store");
         check("GET", "200\nCache-Control: public, max-age=60\nSet-Cookie: a=1", "set-cookie");
     }
@@ -269,16 +373,72 @@ mod tests {
     #[test]
     fn variants_and_unknown_codings_are_not_stored() {
         check("GET", "200\nCache-Control: max-age=60\nVary: Accept-Encoding", "60 s");
-        check("GET", "200\nCache-Control: max-age=60\nVary: Accept-Language", "vary");
-        check("GET", "200\nCache-Control: max-age=60\nVary: *", "vary");
+        check("GET", "200\nCache-Control: max-age=60\nVary: Accept-Language", "60 s, by accept-language");
+        check("GET", "200\nCache-Control: max-age=60\nVary: *", "vary-any");
+        check("GET", "200\nCache-Control: max-age=60\nVary: Accept-Encoding, Cookie", "vary-cookie");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: gzip", "60 s");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: zstd", "encoding");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: gzip, br", "encoding");
+        check("GET", "200\nCache-Control: max-age=60, no-transform\nContent-Encoding: br", "no-transform");
+        check(
+            "GET",
+            "200\nCache-Control: no-transform\nCDN-Cache-Control: max-age=60\nContent-Encoding: br",
+            "no-transform",
+        );
+        check("GET", "200\nCache-Control: max-age=60, no-transform", "60 s");
     }
 
     #[test]
     fn a_body_beyond_the_bound_is_not_stored() {
         check("GET", "200\nCache-Control: max-age=60\nContent-Length: 1048576", "60 s");
         check("GET", "200\nCache-Control: max-age=60\nContent-Length: 1048577", "too-large");
+    }
+
+    #[test]
+    fn only_an_answer_that_is_to_blame_takes_the_place_of_what_was_stored() {
+        assert!(Unstored::NoStore.supersedes(200) && Unstored::Private.supersedes(404));
+        assert!(!Unstored::Authorization.supersedes(200) && !Unstored::RequestNoStore.supersedes(200));
+        for status in [206, 304, 401, 403, 429, 500, 503] {
+            assert!(!Unstored::Status.supersedes(status), "{status}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_private_is_never_stored(
+            before in "[a-zA-Z0-9=,\\\\ \"-]{0,16}",
+            after in "[a-zA-Z0-9=,\\\\ \"-]{0,16}",
+            request in "(GET|GET\nAuthorization: x|GET\nCookie: session=1)",
+            forbids in "(private|Private|no-store|NO-STORE)",
+        ) {
+            // A quotation that ends behind the directive would hold it as its text.
+            prop_assume!(closes_quotes(&before));
+            let response = format!("200\nCache-Control: public, max-age=60, {before},{forbids},{after}");
+            prop_assert!(matches!(decide(&request, &response).as_str(), "private" | "no-store"));
+            let targeted = "200\nCache-Control: public, max-age=60\nCDN-Cache-Control: max-age=60, private";
+            prop_assert_eq!(decide(&request, targeted), "private");
+        }
+
+        #[test]
+        fn no_response_whatever_makes_deciding_panic(
+            status: u16,
+            bytes: Vec<u8>,
+            name in "(cache-control|cdn-cache-control|expires|date|age|vary|last-modified|etag|content-length)",
+            now_ms: u64,
+        ) {
+            let mut response = Fields::default();
+            response.set("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+            response.set(&name, String::from_utf8_lossy(&bytes));
+            let now = Timestamp::from_millis(now_ms);
+            let _ = storable(&Exchange {
+                method: "GET",
+                request: &Fields::default(),
+                privacy: Privacy::Anonymous,
+                status,
+                response: &response,
+                request_time: now,
+                response_time: now,
+            });
+        }
     }
 }

@@ -26,6 +26,76 @@ impl<'a> Target<'a> {
         };
         Some(Self { scheme, host, path, query })
     }
+
+    /// The URL that `reference` means beside this one (RFC 3986, section 5.2), without
+    /// a fragment. `None` where it isn't of `http` or `https`.
+    pub fn resolve(&self, reference: &str) -> Option<String> {
+        let reference = reference.trim();
+        let reference = reference.split_once('#').map_or(reference, |(reference, _)| reference);
+        if let Some(authority) = reference.strip_prefix("//") {
+            return absolute(self.scheme, authority);
+        }
+        if let Some((scheme, rest)) = reference.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) {
+            return absolute(&scheme.to_ascii_lowercase(), rest.strip_prefix("//")?);
+        }
+        let (path, query) = match reference.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (reference, None),
+        };
+        let (path, query) = match path {
+            "" => (self.path.to_owned(), query.or(self.query)),
+            path if path.starts_with('/') => (without_dots(path), query),
+            path => {
+                let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                (without_dots(&format!("{folder}/{path}")), query)
+            }
+        };
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        Some(format!("{}://{}{path}{query}", self.scheme, self.host))
+    }
+
+    /// Whether both are of one origin: scheme, host and port (RFC 9110, section 4.3.1).
+    pub fn is_same_origin(&self, other: &Target<'_>) -> bool {
+        (self.scheme, self.host) == (other.scheme, other.host)
+    }
+}
+
+/// An absolute URL in the form of the URL Standard.
+fn absolute(scheme: &str, rest: &str) -> Option<String> {
+    let default_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return None,
+    };
+    let (authority, path_and_query) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let host = authority.to_ascii_lowercase();
+    let host = host.strip_suffix(default_port).unwrap_or(&host);
+    let (path, query) = path_and_query.split_at(path_and_query.find('?').unwrap_or(path_and_query.len()));
+    Some(format!("{scheme}://{host}{}{query}", without_dots(path)))
+}
+
+/// RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// RFC 3986, section 5.2.4.
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut ends_in_folder = false;
+    for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
+        ends_in_folder = matches!(segment, "." | "..");
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            segment => kept.push(segment),
+        }
+    }
+    if ends_in_folder {
+        kept.push("");
+    }
+    format!("/{}", kept.join("/"))
 }
 
 #[cfg(test)]
@@ -43,5 +113,39 @@ mod tests {
         check("http://a/?", Some(("http", "a", "/", Some(""))));
         check("/relative", None);
         check("http://a", None);
+    }
+
+    #[test]
+    fn a_reference_is_resolved_beside_the_target() {
+        let target = Target::parse("https://a.example/b/c?q").unwrap();
+        let check = |reference: &str, expected: Option<&str>| {
+            assert_eq!(target.resolve(reference).as_deref(), expected, "{reference}");
+        };
+        check("", Some("https://a.example/b/c?q"));
+        check("?r", Some("https://a.example/b/c?r"));
+        check("#f", Some("https://a.example/b/c?q"));
+        check("d", Some("https://a.example/b/d"));
+        check("./d/../e?x#f", Some("https://a.example/b/e?x"));
+        check("../../../d", Some("https://a.example/d"));
+        check("..", Some("https://a.example/"));
+        check("/d/./e/", Some("https://a.example/d/e/"));
+        check("//Other:443/d", Some("https://other/d"));
+        check("HTTP://A.example:80", Some("http://a.example/"));
+        check("https://a.example:8443?x", Some("https://a.example:8443/?x"));
+        check("d:e", None);
+        check("mailto:a@b", None);
+        check("ftp://a/b", None);
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let check = |one, other, expected| {
+            let (one, other) = (Target::parse(one).unwrap(), Target::parse(other).unwrap());
+            assert_eq!(one.is_same_origin(&other), expected, "{one:?} {other:?}");
+        };
+        check("http://a/x", "http://a/y?z", true);
+        check("http://a/x", "https://a/x", false);
+        check("http://a/x", "http://a:8080/x", false);
+        check("http://a/x", "http://b/x", false);
     }
 }

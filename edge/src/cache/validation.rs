@@ -1,114 +1,205 @@
-//! Conditional requests, answered from a response at hand: RFC 9110, section 13,
-//! and RFC 9111, section 4.3.2.
+//! Asking an origin whether a stored response still holds: RFC 9111, section 4.3.
+//!
+//! `stored + 304 -> Renewed | Confirmed | Other`, `stored + 200 to a HEAD -> …`. The
+//! fields here are those of the stored response as its origin sent them.
 
-use crate::fields::{Fields, members};
+use crate::cache::entity_tag::{is_entity_tag, is_weak, strongly_equal, weakly_equal};
+use crate::cache::vary;
+use crate::fields::Fields;
 use crate::time::Timestamp;
 
-/// Fields that only mean something beside a body, and so are not sent in a 304
-/// (RFC 9110, section 15.4.5).
-const REPRESENTATION: [&str; 5] =
-    ["content-encoding", "content-language", "content-length", "content-range", "content-type"];
+/// Fields that say something about the body as it was sent then, which this exchange
+/// had no part in; section 3.2.
+const NOT_UPDATED: [&str; 4] = ["content-encoding", "content-length", "content-range", "age"];
 
-/// Fields of a request that a cache may evaluate itself.
-pub const CACHE_PRECONDITIONS: [&str; 2] = ["if-none-match", "if-modified-since"];
-
-/// Whether a request makes its outcome depend on the origin's current state. Only
-/// the origin can judge that (RFC 9111, section 4.3.2).
-pub fn needs_origin(request: &Fields) -> bool {
-    request.contains("if-match") || request.contains("if-unmodified-since")
+/// What an answer says of the stored response it was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds, with these fields from now on.
+    Renewed(Fields),
+    /// It holds, but by the letter of section 4.3.4 the answer must not change it,
+    /// since it names no such validator, or no other than a weak one.
+    Confirmed,
+    /// It is about another response.
+    Other,
 }
 
-/// Whether the client's own copy is this response: a GET or HEAD may then be
-/// answered with 304.
-pub fn is_not_modified(request: &Fields, status: u16, response: &Fields) -> bool {
-    if status != 200 {
-        return false;
+/// The conditions under which only a change is sent (section 4.3.1). `None` where a
+/// response has no validator.
+pub fn conditions(stored: &Fields) -> Option<Fields> {
+    let mut conditions = Fields::default();
+    if let Some(etag) = stored.get("etag").filter(|etag| is_entity_tag(etag)) {
+        conditions.set("if-none-match", etag);
     }
-    if let Some(condition) = request.get("if-none-match") {
-        let Some(etag) = response.get("etag") else { return false };
-        return condition.trim() == "*" || members(condition).any(|member| weakly_equal(member, etag));
+    if let Some(date) = stored.get("last-modified").filter(|date| Timestamp::from_http_date(date).is_some()) {
+        conditions.set("if-modified-since", date);
     }
-    let date = |fields: &Fields, name| fields.get(name).and_then(Timestamp::from_http_date);
-    match (date(request, "if-modified-since"), date(response, "last-modified")) {
-        (Some(since), Some(modified)) => modified <= since,
-        _ => false,
+    (!conditions.is_empty()).then_some(conditions)
+}
+
+/// What a 304 to these conditions says (section 4.3.4).
+pub fn not_modified(stored: &Fields, answer: &Fields) -> Verdict {
+    let verdict = match (answer.get("etag"), answer.get("last-modified")) {
+        (Some(new), _) => match stored.get("etag") {
+            Some(old) if strongly_equal(new, old) => Verdict::Renewed(updated(stored, answer)),
+            Some(old) if is_weak(new) && weakly_equal(new, old) => Verdict::Renewed(updated(stored, answer)),
+            // Whoever codes bodies on their way makes tags weak, but not those of a 304.
+            Some(old) if weakly_equal(new, old) => Verdict::Confirmed,
+            _ => Verdict::Other,
+        },
+        (None, Some(new)) if stored.get("last-modified") == Some(new) => {
+            Verdict::Renewed(updated(stored, answer))
+        }
+        (None, Some(_)) => Verdict::Other,
+        // It was asked about one response, so it is about that one.
+        (None, None) => Verdict::Confirmed,
+    };
+    match &verdict {
+        // It would have to be stored as another variant.
+        Verdict::Renewed(fields) if vary::selecting(fields) != vary::selecting(stored) => Verdict::Other,
+        _ => verdict,
     }
 }
 
-/// Turns a response's fields into those of a 304 for it.
-pub fn not_modified(mut response: Fields) -> Fields {
-    response.retain(|name| !REPRESENTATION.contains(&name));
-    response
-}
-
-/// Makes a strong entity tag weak: the bytes differ from those the origin sent,
-/// though they mean the same (RFC 9110, section 8.8.3.3).
-pub fn weaken_etag(response: &mut Fields) {
-    if let Some(etag) = response.get("etag").filter(|etag| !etag.starts_with("W/")) {
-        let weak = format!("W/{etag}");
-        response.set("etag", weak);
+/// What a 200 to a HEAD says of a stored 200 to a GET (section 4.3.5). `body_bytes`
+/// is the length of the stored body as it was sent, where that is known.
+pub fn head(stored: &Fields, body_bytes: Option<usize>, answer: &Fields) -> Verdict {
+    let same = |name| answer.get(name).map(|value| stored.get(name) == Some(value));
+    let length = answer.get("content-length").map(|length| {
+        let length = length.trim().parse::<usize>().ok();
+        body_bytes.is_none_or(|stored| length == Some(stored))
+    });
+    let validators = [same("etag"), same("last-modified")];
+    if validators.contains(&Some(false)) || length == Some(false) {
+        return Verdict::Other;
     }
+    let fields = updated(stored, answer);
+    if !validators.contains(&Some(true)) || vary::selecting(&fields) != vary::selecting(stored) {
+        return Verdict::Confirmed;
+    }
+    Verdict::Renewed(fields)
 }
 
-/// RFC 9110, section 8.8.3.2.
-fn weakly_equal(one: &str, other: &str) -> bool {
-    one.strip_prefix("W/").unwrap_or(one) == other.strip_prefix("W/").unwrap_or(other)
+/// The stored fields with those of an answer in their place (section 3.2).
+fn updated(stored: &Fields, answer: &Fields) -> Fields {
+    let mut fields = stored.clone();
+    // First all out, then all in, for a field may occur more than once.
+    fields.retain(|name| NOT_UPDATED.contains(&name) || !answer.contains(name));
+    for (name, value) in answer.iter().filter(|(name, _)| !NOT_UPDATED.contains(name)) {
+        fields.push(name, value);
+    }
+    fields
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn check(request: &str, status: u16, response: &str, expected: bool) {
-        let (request, response) = (Fields::from_lines(request), Fields::from_lines(response));
-        assert_eq!(is_not_modified(&request, status, &response), expected, "{request:?} {response:?}");
+    const NOV_6: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+    fn check(stored: &str, answer: &str, expected: &str) {
+        let verdict = not_modified(&Fields::from_lines(stored), &Fields::from_lines(answer));
+        let words = match verdict {
+            Verdict::Renewed(_) => "renewed",
+            Verdict::Confirmed => "confirmed",
+            Verdict::Other => "other",
+        };
+        assert_eq!(words, expected, "{stored} + {answer}");
     }
 
     #[test]
-    fn entity_tags_are_compared_weakly() {
-        check("if-none-match\n\"a\"", 200, "etag\n\"a\"", true);
-        check("if-none-match\nW/\"a\"", 200, "etag\n\"a\"", true);
-        check("if-none-match\n\"a\"", 200, "etag\nW/\"a\"", true);
-        check("if-none-match\n\"a\"", 200, "etag\n\"b\"", false);
-        check("if-none-match\n\"x,y\", \"b\"", 200, "etag\n\"x,y\"", true);
-        check("if-none-match\n*", 200, "etag\n\"b\"", true);
-        check("if-none-match\n\"a\"", 200, "", false);
-        check("", 200, "etag\n\"a\"", false);
-    }
-
-    #[test]
-    fn only_a_200_is_not_modified() {
-        check("if-none-match\n\"a\"", 404, "etag\n\"a\"", false);
-    }
-
-    #[test]
-    fn dates_count_only_without_entity_tags() {
-        let modified = "last-modified\nSun, 06 Nov 1994 08:49:37 GMT";
-        check("if-modified-since\nSun, 06 Nov 1994 08:49:37 GMT", 200, modified, true);
-        check("if-modified-since\nSun, 06 Nov 1994 08:49:36 GMT", 200, modified, false);
-        check("if-modified-since\nyesterday", 200, modified, false);
-        check("if-modified-since\nSun, 06 Nov 1994 08:49:37 GMT", 200, "", false);
+    fn the_validators_that_are_there_are_the_conditions() {
+        let check = |stored: &str, expected: Option<&str>| {
+            let conditions = conditions(&Fields::from_lines(stored));
+            assert_eq!(conditions, expected.map(Fields::from_lines), "{stored}");
+        };
+        check("etag\n\"a\"", Some("if-none-match\n\"a\""));
+        check("etag\nW/\"a\"", Some("if-none-match\nW/\"a\""));
+        check(&format!("last-modified\n{NOV_6}"), Some(&format!("if-modified-since\n{NOV_6}")));
         check(
-            "if-none-match\n\"a\"\nif-modified-since\nSun, 06 Nov 1994 08:49:37 GMT",
-            200,
-            &format!("etag\n\"b\"\n{modified}"),
-            false,
+            &format!("etag\n\"a\"\nlast-modified\n{NOV_6}"),
+            Some(&format!("if-none-match\n\"a\"\nif-modified-since\n{NOV_6}")),
         );
+        check("etag\na\nlast-modified\nyesterday", None);
+        check("date\nx", None);
     }
 
     #[test]
-    fn a_304_says_nothing_about_a_body() {
-        let fields = not_modified(Fields::from_lines(
-            "content-type\ntext/html\ncontent-length\n5\netag\n\"a\"\ncontent-security-policy\nx",
-        ));
-        assert_eq!(fields, Fields::from_lines("etag\n\"a\"\ncontent-security-policy\nx"));
+    fn a_304_is_about_the_response_whose_validator_it_names() {
+        check("etag\n\"a\"", "etag\n\"a\"", "renewed");
+        check("etag\nW/\"a\"", "etag\nW/\"a\"", "renewed");
+        check("etag\n\"a\"", "etag\nW/\"a\"", "renewed");
+        check("etag\nW/\"a\"", "etag\n\"a\"", "confirmed");
+        check("etag\n\"a\"", "etag\n\"b\"", "other");
+        check("etag\n\"a\"", "", "confirmed");
+        check("last-modified\nx", "etag\n\"a\"\nlast-modified\nx", "other");
+        check("last-modified\nx", "last-modified\nx", "renewed");
+        check("last-modified\nx", "last-modified\ny", "other");
     }
 
     #[test]
-    fn a_strong_entity_tag_is_weakened_once() {
-        let mut fields = Fields::from_lines("etag\n\"a\"");
-        weaken_etag(&mut fields);
-        weaken_etag(&mut fields);
-        assert_eq!(fields.get("etag"), Some("W/\"a\""));
+    fn a_304_of_another_variant_is_about_another_response() {
+        check("etag\n\"a\"\nvary\nOrigin", "etag\n\"a\"", "renewed");
+        check("etag\n\"a\"\nvary\nOrigin", "etag\n\"a\"\nvary\norigin", "renewed");
+        check("etag\n\"a\"\nvary\nOrigin", "etag\n\"a\"\nvary\n*", "other");
+        check("etag\n\"a\"", "etag\n\"a\"\nvary\nOrigin", "other");
+    }
+
+    #[test]
+    fn a_304_replaces_fields_but_not_those_of_the_body() {
+        let stored = Fields::from_lines(
+            "etag\n\"a\"\nx-old\n1\nx-kept\n1\ncontent-length\n9\ncontent-encoding\ngzip\ndate\nthen",
+        );
+        let answer = Fields::from_lines(
+            "etag\n\"a\"\nx-old\n2\nx-new\n1\ncontent-length\n0\ncontent-encoding\nbr\nage\n7\ndate\nnow",
+        );
+        let Verdict::Renewed(fields) = not_modified(&stored, &answer) else { panic!("not renewed") };
+        let expected = "x-kept\n1\ncontent-length\n9\ncontent-encoding\ngzip\netag\n\"a\"\nx-old\n2\nx-new\n1\ndate\nnow";
+        assert_eq!(fields, Fields::from_lines(expected));
+    }
+
+    #[test]
+    fn a_head_renews_what_it_describes_and_ends_what_it_does_not() {
+        let check = |stored: &str, length: Option<usize>, answer: &str, expected: &str| {
+            let verdict = head(&Fields::from_lines(stored), length, &Fields::from_lines(answer));
+            let words = match verdict {
+                Verdict::Renewed(_) => "renewed",
+                Verdict::Confirmed => "confirmed",
+                Verdict::Other => "other",
+            };
+            assert_eq!(words, expected, "{stored} + {answer}");
+        };
+        check("etag\n\"a\"", Some(9), "etag\n\"a\"\ncontent-length\n9", "renewed");
+        check("etag\n\"a\"", Some(9), "etag\n\"a\"", "renewed");
+        check("etag\n\"a\"", None, "etag\n\"a\"\ncontent-length\n8", "renewed");
+        check("etag\n\"a\"", Some(9), "etag\n\"a\"\ncontent-length\n8", "other");
+        check("etag\n\"a\"", Some(9), "etag\n\"b\"\ncontent-length\n9", "other");
+        check("", Some(9), "etag\n\"b\"\ncontent-length\n9", "other");
+        check("etag\n\"a\"\nlast-modified\nx", Some(9), "etag\n\"a\"\nlast-modified\ny", "other");
+        check("etag\n\"a\"", Some(9), "content-length\n9", "confirmed");
+        check("etag\n\"a\"", Some(9), "content-length\nnine", "other");
+        check("etag\n\"a\"", Some(9), "", "confirmed");
+        check("etag\n\"a\"", Some(9), "etag\n\"a\"\nvary\norigin", "confirmed");
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_304_twice_changes_nothing_more(
+            stored in proptest::collection::vec(("[a-d]", "[x-z]{0,2}"), 0..6),
+            answer in proptest::collection::vec(("[a-f]", "[x-z]{0,2}"), 0..6),
+        ) {
+            let fields = |pairs: &[(String, String)]| {
+                let mut fields = Fields::default();
+                for (name, value) in pairs {
+                    fields.push(name, value);
+                }
+                fields
+            };
+            let (stored, answer) = (fields(&stored), fields(&answer));
+            let once = updated(&stored, &answer);
+            prop_assert_eq!(updated(&once, &answer), once);
+        }
     }
 }

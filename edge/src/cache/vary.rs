@@ -1,31 +1,214 @@
-//! `Vary`: on which request fields a response depends (RFC 9110, section 12.5.5).
+//! `Vary`: on which request fields a response depends (RFC 9110, section 12.5.5;
+//! RFC 9111, section 4.1).
+//!
+//! Each variant is stored under a key of its own, made from the values of the
+//! nominated fields. `Accept-Encoding` makes no variants: bodies are stored without
+//! a content coding, and the runtime codes them for each client.
 
-use crate::fields::{Fields, members};
+use sha2::{Digest, Sha256};
 
-/// Whether one stored response may answer every request for its key.
-///
-/// `Accept-Encoding` makes no variants here: bodies are stored without a content
-/// coding, and the runtime codes them for each client. Any other field would.
-pub fn has_one_variant(response: &Fields) -> bool {
-    members(response.get("vary").unwrap_or_default())
-        .all(|field| field.eq_ignore_ascii_case("accept-encoding"))
+use crate::cache::key::hexadecimal;
+use crate::fields::{Fields, is_token, members};
+
+/// Most request fields by which variants are told apart. Each multiplies the number
+/// of variants; who names more doesn't mean to be stored.
+const FIELDS_MAX: usize = 8;
+
+/// Why a response's variants aren't told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unhandled {
+    /// `*`: it depends on more than the request's fields.
+    Any,
+    /// `Cookie`: as good as one variant per person.
+    Cookie,
+    /// `Authorization`: the same.
+    Authorization,
+    /// `User-Agent`: thousands of values for a handful of meanings.
+    UserAgent,
+    /// A field in which the edge tells the origin who asks.
+    Client,
+    /// More than [`FIELDS_MAX`] fields, or something that is none.
+    Fields,
+}
+
+impl Unhandled {
+    /// The reason's name, a token.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "vary-any",
+            Self::Cookie => "vary-cookie",
+            Self::Authorization => "vary-authorization",
+            Self::UserAgent => "vary-user-agent",
+            Self::Client => "vary-client",
+            Self::Fields => "vary-fields",
+        }
+    }
+}
+
+/// The request fields that select among a response's variants: in lower case,
+/// sorted, each once. None for most responses.
+pub fn selecting(response: &Fields) -> Result<Vec<String>, Unhandled> {
+    let mut names: Vec<String> =
+        members(response.get("vary").unwrap_or_default()).map(str::to_ascii_lowercase).collect();
+    names.sort();
+    names.dedup();
+    let unhandled = names.iter().find_map(|name| match name.as_str() {
+        "*" => Some(Unhandled::Any),
+        "cookie" => Some(Unhandled::Cookie),
+        "authorization" => Some(Unhandled::Authorization),
+        "user-agent" => Some(Unhandled::UserAgent),
+        "x-forwarded-for" | "x-request-id" => Some(Unhandled::Client),
+        name if !is_token(name) => Some(Unhandled::Fields),
+        _ => None,
+    });
+    names.retain(|name| name != "accept-encoding");
+    match unhandled {
+        Some(unhandled) => Err(unhandled),
+        None if names.len() > FIELDS_MAX => Err(Unhandled::Fields),
+        None => Ok(names),
+    }
+}
+
+/// The key of the variant that `request`, as the origin gets it, selects.
+pub fn variant_key(key: &str, selecting: &[String], request: &Fields) -> String {
+    let mut digest = Sha256::new();
+    digest.update(key);
+    for name in selecting {
+        // No value holds a line break, so none can pass for several.
+        digest.update("\n");
+        digest.update(name);
+        if let Some(value) = request.get(name) {
+            digest.update(":");
+            digest.update(normalized(name, value));
+        }
+    }
+    format!("variant:{}", hexadecimal(&digest.finalize()))
+}
+
+/// One way to write each value that means the same: section 4.1.
+fn normalized(name: &str, value: &str) -> String {
+    match name {
+        "accept" | "accept-language" | "accept-charset" => preferences(value),
+        // Of no other field is it known that it is a list, so only the space between
+        // words is evened out.
+        _ => value.split_ascii_whitespace().collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// A list of ranges with weights (RFC 9110, section 12.4.2): in lower case, without
+/// spaces, the most wanted first. Those of one weight keep their order, which some
+/// servers heed.
+fn preferences(value: &str) -> String {
+    let mut ranges: Vec<(u16, String)> = members(value)
+        .map(|member| {
+            let mut parts = member.split(';').map(|part| part.trim().to_ascii_lowercase());
+            let mut range = parts.next().unwrap_or_default();
+            let mut weight = 1_000;
+            for part in parts {
+                match part.strip_prefix("q=").and_then(thousandths) {
+                    Some(given) => weight = given,
+                    None => {
+                        range.push(';');
+                        range.push_str(&part);
+                    }
+                }
+            }
+            (weight, range)
+        })
+        .collect();
+    ranges.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+    let written = ranges.iter().map(|(weight, range)| format!("{range};q={weight}"));
+    written.collect::<Vec<_>>().join(",")
+}
+
+/// A weight from 0 to 1 with at most three digits, in thousandths.
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
+    let is_digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if !matches!(whole, "0" | "1") || fraction.len() > 3 || !is_digits {
+        return None;
+    }
+    let thousandths: u16 = format!("{whole}{fraction:0<3}").parse().ok()?;
+    (thousandths <= 1_000).then_some(thousandths)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn only_accept_encoding_makes_no_variants() {
-        let check = |lines: &str, expected| {
-            assert_eq!(has_one_variant(&Fields::from_lines(lines)), expected, "{lines}");
+    fn the_nominated_fields_are_named_once_and_in_order() {
+        let check = |lines: &str, expected: &[&str]| {
+            assert_eq!(selecting(&Fields::from_lines(lines)).unwrap(), expected, "{lines}");
         };
-        check("", true);
-        check("vary\n", true);
-        check("vary\nAccept-Encoding", true);
-        check("vary\naccept-encoding, ACCEPT-ENCODING", true);
-        check("vary\nAccept-Encoding, Cookie", false);
-        check("vary\nOrigin", false);
-        check("vary\n*", false);
+        check("", &[]);
+        check("vary\n", &[]);
+        check("vary\nAccept-Encoding", &[]);
+        check("vary\naccept-encoding, ACCEPT-ENCODING", &[]);
+        check("vary\nOrigin,, Accept-Language, origin", &["accept-language", "origin"]);
+    }
+
+    #[test]
+    fn what_is_not_told_apart_is_refused_by_name() {
+        let check = |value: &str, expected: &str| {
+            let vary = Fields::from_lines(&format!("vary\n{value}"));
+            assert_eq!(selecting(&vary).unwrap_err().as_str(), expected, "{value}");
+        };
+        check("*", "vary-any");
+        check("Accept-Language, *", "vary-any");
+        check("Accept-Encoding, Cookie", "vary-cookie");
+        check("Authorization", "vary-authorization");
+        check("User-Agent", "vary-user-agent");
+        check("X-Forwarded-For", "vary-client");
+        check("not a field", "vary-fields");
+        check("a, b, c, d, e, f, g, h, i", "vary-fields");
+    }
+
+    fn key(name: &str, request: &str) -> String {
+        variant_key("http://a/p", &[name.to_owned()], &Fields::from_lines(request))
+    }
+
+    #[test]
+    fn values_that_mean_the_same_select_the_same_variant() {
+        let same = |name: &str, one: &str, other: &str| {
+            let value = |value: &str| key(name, &format!("{name}\n{value}"));
+            assert_eq!(value(one), value(other), "{name}: {one} / {other}");
+        };
+        same("accept-language", "en-GB, de;q=0.5", "EN-gb,de ; q=0.500");
+        same("accept-language", "de;q=0.5,en", "en;q=1.0, de;q=0.5");
+        same("accept", "text/html; Level=1", "text/html;level=1;q=1");
+        same("x-device", "a  b", "a b");
+    }
+
+    #[test]
+    fn values_that_mean_something_else_select_another() {
+        let different = |one: &str, other: &str| {
+            assert_ne!(key("accept-language", one), key("accept-language", other), "{one} / {other}");
+        };
+        different("", "accept-language\n");
+        different("accept-language\nen", "accept-language\nde");
+        different("accept-language\nen, de", "accept-language\nde, en");
+        different("accept-language\nen;q=0.5", "accept-language\nen;q=0.4");
+        different("accept-language\nen;q=0", "accept-language\nen");
+        assert_ne!(key("x-a", "x-a\nv"), key("x-b", "x-b\nv"));
+        assert_ne!(key("x-device", "x-device\nPhone"), key("x-device", "x-device\nphone"));
+    }
+
+    #[test]
+    fn fields_that_are_not_nominated_select_nothing() {
+        assert_eq!(key("accept-language", "x\n1"), key("accept-language", "x\n2"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_whatever_makes_reading_panic(bytes: Vec<u8>) {
+            let value = String::from_utf8_lossy(&bytes);
+            preferences(&value);
+            let mut response = Fields::default();
+            response.set("vary", value);
+            let _ = selecting(&response);
+        }
     }
 }

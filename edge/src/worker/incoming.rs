@@ -4,9 +4,13 @@ use tidewall_api::headers::X_REQUEST_ID;
 use wasm_bindgen::JsValue;
 use web_sys::Request;
 
+use crate::cache::invalidation;
 use crate::fields::Fields;
 use crate::request_id;
 use crate::worker::js;
+
+/// What the edge doesn't say where it asks for itself.
+const PERSONAL: [&str; 4] = ["authorization", "cache-control", "cookie", "range"];
 
 /// A client's request.
 pub(super) struct Incoming {
@@ -40,6 +44,20 @@ impl Incoming {
 
     /// Changes nothing at the origin, so it may be sent twice; RFC 9110, section 9.2.1.
     pub(super) fn is_safe(&self) -> bool {
-        self.is_read() || self.method == "OPTIONS"
+        invalidation::is_safe(&self.method)
+    }
+
+    /// The same question once more, asked by the edge itself for everyone: with nothing
+    /// of one person's, and for the whole.
+    pub(super) fn in_background(&self) -> Self {
+        let mut fields = self.fields.clone();
+        fields.retain(|name| !PERSONAL.contains(&name));
+        Self {
+            js: Clone::clone(&self.js),
+            method: "GET".to_owned(),
+            url: self.url.clone(),
+            fields,
+            id: self.id.clone(),
+        }
     }
 }

@@ -13,6 +13,7 @@ const TTL_S_MIN: u64 = 60;
 #[wasm_bindgen]
 extern "C" {
     /// `KVNamespace`.
+    #[derive(Clone)]
     pub(super) type Namespace;
 
     #[wasm_bindgen(method, catch, js_name = get)]

@@ -5,6 +5,7 @@
 //! Wasm, so header fields cross as one string, and bodies not at all.
 
 mod body;
+mod cached;
 mod control;
 mod deadline;
 mod incoming;
@@ -36,9 +37,16 @@ struct Edge<'a> {
     isolate: &'a Rc<Isolate>,
     config: &'a Config,
     env: &'a Env,
-    context: &'a Context,
     request: &'a Incoming,
     target: Target<'a>,
+}
+
+impl<'a> Edge<'a> {
+    fn new(isolate: &'a Rc<Isolate>, env: &'a Env, request: &'a Incoming) -> Result<Self, JsValue> {
+        let config = isolate.config.as_ref().map_err(|error| JsValue::from(error.to_string()))?;
+        let target = Target::parse(&request.url).ok_or("the request's URL is not absolute")?;
+        Ok(Self { isolate, config, env, request, target })
+    }
 }
 
 #[event(fetch)]
@@ -62,9 +70,7 @@ async fn answer(
     timings: &mut Timings,
 ) -> Result<Reply, JsValue> {
     let isolate = Isolate::get(env)?;
-    let config = isolate.config.as_ref().map_err(|error| JsValue::from(error.to_string()))?;
-    let target = Target::parse(&request.url).ok_or("the request's URL is not absolute")?;
-    let edge = Edge { isolate: &isolate, config, env, context, request, target };
+    let edge = Edge::new(&isolate, env, request)?;
 
     let manifest = site::manifest(&edge).await;
     let site = match &manifest {
@@ -76,8 +82,8 @@ async fn answer(
         }
     };
     let wants_html = wants_html(request.fields.get("accept"));
-    match route(target.path, site, &config.origin_paths, wants_html) {
-        Route::Origin => proxy::answer(&edge, timings).await,
+    match route(edge.target.path, site, &edge.config.origin_paths, wants_html) {
+        Route::Origin => proxy::answer(&edge, context, timings).await,
         Route::Page(file) => site::page(&edge, file).await,
         Route::Asset => site::asset(&edge).await,
         Route::File => site::file(&edge).await,

@@ -65,17 +65,11 @@ impl Unanswered {
 pub(super) async fn exchange<'a>(
     edge: &Edge<'a>,
     path_and_query: &str,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
 ) -> Result<Answer<'a>, Unanswered> {
     let (isolate, origins, request) = (edge.isolate, &edge.config.origins, edge.request);
     let body = if request.is_read() { None } else { request.js.body() };
-    let via = Via {
-        client_address: request.fields.get("cf-connecting-ip"),
-        host: edge.target.host,
-        scheme: edge.target.scheme,
-        request_id: &request.id,
-    };
-    let fields = forward::to_origin(&request.fields, &via, purpose);
+    let fields = presented(edge, purpose);
 
     let mut candidates: Vec<usize> = (0..origins.len()).collect();
     loop {
@@ -128,6 +122,18 @@ pub(super) async fn exchange<'a>(
             }
         }
     }
+}
+
+/// The fields of the request as an origin gets it.
+pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
+    let request = edge.request;
+    let via = Via {
+        client_address: request.fields.get("cf-connecting-ip"),
+        host: edge.target.host,
+        scheme: edge.target.scheme,
+        request_id: &request.id,
+    };
+    forward::to_origin(&request.fields, &via, purpose)
 }
 
 fn outgoing(

@@ -1,13 +1,15 @@
 //! What the client gets.
 
 use js_sys::Uint8Array;
-use tidewall_api::headers::X_REQUEST_ID;
+use tidewall_api::headers::{CACHE_STATUS, X_REQUEST_ID};
 use tidewall_api::problem::{CONTENT_TYPE, Problem};
 use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response, ResponseInit};
 
-use crate::cache::validation;
+use crate::cache::precondition::{self, From};
+use crate::cache::range::{self, Part};
 use crate::fields::Fields;
+use crate::problems;
 use crate::timing::Timings;
 use crate::worker::incoming::Incoming;
 use crate::worker::js;
@@ -46,13 +48,37 @@ impl Reply {
         Self { status: problem.status, fields, body: Body::Text(body) }
     }
 
-    /// Leaves the body out where the client has it already.
-    pub(super) fn evaluate_conditions(self, request: &Incoming) -> Self {
-        if !validation::is_not_modified(&request.fields, self.status, &self.fields) {
+    /// As much of the answer as the client asks for: nothing where it has it already
+    /// (RFC 9110, section 13), or a part where all of it is at hand (section 14).
+    pub(super) fn evaluated(self, request: &Incoming, from: From) -> Self {
+        if precondition::is_not_modified(&request.fields, self.status, &self.fields, from) {
+            self.body.discard();
+            return Self { status: 304, fields: precondition::not_modified(self.fields), body: Body::Empty };
+        }
+        let Body::Bytes(bytes) = &self.body else { return self };
+        if self.status != 200 || request.method != "GET" {
             return self;
         }
-        self.body.discard();
-        Self { status: 304, fields: validation::not_modified(self.fields), body: Body::Empty }
+        let length = bytes.length() as usize;
+        match range::part(&request.fields, &self.fields, length) {
+            Part::Whole => self,
+            Part::Bytes(part) => {
+                // Within the body, whose length is one of JavaScript's.
+                let body = bytes.subarray(part.start as u32, part.end as u32);
+                let mut fields = self.fields;
+                fields.set("content-range", range::content_range(Some(&part), length));
+                fields.set("content-length", part.len().to_string());
+                Self { status: 206, fields, body: Body::Bytes(body) }
+            }
+            Part::Unsatisfiable => {
+                let mut reply = Self::problem(problems::range_not_satisfiable(length), &request.id);
+                reply.fields.set("content-range", range::content_range(None, length));
+                if let Some(status) = self.fields.get(CACHE_STATUS) {
+                    reply.fields.set(CACHE_STATUS, status);
+                }
+                reply
+            }
+        }
     }
 
     /// Makes the response. The runtime may refuse, for instance a status beyond 599.
@@ -95,7 +121,7 @@ impl Body {
     }
 
     /// Tells the origin to stop sending what nobody will read.
-    fn discard(&self) {
+    pub(super) fn discard(&self) {
         if let Self::Stream(stream) = self {
             // Whether that works makes no difference to the answer.
             let _ = stream.cancel();

@@ -5,7 +5,8 @@ use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 
-use crate::cache::envelope::{self, Envelope, PREFIX_BYTES};
+use crate::cache::envelope::{self, Envelope, PREFIX_BYTES, Record, Variants};
+use crate::time::Timestamp;
 use crate::worker::js;
 use crate::worker::kv::Namespace;
 
@@ -13,12 +14,19 @@ use crate::worker::kv::Namespace;
 const BINDING: &str = "CACHE";
 
 /// Where responses are stored.
+#[derive(Clone)]
 pub(super) struct Store(Namespace);
 
 /// A stored response.
 pub(super) struct Stored {
     pub(super) envelope: Envelope,
     pub(super) body: Uint8Array,
+}
+
+/// What lies under a key.
+pub(super) enum Found {
+    Response(Stored),
+    Variants(Variants),
 }
 
 impl Store {
@@ -28,7 +36,7 @@ impl Store {
     }
 
     /// What is stored under `key`, if it can be read.
-    pub(super) async fn get(&self, key: &str) -> Option<Stored> {
+    pub(super) async fn get(&self, key: &str) -> Option<Found> {
         match self.0.get(key).await {
             Ok(value) => read(&value?)
                 .inspect_err(|broken| worker::console_warn!("stored response {key} is not used: {broken}"))
@@ -40,17 +48,36 @@ impl Store {
         }
     }
 
-    /// Stores a response. Whether that worked.
-    pub(super) async fn put(&self, key: &str, envelope: &Envelope, body: &Uint8Array) -> bool {
+    /// Stores a response as long as it is of use. Whether that worked.
+    pub(super) async fn put(&self, key: &str, envelope: Envelope, body: &Uint8Array) -> bool {
+        let (now, until) = (envelope.response_time, envelope.useful_until());
+        self.write(key, Record::Response(envelope), Some(body), now, until).await
+    }
+
+    /// Stores what tells variants apart. Whether that worked.
+    pub(super) async fn put_variants(&self, key: &str, variants: Variants, now: Timestamp) -> bool {
+        let until = variants.until;
+        self.write(key, Record::Variants(variants), None, now, until).await
+    }
+
+    async fn write(
+        &self,
+        key: &str,
+        record: Record,
+        body: Option<&Uint8Array>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> bool {
         let put = async {
-            let head = envelope.encode().map_err(|error| error.to_string())?;
+            let head = record.encode().map_err(|error| error.to_string())?;
             let head = Uint8Array::from(head.as_slice());
-            let value = Uint8Array::new_with_length(head.length() + body.length());
+            let value = Uint8Array::new_with_length(head.length() + body.map_or(0, Uint8Array::length));
             value.set(&head, 0);
-            value.set(body, head.length());
-            // Rounded up: the envelope knows the exact end, the store only cleans up.
-            let left = envelope.lifetime().saturating_sub(envelope.age(envelope.response_time));
-            self.0.put(key, &value, left.as_secs() + 1).await
+            if let Some(body) = body {
+                value.set(body, head.length());
+            }
+            // Rounded up: the record knows the exact end, the store only cleans up.
+            self.0.put(key, &value, until.since(now).as_secs() + 1).await
         };
         put.await
             .inspect_err(|error| {
@@ -67,12 +94,16 @@ impl Store {
     }
 }
 
-fn read(value: &Uint8Array) -> Result<Stored, envelope::Broken> {
+fn read(value: &Uint8Array) -> Result<Found, envelope::Broken> {
     let length = value.length();
     let prefix = value.subarray(0, PREFIX_BYTES as u32).to_vec();
     let head = envelope::head_bytes(&prefix, length as usize)?;
     let body_begins = (PREFIX_BYTES + head) as u32;
     let head = value.subarray(PREFIX_BYTES as u32, body_begins).to_vec();
-    let envelope = Envelope::decode(&head, length as usize)?;
-    Ok(Stored { envelope, body: value.subarray(body_begins, length) })
+    Ok(match Record::decode(&head, length as usize)? {
+        Record::Response(envelope) => {
+            Found::Response(Stored { envelope, body: value.subarray(body_begins, length) })
+        }
+        Record::Variants(variants) => Found::Variants(variants),
+    })
 }

@@ -1,0 +1,115 @@
+//! An origin that answers as a test tells it, with an edge of its own in front.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+
+use crate::support::tidewall::{Folder, Running};
+
+/// What makes the answer to a request: a status and fields, an empty line and the body;
+/// or nothing, to break the connection off.
+type Script = Arc<dyn Fn(&Asked) -> String + Send + Sync>;
+
+/// A request that reached the origin.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// How many the path had before.
+    pub(crate) nth: usize,
+    head: String,
+}
+
+impl Asked {
+    /// A field, empty where it isn't there.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(field, _)| field.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.to_owned()).unwrap_or_default()
+    }
+}
+
+/// The origin and its edge.
+pub(crate) struct Scripted {
+    edge: Running,
+    scripts: Arc<Mutex<HashMap<String, Script>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    _folder: Folder,
+}
+
+impl Scripted {
+    pub(crate) fn start(runtime: &Runtime) -> Self {
+        let folder = Folder::new();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let scripts = Arc::<Mutex<HashMap<String, Script>>>::default();
+        let asked = Arc::<Mutex<Vec<Asked>>>::default();
+        let (known, log) = (Arc::clone(&scripts), Arc::clone(&asked));
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(answer(stream, Arc::clone(&known), Arc::clone(&log)));
+            }
+        });
+        let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &url], &[]);
+        Self { edge, scripts, asked, _folder: folder }
+    }
+
+    /// Tells what `path` answers from now on; its URL at the edge.
+    pub(crate) fn script(
+        &self,
+        path: &str,
+        answer: impl Fn(&Asked) -> String + Send + Sync + 'static,
+    ) -> String {
+        self.scripts.lock().unwrap().insert(path.to_owned(), Arc::new(answer));
+        format!("{}{path}", self.edge.text("/edge"))
+    }
+
+    /// What the origin was asked at `path`.
+    pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
+        self.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
+    }
+}
+
+async fn answer(
+    mut stream: TcpStream,
+    scripts: Arc<Mutex<HashMap<String, Script>>>,
+    log: Arc<Mutex<Vec<Asked>>>,
+) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return,
+        }
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut words = head.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let asked = {
+        let mut log = log.lock().unwrap();
+        let nth = log.iter().filter(|asked| asked.path == path).count();
+        let asked = Asked { method, path, nth, head };
+        log.push(asked.clone());
+        asked
+    };
+    let script = scripts.lock().unwrap().get(&asked.path).cloned();
+    let answer = script.map_or_else(|| "404\n\n".to_owned(), |script| script(&asked));
+    let Some((fields, body)) = answer.split_once("\n\n") else { return };
+    let length = match fields.starts_with("304") || fields.starts_with("204") {
+        true => String::new(),
+        false => format!("content-length: {}\r\n", body.len()),
+    };
+    let body = if asked.method == "HEAD" { "" } else { body };
+    let (status, fields) = fields.split_once('\n').unwrap_or((fields, ""));
+    let fields: String = fields.lines().map(|line| format!("{}\r\n", line.trim())).collect();
+    let message = format!("HTTP/1.1 {status} X\r\n{fields}{length}connection: close\r\n\r\n{body}");
+    // Whether the edge still listens makes no difference here.
+    let _ = stream.write_all(message.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
