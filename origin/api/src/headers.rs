@@ -20,6 +20,9 @@ pub const X_REQUEST_ID: &str = "x-request-id";
 pub const TIDEWALL_LSN: &str = "tidewall-lsn";
 /// The value of [`TIDEWALL_LSN`] for what was read on the primary itself.
 pub const LSN_PRIMARY: &str = "primary";
+/// Which transaction a write's answer stands for, as a decimal `xid8`: by it the edge
+/// knows an invalidation that reaches it a second time.
+pub const TIDEWALL_WRITE: &str = "tidewall-write";
 /// A [`Bookmark`](crate::bookmark::Bookmark), from and to the client.
 pub const TIDEWALL_BOOKMARK: &str = "tidewall-bookmark";
 /// Name of the cookie in which a browser keeps its [`Bookmark`](crate::bookmark::Bookmark).

@@ -8,3 +8,4 @@ pub mod job;
 pub mod manifest;
 pub mod problem;
 pub mod product;
+pub mod purge;
