@@ -9,6 +9,7 @@ pub mod authorization;
 pub mod balance;
 pub mod cache;
 pub mod config;
+pub mod control;
 pub mod counters;
 pub mod fields;
 pub mod forward;

@@ -1,0 +1,124 @@
+//! What a reader's bookmark asks of the copy it is served.
+
+use tidewall_api::bookmark::{Bookmark, Seq};
+
+use crate::control::log::Known;
+use crate::control::position::{Position, ReadAt};
+
+/// What a stored response must fulfil beside being valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Nothing more: the view has seen all the reader has.
+    Nothing,
+    /// The view must be refreshed before anything can be said (S3).
+    Refresh,
+    /// If it is in groups, it must have been read at this position or past it. What the
+    /// reader has seen was never logged here: it wrote without the edge, or to a log
+    /// that is lost.
+    ReadPast {
+        /// The position in the WAL.
+        lsn: u64,
+        /// Whether what was read on the primary counts as past it: it was asked for
+        /// after a log began that is later than what the reader saw.
+        or_on_primary: bool,
+    },
+    /// It must be in no group: an invalidation by the reader is not in the log (S4).
+    Ungrouped,
+}
+
+/// Field by field the greater (W6): a client's answers arrive in parallel. What could
+/// not be logged outweighs every position.
+pub fn merged(one: Bookmark, other: Bookmark) -> Bookmark {
+    let seq = match (one.seq, other.seq) {
+        (Seq::At(one), Seq::At(other)) => Seq::At(one.max(other)),
+        (Seq::Unlogged, _) | (_, Seq::Unlogged) => Seq::Unlogged,
+    };
+    Bookmark { seq, lsn: one.lsn.max(other.lsn) }
+}
+
+/// What a bookmark asks of a view that has read so far; `was_refreshed` says that it
+/// has just been refreshed for that.
+pub fn demand(bookmark: Bookmark, known: Known, was_refreshed: bool) -> Demand {
+    match bookmark.seq {
+        Seq::Unlogged => Demand::Ungrouped,
+        Seq::At(seq) if seq > known.head && !was_refreshed => Demand::Refresh,
+        // Past the head of the log: that log is lost (P1).
+        Seq::At(seq) if seq > known.head => Demand::Ungrouped,
+        Seq::At(seq) if seq >= known.first => Demand::Nothing,
+        Seq::At(_) if bookmark.lsn == 0 => Demand::Nothing,
+        Seq::At(seq) => Demand::ReadPast { lsn: bookmark.lsn, or_on_primary: seq > 0 },
+    }
+}
+
+impl Demand {
+    /// Whether a response may be served to the reader.
+    pub fn is_met(self, is_grouped: bool, position: Position) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Refresh => false,
+            Self::Ungrouped => !is_grouped,
+            Self::ReadPast { lsn, or_on_primary } => {
+                let is_past = match position.read_at {
+                    ReadAt::Lsn(read_at) => read_at >= lsn,
+                    ReadAt::Primary => or_on_primary,
+                    ReadAt::Unknown => false,
+                };
+                !is_grouped || is_past
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bookmark(text: &str) -> Bookmark {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn bookmarks_merge_field_by_field() {
+        let check = |one, other, expected: &str| {
+            assert_eq!(merged(bookmark(one), bookmark(other)).to_string(), expected);
+            assert_eq!(merged(bookmark(other), bookmark(one)).to_string(), expected);
+        };
+        check("1.9", "2.8", "2.9");
+        check("0.0", "2.8", "2.8");
+        check("-.9", "2.10", "-.10");
+    }
+
+    #[test]
+    fn a_bookmark_asks_for_what_the_view_cannot_vouch_for() {
+        let known = Known { first: 100, head: 200 };
+        let check = |text, was_refreshed, expected| {
+            assert_eq!(demand(bookmark(text), known, was_refreshed), expected, "{text} {was_refreshed}");
+        };
+        check("0.0", false, Demand::Nothing);
+        check("150.7", false, Demand::Nothing);
+        check("200.7", false, Demand::Nothing);
+        check("201.7", false, Demand::Refresh);
+        check("201.7", true, Demand::Ungrouped);
+        check("-.7", false, Demand::Ungrouped);
+        check("0.7", false, Demand::ReadPast { lsn: 7, or_on_primary: false });
+        check("99.7", false, Demand::ReadPast { lsn: 7, or_on_primary: true });
+        check("99.0", false, Demand::Nothing);
+    }
+
+    #[test]
+    fn a_demand_is_about_grouped_responses() {
+        let at = |read_at| Position { fence: 1, read_at };
+        let check = |demand: Demand, read_at, expected| {
+            assert_eq!(demand.is_met(true, at(read_at)), expected, "{demand:?} {read_at:?}");
+            assert_eq!(demand.is_met(false, at(read_at)), demand != Demand::Refresh, "{demand:?}");
+        };
+        check(Demand::Ungrouped, ReadAt::Primary, false);
+        check(Demand::Refresh, ReadAt::Primary, false);
+        let past = |or_on_primary| Demand::ReadPast { lsn: 7, or_on_primary };
+        check(past(false), ReadAt::Lsn(7), true);
+        check(past(false), ReadAt::Lsn(6), false);
+        check(past(false), ReadAt::Primary, false);
+        check(past(false), ReadAt::Unknown, false);
+        check(past(true), ReadAt::Primary, true);
+    }
+}
