@@ -1,12 +1,14 @@
 //! The edge's configuration: the `[vars]` of `wrangler.toml`, and the secret.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::key::TrackingParameters;
 use crate::cache::target::Target;
+use crate::control::view::Limits;
 
 /// The variables as they were found; each list is written as JSON.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +21,21 @@ pub struct Vars {
     pub private_cookies: Option<String>,
     /// `TRACKING_PARAMETERS`: names of query parameters that make no difference.
     pub tracking_parameters: Option<String>,
+    /// `CONTROL_MAX_AGE_MS`: age up to which an isolate's view of the control log is used.
+    pub control_max_age_ms: Option<String>,
+    /// `CONTROL_GRACE_MS`: the same while the log is out of reach.
+    pub control_grace_ms: Option<String>,
     /// `PURGE_TOKEN`, a secret.
     pub purge_token: Option<String>,
 }
+
+/// `CONTROL_MAX_AGE_MS` where it isn't set: what a purge takes at most to be seen
+/// everywhere, and the least time between an isolate's questions to the control log.
+const CONTROL_MAX_AGE_MS: u64 = 1_000;
+/// `CONTROL_GRACE_MS` where it isn't set.
+const CONTROL_GRACE_MS: u64 = 5_000;
+/// Greatest value of either: a day.
+const CONTROL_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
 /// Variables that were understood.
 #[derive(Debug)]
@@ -34,6 +48,8 @@ pub struct Config {
     pub private_cookies: Vec<String>,
     /// See [`TrackingParameters`].
     pub tracking_parameters: TrackingParameters,
+    /// How long a view of the control log may be used.
+    pub control: Limits,
     /// Opens `/_tidewall/*`, which doesn't exist without it.
     pub purge_token: Option<Secret>,
 }
@@ -101,9 +117,27 @@ impl Config {
                 "TRACKING_PARAMETERS",
                 vars.tracking_parameters.as_deref(),
             )?),
+            control: control_limits(vars)?,
             purge_token: vars.purge_token.clone().filter(|token| !token.is_empty()).map(Secret),
         })
     }
+}
+
+fn control_limits(vars: &Vars) -> Result<Limits, ConfigError> {
+    let max_age = milliseconds("CONTROL_MAX_AGE_MS", vars.control_max_age_ms.as_deref(), CONTROL_MAX_AGE_MS)?;
+    let grace = milliseconds("CONTROL_GRACE_MS", vars.control_grace_ms.as_deref(), CONTROL_GRACE_MS)?;
+    if grace < max_age {
+        return invalid("CONTROL_GRACE_MS", "is less than CONTROL_MAX_AGE_MS: make it at least as much");
+    }
+    Ok(Limits { max_age, grace })
+}
+
+fn milliseconds(name: &'static str, json: Option<&str>, otherwise: u64) -> Result<Duration, ConfigError> {
+    let value = json.map_or(Ok(otherwise), |json| read(name, "a number of milliseconds", json))?;
+    if value > CONTROL_MS_MAX {
+        return invalid(name, format!("is {value}: a day, {CONTROL_MS_MAX}, is the most"));
+    }
+    Ok(Duration::from_millis(value))
 }
 
 fn origins(json: Option<&str>) -> Result<Vec<Origin>, ConfigError> {

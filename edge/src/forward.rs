@@ -1,9 +1,13 @@
 //! What is handed on between client and origin, and what isn't.
 
-use tidewall_api::headers::{CDN_CACHE_CONTROL, TIDEWALL_ORIGIN, X_REQUEST_ID};
+use tidewall_api::bookmark::Bookmark;
+use tidewall_api::headers::{
+    CDN_CACHE_CONTROL, TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN, TIDEWALL_WRITE, X_REQUEST_ID,
+};
 
 use crate::cache::precondition::CACHE_PRECONDITIONS;
 use crate::cache::range::RANGE_FIELDS;
+use crate::control::bookmark::NOTHING;
 use crate::fields::{Fields, members};
 
 /// Fields that mean one connection only; RFC 9110, section 7.6.1.
@@ -44,7 +48,8 @@ const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", 
 
 /// Fields that belong to one exchange, not to the response that is stored; and the
 /// length, which follows from the stored body.
-const NOT_STORED: [&str; 5] = ["age", "content-length", "server-timing", TIDEWALL_ORIGIN, X_REQUEST_ID];
+const NOT_STORED: [&str; 6] =
+    ["age", "content-length", "server-timing", TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN, X_REQUEST_ID];
 
 /// What the edge itself knows of a request.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +62,8 @@ pub struct Via<'a> {
     pub scheme: &'a str,
     /// The request's id.
     pub request_id: &'a str,
+    /// The position that the origin must have reached.
+    pub bookmark: Bookmark,
 }
 
 /// What a request is sent for.
@@ -101,6 +108,11 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
     fields.set("x-forwarded-host", via.host);
     fields.set("x-forwarded-proto", via.scheme);
     fields.set(X_REQUEST_ID, via.request_id);
+    // The client's own was taken out when the request was read.
+    fields.remove(TIDEWALL_BOOKMARK);
+    if via.bookmark != NOTHING {
+        fields.set(TIDEWALL_BOOKMARK, via.bookmark.to_string());
+    }
     fields.append("via", "1.1 tidewall");
     fields
 }
@@ -109,6 +121,9 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
 pub fn to_client(origin: &Fields) -> Fields {
     let mut fields = end_to_end(origin);
     fields.remove(CDN_CACHE_CONTROL);
+    fields.remove(TIDEWALL_WRITE);
+    // The edge knows more positions than the origin: it tells them itself.
+    fields.remove(TIDEWALL_BOOKMARK);
     fields
 }
 
@@ -133,7 +148,7 @@ mod tests {
     use super::*;
 
     const VIA: Via<'_> =
-        Via { client_address: Some("203.0.113.9"), host: "a.example", scheme: "https", request_id: "id-1" };
+        Via { client_address: Some("203.0.113.9"), host: "a.example", scheme: "https", request_id: "id-1", bookmark: NOTHING };
     const OWN: &str = "x-forwarded-for\n203.0.113.9\nx-forwarded-host\na.example\n\
                        x-forwarded-proto\nhttps\nx-request-id\nid-1\nvia\n1.1 tidewall";
 

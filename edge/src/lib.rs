@@ -14,6 +14,7 @@ pub mod counters;
 pub mod fields;
 pub mod forward;
 pub mod problems;
+pub mod refusals;
 pub mod request_id;
 pub mod route;
 pub mod security;

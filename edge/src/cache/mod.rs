@@ -17,6 +17,7 @@ pub mod directives;
 pub mod entity_tag;
 pub mod envelope;
 pub mod freshness;
+pub mod groups;
 pub mod invalidation;
 pub mod key;
 pub mod precondition;

@@ -9,8 +9,10 @@
 
 pub mod bookmark;
 pub mod entry;
+pub mod exchange;
 pub mod log;
 pub mod position;
+pub mod purge;
 pub mod servable;
 pub mod view;
 pub mod write_through;

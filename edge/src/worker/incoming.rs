@@ -1,10 +1,12 @@
 //! A client's request, read once.
 
+use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::X_REQUEST_ID;
 use wasm_bindgen::JsValue;
 use web_sys::Request;
 
 use crate::cache::invalidation;
+use crate::control::bookmark::{self, NOTHING};
 use crate::fields::Fields;
 use crate::request_id;
 use crate::worker::js;
@@ -18,19 +20,23 @@ pub(super) struct Incoming {
     pub(super) js: Request,
     pub(super) method: String,
     pub(super) url: String,
+    /// Its fields, less the bookmark.
     pub(super) fields: Fields,
+    /// What its reader has seen.
+    pub(super) bookmark: Bookmark,
     /// The client's request id, or a new one.
     pub(super) id: String,
 }
 
 impl Incoming {
     pub(super) fn read(js: Request) -> Result<Self, JsValue> {
-        let fields = js::read_fields(&js.headers());
+        let mut fields = js::read_fields(&js.headers());
+        let bookmark = bookmark::take(&mut fields);
         let id = match request_id::sane(fields.get(X_REQUEST_ID)) {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
         };
-        Ok(Self { method: js.method(), url: js.url(), fields, id, js })
+        Ok(Self { method: js.method(), url: js.url(), fields, bookmark, id, js })
     }
 
     pub(super) fn is_head(&self) -> bool {
@@ -57,6 +63,7 @@ impl Incoming {
             method: "GET".to_owned(),
             url: self.url.clone(),
             fields,
+            bookmark: NOTHING,
             id: self.id.clone(),
         }
     }

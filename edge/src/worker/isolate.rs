@@ -10,6 +10,8 @@ use worker::Env;
 use crate::balance::{InFlight, RoundRobin};
 use crate::config::{Config, ConfigError, Vars};
 use crate::counters::Counters;
+use crate::refusals::Refusals;
+use crate::worker::control_log::ControlLog;
 use crate::worker::{js, origin};
 
 /// The memory of one isolate. Bindings and variables don't change in its lifetime.
@@ -18,6 +20,8 @@ pub(super) struct Isolate {
     pub(super) turns: RefCell<RoundRobin>,
     pub(super) in_flight: RefCell<InFlight>,
     pub(super) counters: RefCell<Counters>,
+    pub(super) control: ControlLog,
+    pub(super) refusals: RefCell<Refusals>,
     pub(super) manifest: OnceCell<Rc<Manifest>>,
 }
 
@@ -43,6 +47,8 @@ impl Isolate {
             origin_paths: js::variable(env, "ORIGIN_PATHS")?,
             private_cookies: js::variable(env, "PRIVATE_COOKIES")?,
             tracking_parameters: js::variable(env, "TRACKING_PARAMETERS")?,
+            control_max_age_ms: js::variable(env, "CONTROL_MAX_AGE_MS")?,
+            control_grace_ms: js::variable(env, "CONTROL_GRACE_MS")?,
             purge_token: js::variable(env, "PURGE_TOKEN")?,
         });
         let origins = config.as_ref().map_or(0, |config| config.origins.len());
@@ -51,6 +57,8 @@ impl Isolate {
             turns: RefCell::new(RoundRobin::new(js::random_below(origins))),
             in_flight: RefCell::new(InFlight::new(origin::RESPONSE_DEADLINE)),
             counters: RefCell::default(),
+            control: ControlLog::default(),
+            refusals: RefCell::default(),
             manifest: OnceCell::new(),
         })
     }
