@@ -10,6 +10,7 @@ use worker::Env;
 use crate::balance::{InFlight, RoundRobin};
 use crate::config::{Config, ConfigError, Vars};
 use crate::counters::Counters;
+use crate::worker::store::Remembered;
 use crate::worker::{js, origin};
 
 /// The memory of one isolate. Bindings and variables don't change in its lifetime.
@@ -18,6 +19,7 @@ pub(super) struct Isolate {
     pub(super) turns: RefCell<RoundRobin>,
     pub(super) in_flight: RefCell<InFlight>,
     pub(super) counters: RefCell<Counters>,
+    pub(super) stored: Remembered,
     pub(super) manifest: OnceCell<Rc<Manifest>>,
 }
 
@@ -51,6 +53,7 @@ impl Isolate {
             turns: RefCell::new(RoundRobin::new(js::random_below(origins))),
             in_flight: RefCell::new(InFlight::new(origin::RESPONSE_DEADLINE)),
             counters: RefCell::default(),
+            stored: Remembered::default(),
             manifest: OnceCell::new(),
         })
     }
