@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::cache::level::Level;
 use crate::cache::storable::Unstored;
 
 /// Counts, as the status shows them.
@@ -13,12 +14,26 @@ pub struct Counters {
     misses: u64,
     stored: u64,
     rejected: BTreeMap<&'static str, u64>,
+    levels: Levels,
+}
+
+/// Hits by the level that had the copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+struct Levels {
+    memory: u64,
+    cache_api: u64,
+    kv: u64,
 }
 
 impl Counters {
-    /// A request was answered from the store.
-    pub fn hit(&mut self) {
+    /// A request was answered from this level of the store.
+    pub fn hit(&mut self, level: Level) {
         self.hits += 1;
+        *match level {
+            Level::Memory => &mut self.levels.memory,
+            Level::CacheApi => &mut self.levels.cache_api,
+            Level::Kv => &mut self.levels.kv,
+        } += 1;
     }
 
     /// A request was looked up, and forwarded.

@@ -39,12 +39,15 @@ pub enum OriginState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::level::Level;
     use crate::cache::storable::Unstored;
 
     #[test]
     fn the_status_has_the_contracts_form() {
         let mut cache = Counters::default();
-        cache.hit();
+        cache.hit(Level::Memory);
+        cache.hit(Level::Memory);
+        cache.hit(Level::Kv);
         cache.miss();
         cache.stored();
         cache.rejected(Unstored::Private);
@@ -54,7 +57,13 @@ mod tests {
         let expected = serde_json::json!({
             "seq": 0,
             "origins": [{ "id": "a", "url": "http://a", "state": "up", "in_flight": 2 }],
-            "cache": { "hits": 1, "misses": 1, "stored": 1, "rejected": { "private": 2 } },
+            "cache": {
+                "hits": 3,
+                "misses": 1,
+                "stored": 1,
+                "rejected": { "private": 2 },
+                "levels": { "memory": 2, "cache_api": 0, "kv": 1 },
+            },
         });
         assert_eq!(status, expected);
     }

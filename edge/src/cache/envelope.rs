@@ -21,7 +21,7 @@ use crate::forward;
 use crate::time::Timestamp;
 
 /// Raised with each change to the form or to the meaning of a field.
-const VERSION: u16 = 2;
+pub const VERSION: u16 = 2;
 const MAGIC: [u8; 2] = *b"TW";
 
 /// Bytes before the head.
@@ -139,6 +139,11 @@ impl Envelope {
     /// Its fields as clients get them.
     pub fn to_client(&self) -> Fields {
         to_client(&self.fields, self.is_decoded, self.body_bytes)
+    }
+
+    /// About what its fields take in memory.
+    pub fn fields_bytes(&self) -> usize {
+        self.fields.iter().map(|(name, value)| name.len() + value.len() + 2 * size_of::<String>()).sum()
     }
 
     /// Whether it is to be stored in the place of `earlier`, whose body it has: not

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use crate::cache::envelope::VERSION;
 use crate::cache::target::Target;
 
 /// Longest key of the store in bytes: <https://developers.cloudflare.com/kv/platform/limits/>.
@@ -57,6 +58,13 @@ pub fn cache_key(target: &Target<'_>, canonical_query: &str) -> String {
         key = format!("sha256:{}", hexadecimal(&Sha256::digest(key.as_bytes())));
     }
     key
+}
+
+/// The URL under which the Cache API, which knows nothing but requests, has what lies
+/// under `key`. Nobody can ask for it: hosts in `.invalid` don't exist (RFC 6761). What
+/// another version of the stored form has written isn't even found.
+pub fn cache_api_url(key: &str) -> String {
+    format!("https://cache.tidewall.invalid/{VERSION}/{}", hexadecimal(&Sha256::digest(key)))
 }
 
 /// A digest as text.
@@ -112,6 +120,14 @@ mod tests {
             let once = canonical_query(Some(&query), &TrackingParameters::default());
             prop_assert_eq!(canonical_query(Some(&once), &TrackingParameters::default()), once);
         }
+    }
+
+    #[test]
+    fn the_cache_apis_urls_differ_as_the_keys_do() {
+        let url = cache_api_url("http://a/p?x=ü#");
+        assert!(url.starts_with(&format!("https://cache.tidewall.invalid/{VERSION}/")), "{url}");
+        assert!(url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.".contains(&byte)), "{url}");
+        assert_ne!(url, cache_api_url("http://a/p?x=u#"));
     }
 
     #[test]

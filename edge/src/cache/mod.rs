@@ -11,6 +11,8 @@
 //! - [`precondition`], [`range`]: how much of a response the client is sent.
 //! - [`invalidation`]: what a write takes back.
 //! - [`envelope`]: the form in the store. [`status`]: the account given of it.
+//! - [`level`]: the places for copies; [`memory`]: what an isolate keeps itself;
+//!   [`write_rate`], [`removals`]: when the slower ones are written.
 
 pub mod age;
 pub mod directives;
@@ -20,9 +22,12 @@ pub mod freshness;
 pub mod groups;
 pub mod invalidation;
 pub mod key;
+pub mod level;
+pub mod memory;
 pub mod precondition;
 pub mod privacy;
 pub mod range;
+pub mod removals;
 pub mod request;
 pub mod status;
 pub mod storable;
@@ -31,3 +36,4 @@ pub mod terms;
 pub mod usable;
 pub mod validation;
 pub mod vary;
+pub mod write_rate;

@@ -6,7 +6,6 @@
 
 use std::rc::Rc;
 
-use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use js_sys::Uint8Array;
 use tidewall_api::headers::TIDEWALL_ORIGIN;
@@ -38,7 +37,7 @@ use crate::worker::isolate::Isolate;
 use crate::worker::origin::{Answer, RESPONSE_DEADLINE, Unanswered, presented};
 use crate::worker::proxy::{ask, handed_on, key};
 use crate::worker::reply::{Body, Reply};
-use crate::worker::store::{Found, Store, Stored};
+use crate::worker::store::{Found, FoundCopy, Place, Store, Stored};
 use crate::worker::{Edge, js};
 
 /// An answer, and what is to be done once it is out.
@@ -61,9 +60,9 @@ struct Lookup<'a> {
     key: String,
     asked: RequestDirectives,
     privacy: Privacy,
-    stored: Option<Stored>,
+    copy: Option<FoundCopy>,
     /// What tells the URL's variants apart, where it has any.
-    variants: Option<Variants>,
+    variants: Option<Rc<Variants>>,
 }
 
 /// Answers from the store, or from an origin.
@@ -73,10 +72,15 @@ pub(super) async fn answer(
     context: &Context,
     timings: &mut Timings,
 ) -> Result<Reply, JsValue> {
-    let lookup = Lookup::begin(edge, store, timings).await;
+    let (lookup, work) = Lookup::begin(edge, store, |_| true, timings).await;
+    if let Some(work) = work {
+        context.wait_until(work);
+    }
     let why = match lookup.usable(js::now()) {
         Ok(found) => {
-            edge.isolate.counters.borrow_mut().hit();
+            if let Some(copy) = &lookup.copy {
+                edge.isolate.counters.borrow_mut().hit(copy.level);
+            }
             if found.basis == Basis::WhileRevalidate {
                 revalidate_later(edge, context);
             }
@@ -114,12 +118,16 @@ fn revalidate_later(edge: &Edge<'_>, context: &Context) {
 
 async fn revalidate(isolate: &Rc<Isolate>, env: &Env, request: &Incoming) -> Result<(), JsValue> {
     let edge = Edge::new(isolate, env, request)?;
-    let Some(store) = Store::bound(env)? else { return Ok(()) };
+    let Some(store) = Store::bound(isolate, env)? else { return Ok(()) };
     let mut timings = Timings::default();
-    let lookup = Lookup::begin(&edge, store, &mut timings).await;
+    let is_fresh = |basis| basis == Basis::Fresh;
+    let (lookup, work) = Lookup::begin(&edge, store, is_fresh, &mut timings).await;
+    if let Some(work) = work {
+        work.await;
+    }
     let why = match lookup.usable(js::now()) {
-        // Another request was first.
-        Ok(found) if found.basis == Basis::Fresh => return Ok(()),
+        // Another request was first, here or elsewhere.
+        Ok(found) if is_fresh(found.basis) => return Ok(()),
         Ok(_) => Forward::Stale,
         Err(why) => why,
     };
@@ -132,38 +140,39 @@ async fn revalidate(isolate: &Rc<Isolate>, env: &Env, request: &Incoming) -> Res
 }
 
 impl<'a> Lookup<'a> {
-    async fn begin(edge: &'a Edge<'a>, store: Store, timings: &mut Timings) -> Self {
+    /// Looks for a copy that may be used on a basis that is `wanted`. The work is for
+    /// when the client has its answer.
+    async fn begin(
+        edge: &'a Edge<'a>,
+        store: Store,
+        wanted: impl Fn(Basis) -> bool,
+        timings: &mut Timings,
+    ) -> (Self, Option<LocalBoxFuture<'static, ()>>) {
         let fields = &edge.request.fields;
         let key = key(edge, &edge.target);
+        let asked = RequestDirectives::of(fields);
+        let privacy = Privacy::of(fields, &edge.config.private_cookies);
         let begun = js::now();
-        let (stored, variants) = match store.get(&key).await {
-            None => (None, None),
-            Some(Found::Response(stored)) => (Some(stored), None),
-            Some(Found::Variants(variants)) => {
-                let request = presented(edge, Purpose::Fill);
-                let variant = store.get(&variant_key(&key, &variants.selecting, &request)).await;
-                let stored = match variant {
-                    Some(Found::Response(stored)) if variants.contain(&stored.envelope) => Some(stored),
-                    _ => None,
-                };
-                (stored, Some(variants))
-            }
+        let accept = |stored: &Envelope| match usable(stored, &asked, privacy, Situation::Lookup, js::now()) {
+            Ok(found) => wanted(found.basis),
+            // It would be no different with another copy.
+            Err(why) => matches!(why, Forward::NoCache | Forward::RequestNoCache | Forward::Private),
         };
-        timings.record("kv", js::now().since(begun));
-        Self {
-            edge,
-            store,
-            key,
-            asked: RequestDirectives::of(fields),
-            privacy: Privacy::of(fields, &edge.config.private_cookies),
-            stored,
-            variants,
-        }
+        let variant = |selecting: &[String]| variant_key(&key, selecting, &presented(edge, Purpose::Fill));
+        let Found { copy, variants, work } = store.find(&key, variant, accept).await;
+        let step = copy.as_ref().map_or("lookup", |copy| copy.level.as_str());
+        timings.record(step, js::now().since(begun));
+        (Self { edge, store, key, asked, privacy, copy, variants }, work)
+    }
+
+    /// What is stored.
+    fn stored(&self) -> Option<&Stored> {
+        self.copy.as_ref().map(|copy| &*copy.stored)
     }
 
     /// Whether what is stored may be used.
     fn usable(&self, now: Timestamp) -> Result<Usable, Forward> {
-        match &self.stored {
+        match self.stored() {
             Some(stored) => usable(&stored.envelope, &self.asked, self.privacy, Situation::Lookup, now),
             None if self.variants.is_some() => Err(Forward::VaryMiss),
             None => Err(Forward::UriMiss),
@@ -172,8 +181,8 @@ impl<'a> Lookup<'a> {
 
     /// What is stored, as an answer.
     fn serve(&self, status: CacheStatus, now: Timestamp) -> Option<Reply> {
-        let stored = self.stored.as_ref()?;
-        let mut fields = stored.envelope.to_client();
+        let stored = self.stored()?;
+        let mut fields = stored.to_client().clone();
         fields.set("age", stored.envelope.age(now).as_secs().to_string());
         status.append_to(&mut fields);
         let reply = Reply { status: stored.envelope.status, fields, body: Body::Bytes(stored.body.clone()) };
@@ -183,7 +192,7 @@ impl<'a> Lookup<'a> {
     /// What is stored instead of an error, where that is allowed; RFC 5861, section 4.
     fn instead_of_error(&self, why: Forward, origin_status: Option<u16>) -> Option<Filled> {
         let now = js::now();
-        let envelope = &self.stored.as_ref()?.envelope;
+        let envelope = &self.stored()?.envelope;
         usable(envelope, &self.asked, self.privacy, Situation::OriginFailed, now).ok()?;
         let status = CacheStatus::Forwarded { why, origin_status, outcome: Outcome::StaleIfError };
         self.serve(status, now).map(Filled::only)
@@ -192,13 +201,12 @@ impl<'a> Lookup<'a> {
     /// Asks an origin, for a change only where that will do.
     async fn forward(mut self, why: Forward, timings: &mut Timings) -> Result<Filled, JsValue> {
         let (edge, request) = (self.edge, self.edge.request);
-        self.stored = self.stored.take().filter(|stored| is_for(&stored.envelope, self.privacy));
-        let conditions =
-            self.stored.as_ref().and_then(|stored| validation::conditions(&stored.envelope.fields));
+        self.copy = self.copy.take().filter(|copy| is_for(&copy.stored.envelope, self.privacy));
+        let conditions = self.stored().and_then(|stored| validation::conditions(&stored.envelope.fields));
         let is_part = request.method == "GET" && request.fields.contains("range");
         let purpose = match &conditions {
             Some(conditions) => Purpose::Validate(conditions),
-            None if is_part && self.stored.is_none() => Purpose::Part,
+            None if is_part && self.copy.is_none() => Purpose::Part,
             None => Purpose::Fill,
         };
         let query = canonical_query(edge.target.query, &edge.config.tracking_parameters);
@@ -209,7 +217,7 @@ impl<'a> Lookup<'a> {
         };
         if answer.status == 304
             && conditions.is_some()
-            && let Some(stored) = &self.stored
+            && let Some(stored) = self.stored()
         {
             match validation::not_modified(&stored.envelope.fields, &answer.fields) {
                 Verdict::Renewed(fields) => return Ok(self.renewed(why, &answer, fields)),
@@ -266,7 +274,7 @@ impl<'a> Lookup<'a> {
     /// A 304, or a 200 to a HEAD, that leaves what is stored with new fields; RFC
     /// 9111, sections 4.3.4 and 4.3.5.
     fn renewed(self, why: Forward, answer: &Answer<'_>, mut fields: Fields) -> Filled {
-        let Some(stored) = &self.stored else {
+        let Some(stored) = self.stored() else {
             return Filled::only(Reply::problem(problems::internal(), &self.edge.request.id));
         };
         let Envelope { status, is_decoded, body_bytes, .. } = stored.envelope;
@@ -304,14 +312,13 @@ impl<'a> Lookup<'a> {
 
     /// An answer to a HEAD. It isn't stored, but says something about what is.
     fn head(self, why: Forward, answer: &Answer<'_>) -> Filled {
-        let verdict =
-            self.stored.as_ref().filter(|_| answer.status == 200).map(|Stored { envelope, .. }| {
-                let body_bytes = (!envelope.is_decoded).then_some(envelope.body_bytes);
-                match envelope.status {
-                    200 => validation::head(&envelope.fields, body_bytes, &answer.fields),
-                    _ => Verdict::Other,
-                }
-            });
+        let verdict = self.stored().filter(|_| answer.status == 200).map(|Stored { envelope, .. }| {
+            let body_bytes = (!envelope.is_decoded).then_some(envelope.body_bytes);
+            match envelope.status {
+                200 => validation::head(&envelope.fields, body_bytes, &answer.fields),
+                _ => Verdict::Other,
+            }
+        });
         match verdict {
             Some(Verdict::Renewed(fields)) => self.renewed(why, answer, fields),
             Some(Verdict::Other) => {
@@ -332,7 +339,7 @@ impl<'a> Lookup<'a> {
     /// Counts an answer that isn't stored; what is stored goes where it is superseded.
     fn rejected(&self, reason: Unstored, status: u16) -> Option<LocalBoxFuture<'static, ()>> {
         self.edge.isolate.counters.borrow_mut().rejected(reason);
-        (self.stored.is_some() && reason.supersedes(status)).then(|| self.delete())
+        (self.copy.is_some() && reason.supersedes(status)).then(|| self.delete())
     }
 
     /// Reads the body of an answer that may be stored, stores it beside the answer to
@@ -408,40 +415,24 @@ impl<'a> Lookup<'a> {
         selecting: Vec<String>,
         body: Uint8Array,
     ) -> LocalBoxFuture<'static, ()> {
-        let (isolate, store, key) = (Rc::clone(self.edge.isolate), self.store.clone(), self.key.clone());
-        let (now, until) = (envelope.response_time, envelope.useful_until());
-        let variant = (!selecting.is_empty()).then(|| {
-            let request = presented(self.edge, Purpose::Fill);
-            let variants = Variants::with(self.variants.as_ref(), &selecting, &envelope, until);
-            (variant_key(&key, &selecting, &request), variants)
+        let place = (!selecting.is_empty()).then(|| Place {
+            key: variant_key(&self.key, &selecting, &presented(self.edge, Purpose::Fill)),
+            variants: {
+                let until = envelope.useful_until();
+                Variants::with(self.variants.as_deref(), &selecting, &envelope, until)
+            },
         });
-        async move {
-            let is_stored = match variant {
-                None => store.put(&key, envelope, &body).await,
-                Some((variant, variants)) => {
-                    let is_stored = store.put(&variant, envelope, &body).await;
-                    match variants {
-                        Some(variants) if is_stored => store.put_variants(&key, variants, now).await,
-                        _ => is_stored,
-                    }
-                }
-            };
-            if is_stored {
-                isolate.counters.borrow_mut().stored();
-            }
-        }
-        .boxed_local()
+        self.store.put(&self.key, place, Stored::new(envelope, body))
     }
 
     /// Removes what is stored for the request; the URL's other variants stay.
     fn delete(&self) -> LocalBoxFuture<'static, ()> {
-        let store = self.store.clone();
-        let key = match &self.variants {
-            None => self.key.clone(),
+        match &self.variants {
+            None => self.store.delete(&self.key),
             Some(variants) => {
-                variant_key(&self.key, &variants.selecting, &presented(self.edge, Purpose::Fill))
+                let request = presented(self.edge, Purpose::Fill);
+                self.store.delete(&variant_key(&self.key, &variants.selecting, &request))
             }
-        };
-        async move { store.delete(&key).await }.boxed_local()
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError, Vars};
 use crate::counters::Counters;
 use crate::refusals::Refusals;
 use crate::worker::control_log::ControlLog;
+use crate::worker::store::Remembered;
 use crate::worker::{js, origin};
 
 /// The memory of one isolate. Bindings and variables don't change in its lifetime.
@@ -22,6 +23,7 @@ pub(super) struct Isolate {
     pub(super) counters: RefCell<Counters>,
     pub(super) control: ControlLog,
     pub(super) refusals: RefCell<Refusals>,
+    pub(super) stored: Remembered,
     pub(super) manifest: OnceCell<Rc<Manifest>>,
 }
 
@@ -59,6 +61,7 @@ impl Isolate {
             counters: RefCell::default(),
             control: ControlLog::default(),
             refusals: RefCell::default(),
+            stored: Remembered::default(),
             manifest: OnceCell::new(),
         })
     }

@@ -10,6 +10,9 @@ use wasm_bindgen::{JsCast, JsValue};
 /// <https://developers.cloudflare.com/kv/api/write-key-value-pairs/#expiring-keys>.
 const TTL_S_MIN: u64 = 60;
 
+/// Largest value that the store takes: <https://developers.cloudflare.com/kv/platform/limits/>.
+const VALUE_BYTES_MAX: u32 = 25 * 1024 * 1024;
+
 #[wasm_bindgen]
 extern "C" {
     /// `KVNamespace`.
@@ -40,6 +43,9 @@ impl Namespace {
 
     /// Sets `key` for `ttl_s` seconds, or for the least that the store takes.
     pub(super) async fn put(&self, key: &str, value: &Uint8Array, ttl_s: u64) -> Result<(), JsValue> {
+        if value.length() > VALUE_BYTES_MAX {
+            return Err(format!("{key} has {} bytes, more than {VALUE_BYTES_MAX}", value.length()).into());
+        }
         let options = Object::new();
         // Exact: a lifetime is capped far below 2^53 seconds.
         Reflect::set(&options, &"expirationTtl".into(), &(ttl_s.max(TTL_S_MIN) as f64).into())?;

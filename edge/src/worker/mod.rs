@@ -5,6 +5,7 @@
 //! Wasm, so header fields cross as one string, and bodies not at all.
 
 mod body;
+mod cache_api;
 mod cached;
 mod control;
 mod deadline;

@@ -24,7 +24,7 @@ pub(super) async fn answer(
     timings: &mut Timings,
 ) -> Result<Reply, JsValue> {
     let request = edge.request;
-    let store = Store::bound(edge.env)?;
+    let store = Store::bound(edge.isolate, edge.env)?;
     let upgrades = request.fields.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
     if upgrades {
         return pass(edge, Purpose::Upgrade, Forward::Bypass, timings).await;

@@ -1,100 +1,490 @@
-//! Stored responses in Workers KV. A store that fails costs speed, nothing else:
-//! what can't be read is a miss, what can't be written is fetched again.
+//! Stored responses, on three levels: the isolate's memory, the Cache API, Workers KV.
+//!
+//! - Asked in this order: the first copy that is accepted is the answer, and is put
+//!   on the levels before, so that it is nearer the next time.
+//! - Written in this order: to memory at once, before the client has its answer, to the
+//!   others once it has.
+//!
+//! A level that fails costs speed, nothing else: what can't be read in time is a miss,
+//! what can't be written is fetched again.
 
+use std::cell::{OnceCell, RefCell};
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::{LocalBoxFuture, join};
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::Env;
+use worker::{Delay, Env};
 
 use crate::cache::envelope::{self, Envelope, PREFIX_BYTES, Record, Variants};
+use crate::cache::level::Level;
+use crate::cache::memory::{Bounds, Memory};
+use crate::cache::removals::{Mark, Removals};
+use crate::cache::write_rate::{Turn, WriteRate};
+use crate::fields::Fields;
 use crate::time::Timestamp;
+use crate::worker::cache_api::CacheApi;
+use crate::worker::deadline::within;
+use crate::worker::isolate::Isolate;
 use crate::worker::js;
 use crate::worker::kv::Namespace;
 
 /// Name of the binding.
 const BINDING: &str = "CACHE";
 
-/// Where responses are stored.
-#[derive(Clone)]
-pub(super) struct Store(Namespace);
+/// What an isolate keeps of responses: an eighth of the 128 MB it may use, as the
+/// requests in hand, with bodies of a megabyte each, need most of it. One response is
+/// at most a sixteenth, so that a few large ones don't push out all that is hot.
+const RESPONSES: Bounds = Bounds {
+    bytes_max: 16 * 1024 * 1024,
+    entry_bytes_max: 1024 * 1024,
+    entries_max: NonZeroUsize::new(16_384).unwrap(),
+};
 
-/// A stored response.
+/// What it keeps of what tells variants apart: some thousand URLs, of which one takes
+/// about 200 bytes.
+const VARIANTS: Bounds = Bounds {
+    bytes_max: 1024 * 1024,
+    entry_bytes_max: 64 * 1024,
+    entries_max: NonZeroUsize::new(4_096).unwrap(),
+};
+
+/// What an entry takes in memory beside its key, its fields and its body: the envelope,
+/// JavaScript's object, a place in the map.
+const ENTRY_BYTES: usize = 512;
+
+/// Longest wait for one level. An origin that is well answers sooner; KV takes this
+/// long, if at all, only for what nobody has asked for in a while.
+const READ_DEADLINE: Duration = Duration::from_millis(500);
+
+/// Longest wait for a removal, which the answer to a write waits for.
+const REMOVAL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The store, as one request sees it.
+#[derive(Clone)]
+pub(super) struct Store {
+    isolate: Rc<Isolate>,
+    cache_api: Option<CacheApi>,
+    kv: Namespace,
+}
+
+/// What an isolate remembers of the store.
+pub(super) struct Remembered {
+    responses: RefCell<Memory<Rc<Stored>>>,
+    /// By the URL's key, so that a variant is asked for directly.
+    variants: RefCell<Memory<Rc<Variants>>>,
+    writes: RefCell<WriteRate>,
+    removals: RefCell<Removals>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self {
+            responses: RefCell::new(Memory::new(RESPONSES)),
+            variants: RefCell::new(Memory::new(VARIANTS)),
+            writes: RefCell::default(),
+            removals: RefCell::default(),
+        }
+    }
+}
+
+/// A stored response, read once however often it is used.
 pub(super) struct Stored {
     pub(super) envelope: Envelope,
+    /// JavaScript's, and never copied into Wasm.
     pub(super) body: Uint8Array,
+    to_client: OnceCell<Fields>,
+}
+
+impl Stored {
+    pub(super) fn new(envelope: Envelope, body: Uint8Array) -> Self {
+        Self { envelope, body, to_client: OnceCell::new() }
+    }
+
+    /// Its fields as clients get them.
+    pub(super) fn to_client(&self) -> &Fields {
+        self.to_client.get_or_init(|| self.envelope.to_client())
+    }
+
+    /// About what it takes in memory. The fields count for three: as they were stored,
+    /// as clients get them, and the head that lies before a body that was read.
+    fn bytes(&self) -> usize {
+        ENTRY_BYTES + 3 * self.envelope.fields_bytes() + self.body.length() as usize
+    }
+}
+
+/// What a lookup came to.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The first copy that was accepted, else the newest that there is.
+    pub(super) copy: Option<FoundCopy>,
+    /// What tells the URL's variants apart, where it has any.
+    pub(super) variants: Option<Rc<Variants>>,
+    /// Puts it on nearer levels, once the client has its answer.
+    pub(super) work: Option<LocalBoxFuture<'static, ()>>,
+}
+
+/// A copy of a response.
+#[derive(Clone)]
+pub(super) struct FoundCopy {
+    pub(super) stored: Rc<Stored>,
+    /// Where it was.
+    pub(super) level: Level,
+}
+
+/// Where among a URL's variants a response belongs.
+pub(super) struct Place {
+    /// The variant's own key.
+    pub(super) key: String,
+    /// What tells the variants apart, where that is to be written anew.
+    pub(super) variants: Option<Variants>,
 }
 
 /// What lies under a key.
-pub(super) enum Found {
-    Response(Stored),
-    Variants(Variants),
+enum Value {
+    Response(Rc<Stored>),
+    Variants(Rc<Variants>),
+}
+
+/// What lies under a key on the levels below memory, ready to be written.
+struct Write {
+    key: String,
+    value: Value,
+}
+
+/// What a look for one key on all levels came to.
+enum Looked {
+    Accepted(FoundCopy),
+    /// The newest of those that were not.
+    Refused(Option<FoundCopy>),
+    /// Not a response, but what tells several apart.
+    Variants(Rc<Variants>, Level),
 }
 
 impl Store {
     /// The store, if one is bound.
-    pub(super) fn bound(env: &Env) -> Result<Option<Self>, JsValue> {
-        Ok(js::binding(env, BINDING)?.map(|binding| Self(binding.unchecked_into())))
+    pub(super) fn bound(isolate: &Rc<Isolate>, env: &Env) -> Result<Option<Self>, JsValue> {
+        let Some(kv) = js::binding(env, BINDING)? else { return Ok(None) };
+        let isolate = Rc::clone(isolate);
+        Ok(Some(Self { isolate, cache_api: CacheApi::default(), kv: kv.unchecked_into() }))
     }
 
-    /// What is stored under `key`, if it can be read.
-    pub(super) async fn get(&self, key: &str) -> Option<Found> {
-        match self.0.get(key).await {
-            Ok(value) => read(&value?)
-                .inspect_err(|broken| worker::console_warn!("stored response {key} is not used: {broken}"))
+    /// Looks for a response to the URL whose key this is. `variant_key` makes a variant's
+    /// key from the fields that select it. `accept` says whether to look no further: a
+    /// copy elsewhere may be newer.
+    ///
+    /// What is in memory costs no I/O; a hit costs at most one read of KV, and a second
+    /// one where the isolate didn't know yet that the URL has variants.
+    pub(super) async fn find(
+        &self,
+        key: &str,
+        variant_key: impl Fn(&[String]) -> String,
+        mut accept: impl FnMut(&Envelope) -> bool,
+    ) -> Found {
+        let mark = self.remembered().removals.borrow().mark();
+        let mut writes = Vec::new();
+        let known = self.known_variants(key);
+        let variants = match known {
+            Some(known) => known,
+            None => match self.look(key, |_| true, &mut accept).await {
+                Looked::Accepted(copy) => {
+                    writes.extend(self.promote(key, &copy, mark));
+                    return self.found(Some(copy), None, writes, mark);
+                }
+                Looked::Refused(newest) => return self.found(newest, None, writes, mark),
+                Looked::Variants(variants, level) => {
+                    if !self.remembered().is_removed_since(key, mark) {
+                        self.remembered().keep_variants(key, &variants);
+                    }
+                    if level == Level::Kv {
+                        let value = Value::Variants(Rc::clone(&variants));
+                        writes.push(Write { key: key.to_owned(), value });
+                    }
+                    variants
+                }
+            },
+        };
+        let variant_key = variant_key(&variants.selecting);
+        let copy = match self.look(&variant_key, |copy| variants.contain(copy), &mut accept).await {
+            Looked::Accepted(copy) => {
+                writes.extend(self.promote(&variant_key, &copy, mark));
+                Some(copy)
+            }
+            Looked::Refused(newest) => newest,
+            // A digest that is another URL's key as well.
+            Looked::Variants(..) => None,
+        };
+        self.found(copy, Some(variants), writes, mark)
+    }
+
+    /// Stores a response to the URL whose key this is, or one of its variants: in memory
+    /// at once, elsewhere by the work that is returned.
+    pub(super) fn put(&self, key: &str, place: Option<Place>, stored: Stored) -> LocalBoxFuture<'static, ()> {
+        let stored = Rc::new(stored);
+        let remembered = self.remembered();
+        let mark = remembered.removals.borrow().mark();
+        let value = Value::Response(Rc::clone(&stored));
+        let writes = match place {
+            None => {
+                remembered.variants.borrow_mut().remove(key);
+                remembered.keep(key, &stored);
+                vec![Write { key: key.to_owned(), value }]
+            }
+            Some(Place { key: variant_key, variants }) => {
+                remembered.responses.borrow_mut().remove(key);
+                remembered.keep(&variant_key, &stored);
+                let variants = variants.map(|variants| {
+                    let variants = Rc::new(variants);
+                    remembered.keep_variants(key, &variants);
+                    Write { key: key.to_owned(), value: Value::Variants(variants) }
+                });
+                [Write { key: variant_key, value }].into_iter().chain(variants).collect()
+            }
+        };
+        self.isolate.counters.borrow_mut().stored();
+        let store = self.clone();
+        async move {
+            store.write_to_cache_api(&writes, mark).await;
+            store.write_to_kv(&writes, mark).await;
+        }
+        .boxed_local()
+    }
+
+    /// Removes what is stored under `key`: from memory at once, from elsewhere by the
+    /// work that is returned. Other isolates keep what they have in memory.
+    pub(super) fn delete(&self, key: &str) -> LocalBoxFuture<'static, ()> {
+        let remembered = self.remembered();
+        remembered.removals.borrow_mut().note(key);
+        remembered.responses.borrow_mut().remove(key);
+        remembered.variants.borrow_mut().remove(key);
+        let (store, key) = (self.clone(), key.to_owned());
+        async move {
+            let removed = join(store.delete_from(Level::CacheApi, &key), store.delete_from(Level::Kv, &key));
+            if within(REMOVAL_DEADLINE, removed).await.is_none() {
+                worker::console_warn!("{key} could not be removed within {} s", REMOVAL_DEADLINE.as_secs());
+            }
+        }
+        .boxed_local()
+    }
+
+    fn remembered(&self) -> &Remembered {
+        &self.isolate.stored
+    }
+
+    fn known_variants(&self, key: &str) -> Option<Rc<Variants>> {
+        let known = self.remembered().variants.borrow_mut().get(key).map(Rc::clone);
+        known.filter(|variants| variants.until > js::now())
+    }
+
+    fn found(
+        &self,
+        copy: Option<FoundCopy>,
+        variants: Option<Rc<Variants>>,
+        writes: Vec<Write>,
+        mark: Mark,
+    ) -> Found {
+        let work = (!writes.is_empty()).then(|| {
+            let store = self.clone();
+            async move { store.write_to_cache_api(&writes, mark).await }.boxed_local()
+        });
+        Found { copy, variants, work }
+    }
+
+    /// Looks for `key` level by level.
+    async fn look(
+        &self,
+        key: &str,
+        is_member: impl Fn(&Envelope) -> bool,
+        accept: &mut impl FnMut(&Envelope) -> bool,
+    ) -> Looked {
+        let mut newest: Option<FoundCopy> = None;
+        for level in Level::ALL {
+            let stored = match self.read(level, key).await {
+                None => continue,
+                Some(Value::Variants(variants)) => return Looked::Variants(variants, level),
+                Some(Value::Response(stored)) => stored,
+            };
+            if !is_member(&stored.envelope) {
+                continue;
+            }
+            let copy = FoundCopy { stored, level };
+            if accept(&copy.stored.envelope) {
+                return Looked::Accepted(copy);
+            }
+            let time = |copy: &FoundCopy| copy.stored.envelope.response_time;
+            if newest.as_ref().is_none_or(|newest| time(newest) < time(&copy)) {
+                newest = Some(copy);
+            }
+        }
+        Looked::Refused(newest)
+    }
+
+    /// Puts a copy that was found into memory, if nothing newer came there meanwhile;
+    /// what is left to be written elsewhere.
+    fn promote(&self, key: &str, copy: &FoundCopy, mark: Mark) -> Option<Write> {
+        let remembered = self.remembered();
+        if copy.level == Level::Memory || remembered.is_removed_since(key, mark) {
+            return None;
+        }
+        let time = copy.stored.envelope.response_time;
+        let there = remembered.responses.borrow().peek(key).map(|there| there.envelope.response_time);
+        if there.is_none_or(|there| there <= time) {
+            remembered.keep(key, &copy.stored);
+        }
+        let value = Value::Response(Rc::clone(&copy.stored));
+        (copy.level == Level::Kv).then(|| Write { key: key.to_owned(), value })
+    }
+
+    async fn read(&self, level: Level, key: &str) -> Option<Value> {
+        let read = match level {
+            Level::Memory => return self.remembered().response(key, js::now()).map(Value::Response),
+            Level::CacheApi => within(READ_DEADLINE, self.cache_api.as_ref()?.get(key)).await,
+            Level::Kv => within(READ_DEADLINE, self.kv.get(key)).await,
+        };
+        let level = level.as_str();
+        match read {
+            Some(Ok(value)) => decode(&value?)
+                .inspect_err(|broken| {
+                    worker::console_warn!("{level} has {key}, but not to be used: {broken}")
+                })
                 .ok(),
-            Err(error) => {
-                worker::console_warn!("the cache's store can't be read: {}", js::message(&error));
+            Some(Err(error)) => {
+                worker::console_warn!("{level} can't be read: {}", js::message(&error));
+                None
+            }
+            None => {
+                worker::console_warn!("{level} took longer than {} ms", READ_DEADLINE.as_millis());
                 None
             }
         }
     }
 
-    /// Stores a response as long as it is of use. Whether that worked.
-    pub(super) async fn put(&self, key: &str, envelope: Envelope, body: &Uint8Array) -> bool {
-        let (now, until) = (envelope.response_time, envelope.useful_until());
-        self.write(key, Record::Response(envelope), Some(body), now, until).await
+    async fn write_to_cache_api(&self, writes: &[Write], mark: Mark) {
+        for Write { key, value } in writes {
+            self.write(Level::CacheApi, key, value, mark).await;
+        }
     }
 
-    /// Stores what tells variants apart. Whether that worked.
-    pub(super) async fn put_variants(&self, key: &str, variants: Variants, now: Timestamp) -> bool {
-        let until = variants.until;
-        self.write(key, Record::Variants(variants), None, now, until).await
-    }
-
-    async fn write(
-        &self,
-        key: &str,
-        record: Record,
-        body: Option<&Uint8Array>,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> bool {
-        let put = async {
-            let head = record.encode().map_err(|error| error.to_string())?;
-            let head = Uint8Array::from(head.as_slice());
-            let value = Uint8Array::new_with_length(head.length() + body.map_or(0, Uint8Array::length));
-            value.set(&head, 0);
-            if let Some(body) = body {
-                value.set(body, head.length());
+    async fn write_to_kv(&self, writes: &[Write], mark: Mark) {
+        for Write { key, value } in writes {
+            let turn = self.remembered().writes.borrow_mut().take(key, js::now());
+            match turn {
+                Turn::Now => self.write(Level::Kv, key, value, mark).await,
+                Turn::Never => {}
+                Turn::After(wait) => {
+                    Delay::from(wait).await;
+                    let newest = self.remembered().newest(key, value);
+                    self.write(Level::Kv, key, newest.as_ref().unwrap_or(value), mark).await;
+                }
             }
-            // Rounded up: the record knows the exact end, the store only cleans up.
-            self.0.put(key, &value, until.since(now).as_secs() + 1).await
-        };
-        put.await
-            .inspect_err(|error| {
-                worker::console_warn!("the cache's store can't be written: {}", js::message(error))
-            })
-            .is_ok()
+        }
     }
 
-    /// Removes what is stored under `key`.
-    pub(super) async fn delete(&self, key: &str) {
-        if let Err(error) = self.0.delete(key).await {
-            worker::console_warn!("the cache's store can't be written: {}", js::message(&error));
+    /// Writes to one level, unless the key was removed since the write began.
+    async fn write(&self, level: Level, key: &str, value: &Value, mark: Mark) {
+        if self.remembered().is_removed_since(key, mark) {
+            return;
+        }
+        let (cache_api, until) = (self.cache_api.as_ref(), value.until());
+        let left_s = until.since(js::now()).as_secs();
+        let written = async {
+            let value = value.encode()?;
+            match (level, cache_api) {
+                // The end there is the end, so it isn't rounded up.
+                (Level::CacheApi, Some(cache_api)) if left_s > 0 => cache_api.put(key, &value, left_s).await,
+                // The value knows its exact end; KV only cleans up.
+                (Level::Kv, _) => self.kv.put(key, &value, left_s + 1).await,
+                _ => Ok(()),
+            }
+        };
+        if let Err(error) = written.await {
+            worker::console_warn!("{} can't be written: {}", level.as_str(), js::message(&error));
+        }
+        if self.remembered().is_removed_since(key, mark) {
+            self.delete_from(level, key).await;
+        }
+    }
+
+    async fn delete_from(&self, level: Level, key: &str) {
+        let removed = match (level, &self.cache_api) {
+            (Level::Kv, _) => {
+                self.remembered().writes.borrow_mut().note(key, js::now());
+                self.kv.delete(key).await
+            }
+            (Level::CacheApi, Some(cache_api)) => cache_api.delete(key).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = removed {
+            worker::console_warn!("{} can't remove {key}: {}", level.as_str(), js::message(&error));
         }
     }
 }
 
-fn read(value: &Uint8Array) -> Result<Found, envelope::Broken> {
+impl Remembered {
+    /// A response, while it is of any use.
+    fn response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
+        let mut responses = self.responses.borrow_mut();
+        let stored = Rc::clone(responses.get(key)?);
+        if stored.envelope.useful_until() <= now {
+            responses.remove(key);
+            return None;
+        }
+        Some(stored)
+    }
+
+    fn keep(&self, key: &str, stored: &Rc<Stored>) {
+        self.responses.borrow_mut().put(key, Rc::clone(stored), key.len() + stored.bytes());
+    }
+
+    fn keep_variants(&self, key: &str, variants: &Rc<Variants>) {
+        let names: usize = variants.selecting.iter().map(|name| name.len() + size_of::<String>()).sum();
+        self.variants.borrow_mut().put(key, Rc::clone(variants), key.len() + names + size_of::<Variants>());
+    }
+
+    fn is_removed_since(&self, key: &str, mark: Mark) -> bool {
+        self.removals.borrow().is_removed_since(key, mark)
+    }
+
+    /// What has come under `key` since, in the place of `value`.
+    fn newest(&self, key: &str, value: &Value) -> Option<Value> {
+        match value {
+            Value::Response(_) => self.responses.borrow().peek(key).map(|it| Value::Response(Rc::clone(it))),
+            Value::Variants(_) => self.variants.borrow().peek(key).map(|it| Value::Variants(Rc::clone(it))),
+        }
+    }
+}
+
+impl Value {
+    /// Until when it is of use.
+    fn until(&self) -> Timestamp {
+        match self {
+            Self::Response(stored) => stored.envelope.useful_until(),
+            Self::Variants(variants) => variants.until,
+        }
+    }
+
+    /// Its stored form.
+    fn encode(&self) -> Result<Uint8Array, JsValue> {
+        let (record, body) = match self {
+            Self::Response(stored) => (Record::Response(stored.envelope.clone()), Some(&stored.body)),
+            Self::Variants(variants) => (Record::Variants(Variants::clone(variants)), None),
+        };
+        let head = record.encode().map_err(|error| error.to_string())?;
+        let head = Uint8Array::from(head.as_slice());
+        let value = Uint8Array::new_with_length(head.length() + body.map_or(0, Uint8Array::length));
+        value.set(&head, 0);
+        if let Some(body) = body {
+            value.set(body, head.length());
+        }
+        Ok(value)
+    }
+}
+
+/// Reads a stored form. Its body stays where it is.
+fn decode(value: &Uint8Array) -> Result<Value, envelope::Broken> {
     let length = value.length();
     let prefix = value.subarray(0, PREFIX_BYTES as u32).to_vec();
     let head = envelope::head_bytes(&prefix, length as usize)?;
@@ -102,8 +492,8 @@ fn read(value: &Uint8Array) -> Result<Found, envelope::Broken> {
     let head = value.subarray(PREFIX_BYTES as u32, body_begins).to_vec();
     Ok(match Record::decode(&head, length as usize)? {
         Record::Response(envelope) => {
-            Found::Response(Stored { envelope, body: value.subarray(body_begins, length) })
+            Value::Response(Rc::new(Stored::new(envelope, value.subarray(body_begins, length))))
         }
-        Record::Variants(variants) => Found::Variants(variants),
+        Record::Variants(variants) => Value::Variants(Rc::new(variants)),
     })
 }
