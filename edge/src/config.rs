@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::key::TrackingParameters;
+use crate::cache::privacy::PrivateNames;
 use crate::cache::target::Target;
+use crate::fields::is_token;
 
 /// The variables as they were found; each list is written as JSON.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,8 @@ pub struct Vars {
     pub origin_paths: Option<String>,
     /// `PRIVATE_COOKIES`: names of cookies that make a request one person's.
     pub private_cookies: Option<String>,
+    /// `PRIVATE_FIELDS`: names of request fields that do the same.
+    pub private_fields: Option<String>,
     /// `TRACKING_PARAMETERS`: names of query parameters that make no difference.
     pub tracking_parameters: Option<String>,
     /// `PURGE_TOKEN`, a secret.
@@ -30,8 +34,8 @@ pub struct Config {
     pub origins: Vec<Origin>,
     /// Each begins with `/`.
     pub origin_paths: Vec<String>,
-    /// Names, compared exactly.
-    pub private_cookies: Vec<String>,
+    /// What makes a request one person's.
+    pub private: PrivateNames,
     /// See [`TrackingParameters`].
     pub tracking_parameters: TrackingParameters,
     /// Opens `/_tidewall/*`, which doesn't exist without it.
@@ -96,7 +100,10 @@ impl Config {
         Ok(Self {
             origins: origins(vars.origins.as_deref())?,
             origin_paths: origin_paths(vars.origin_paths.as_deref())?,
-            private_cookies: names("PRIVATE_COOKIES", vars.private_cookies.as_deref())?,
+            private: PrivateNames {
+                fields: field_names("PRIVATE_FIELDS", vars.private_fields.as_deref())?,
+                cookies: names("PRIVATE_COOKIES", vars.private_cookies.as_deref())?,
+            },
             tracking_parameters: TrackingParameters::new(names(
                 "TRACKING_PARAMETERS",
                 vars.tracking_parameters.as_deref(),
@@ -151,6 +158,19 @@ fn origin_paths(json: Option<&str>) -> Result<Vec<String>, ConfigError> {
         Some(index) => invalid(format!("ORIGIN_PATHS[{index}]"), "must begin with /"),
         None => Ok(paths),
     }
+}
+
+/// Names of fields, in lower case.
+fn field_names(name: &'static str, json: Option<&str>) -> Result<Vec<String>, ConfigError> {
+    let mut fields = names(name, json)?;
+    if let Some(index) = fields.iter().position(|field| !is_token(field)) {
+        return invalid(
+            format!("{name}[{index}]"),
+            format!("is `{}`, which no field can be named", fields[index]),
+        );
+    }
+    fields.iter_mut().for_each(|field| field.make_ascii_lowercase());
+    Ok(fields)
 }
 
 fn names(name: &'static str, json: Option<&str>) -> Result<Vec<String>, ConfigError> {
@@ -223,6 +243,20 @@ mod tests {
         refused(&vars, "ORIGIN_PATHS[1] must begin with /");
         let vars = Vars { private_cookies: Some(r#"[""]"#.into()), ..with_origins(ONE) };
         refused(&vars, "PRIVATE_COOKIES[0] is empty");
+        let vars = Vars { private_fields: Some(r#"["x-a","x b"]"#.into()), ..with_origins(ONE) };
+        refused(&vars, "PRIVATE_FIELDS[1] is `x b`, which no field can be named");
+    }
+
+    #[test]
+    fn fields_are_private_in_any_case_and_cookies_in_theirs() {
+        let vars = Vars {
+            private_fields: Some(r#"["X-Api-Key"]"#.into()),
+            private_cookies: Some(r#"["Session"]"#.into()),
+            ..with_origins(ONE)
+        };
+        let private = Config::parse(&vars).unwrap().private;
+        assert_eq!((private.fields, private.cookies), (vec!["x-api-key".into()], vec!["Session".into()]));
+        assert_eq!(Config::parse(&with_origins(ONE)).unwrap().private, PrivateNames::default());
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub enum Unstored {
     SetCookie,
     /// The request had an `Authorization`, and the response isn't `public`.
     Authorization,
+    /// The request had a private field, and the response isn't `public`.
+    PrivateField,
     /// The request had a private cookie, and the response isn't `public`.
     PrivateCookie,
     /// The request had some other cookie, and the response doesn't plainly say that
@@ -108,6 +110,7 @@ impl Unstored {
             Self::NoCache => "no-cache",
             Self::SetCookie => "set-cookie",
             Self::Authorization => "authorization",
+            Self::PrivateField => "private-field",
             Self::PrivateCookie => "private-cookie",
             Self::Cookie => "cookie",
             Self::Vary(unhandled) => unhandled.as_str(),
@@ -123,9 +126,11 @@ impl Unstored {
     /// all the same: it is the answer to the question, and the reason lies in it and
     /// not in who asked.
     pub fn supersedes(self, status: u16) -> bool {
-        use Unstored::{Authorization, Cookie, Method, PrivateCookie, RequestNoStore};
+        use Unstored::{Authorization, Cookie, Method, PrivateCookie, PrivateField, RequestNoStore};
         let is_answer = matches!(status, 200..=205 | 300..=303 | 307 | 308 | 404 | 410);
-        is_answer && !matches!(self, Method | RequestNoStore | Authorization | PrivateCookie | Cookie)
+        let is_askers =
+            matches!(self, Method | RequestNoStore | Authorization | PrivateField | PrivateCookie | Cookie);
+        is_answer && !is_askers
     }
 }
 
@@ -149,6 +154,7 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
         (directives.private.is_response(), Unstored::Private),
         (response.contains("set-cookie"), Unstored::SetCookie),
         (privacy == Privacy::Authorization && !shared, Unstored::Authorization),
+        (privacy == Privacy::PrivateField && !shared, Unstored::PrivateField),
         (privacy == Privacy::PrivateCookie && !shared, Unstored::PrivateCookie),
         (!is_decodable(response), Unstored::Encoding),
         (directives.no_transform && is_coded(response), Unstored::NoTransform),
@@ -207,9 +213,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cache::privacy::PrivateNames;
     use crate::fields::closes_quotes;
 
     const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
+
+    fn private() -> PrivateNames {
+        PrivateNames { fields: vec!["x-api-key".to_owned()], cookies: vec!["session".to_owned()] }
+    }
 
     /// The decision in words, for messages written as `head line, then fields`.
     fn decide(request: &str, response: &str) -> String {
@@ -218,7 +229,7 @@ mod tests {
         let exchange = Exchange {
             method,
             request: &request,
-            privacy: Privacy::of(&request, &["session".to_owned()]),
+            privacy: Privacy::of(&request, &private()),
             status: status.parse().unwrap(),
             response: &response,
             request_time: NOW,
@@ -357,15 +368,18 @@ mod tests {
 
     #[test]
     fn an_answer_to_a_private_request_must_say_that_it_is_for_everyone() {
-        for (field, reason) in
-            [("Authorization: Bearer x", "authorization"), ("Cookie: session=1", "private-cookie")]
-        {
+        for (field, reason) in [
+            ("Authorization: Bearer x", "authorization"),
+            ("X-Api-Key: k", "private-field"),
+            ("Cookie: session=1", "private-cookie"),
+        ] {
             let request = format!("GET\n{field}");
             check(&request, "200\nCache-Control: max-age=60", reason);
             check(&request, "200\nCache-Control: must-revalidate, max-age=60", reason);
             check(&request, "200\nCache-Control: public, max-age=60", "60 s, shared");
             check(&request, "200\nCDN-Cache-Control: s-maxage=60", "60 s, shared");
             check(&request, "200\nCache-Control: public\nCDN-Cache-Control: max-age=60", reason);
+            check(&request, "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", reason);
         }
         check("GET\nCookie: theme=dark", "200\nCache-Control: max-age=60", "60 s");
     }
@@ -397,7 +411,9 @@ mod tests {
     #[test]
     fn only_an_answer_that_is_to_blame_takes_the_place_of_what_was_stored() {
         assert!(Unstored::NoStore.supersedes(200) && Unstored::Private.supersedes(404));
-        assert!(!Unstored::Authorization.supersedes(200) && !Unstored::RequestNoStore.supersedes(200));
+        for askers in [Unstored::Authorization, Unstored::PrivateField, Unstored::RequestNoStore] {
+            assert!(!askers.supersedes(200), "{askers:?}");
+        }
         for status in [206, 304, 401, 403, 429, 500, 503] {
             assert!(!Unstored::Status.supersedes(status), "{status}");
         }
@@ -408,7 +424,7 @@ mod tests {
         fn what_is_private_is_never_stored(
             before in "[a-zA-Z0-9=,\\\\ \"-]{0,16}",
             after in "[a-zA-Z0-9=,\\\\ \"-]{0,16}",
-            request in "(GET|GET\nAuthorization: x|GET\nCookie: session=1)",
+            request in "(GET|GET\nAuthorization: x|GET\nX-Api-Key: k|GET\nCookie: session=1)",
             forbids in "(private|Private|no-store|NO-STORE)",
         ) {
             // A quotation that ends behind the directive would hold it as its text.

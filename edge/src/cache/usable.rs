@@ -128,7 +128,7 @@ pub fn is_for(stored: &Envelope, privacy: Privacy) -> bool {
         Privacy::Anonymous => true,
         // Its origin said nothing of caches, so it may not think of them.
         Privacy::Cookie => stored.terms.shared || !stored.terms.heuristic,
-        Privacy::Authorization | Privacy::PrivateCookie => stored.terms.shared,
+        Privacy::Authorization | Privacy::PrivateField | Privacy::PrivateCookie => stored.terms.shared,
     }
 }
 
@@ -287,7 +287,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_private_request_is_answered_only_with_what_is_for_everyone() {
-        for privacy in [Privacy::Authorization, Privacy::PrivateCookie] {
+        for privacy in [Privacy::Authorization, Privacy::PrivateField, Privacy::PrivateCookie] {
             for situation in [Situation::Lookup, Situation::OriginFailed] {
                 let check = |response, expected| {
                     assert_eq!(decide(response, "", 0, privacy, situation).is_ok(), expected, "{response}");

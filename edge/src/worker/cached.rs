@@ -104,7 +104,8 @@ fn not_cached(edge: &Edge<'_>) -> Reply {
 
 /// Renews what is stored once the client has its answer; RFC 5861, section 3.
 fn revalidate_later(edge: &Edge<'_>, context: &Context) {
-    let (isolate, env, request) = (Rc::clone(edge.isolate), edge.env.clone(), edge.request.in_background());
+    let (isolate, env, request) =
+        (Rc::clone(edge.isolate), edge.env.clone(), edge.request.in_background(&edge.config.private));
     context.wait_until(async move {
         if let Err(error) = revalidate(&isolate, &env, &request).await {
             worker::console_warn!("request {}: not revalidated: {}", request.id, js::message(&error));
@@ -155,7 +156,7 @@ impl<'a> Lookup<'a> {
             store,
             key,
             asked: RequestDirectives::of(fields),
-            privacy: Privacy::of(fields, &edge.config.private_cookies),
+            privacy: Privacy::of(fields, &edge.config.private),
             stored,
             variants,
         }
