@@ -74,6 +74,7 @@ impl Config {
             origins: variable("ORIGINS"),
             origin_paths: variable("ORIGIN_PATHS"),
             private_cookies: variable("PRIVATE_COOKIES"),
+            client_cache_control: variable("CLIENT_CACHE_CONTROL"),
             private_fields: variable("PRIVATE_FIELDS"),
             tracking_parameters: variable("TRACKING_PARAMETERS"),
             purge_token: None,

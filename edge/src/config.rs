@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::key::TrackingParameters;
 use crate::cache::privacy::PrivateNames;
+use crate::cache::request::ClientCacheControl;
 use crate::cache::target::Target;
 use crate::fields::is_token;
 
@@ -21,6 +22,8 @@ pub struct Vars {
     pub private_cookies: Option<String>,
     /// `PRIVATE_FIELDS`: names of request fields that do the same.
     pub private_fields: Option<String>,
+    /// `CLIENT_CACHE_CONTROL`: `obey` or `ignore`.
+    pub client_cache_control: Option<String>,
     /// `TRACKING_PARAMETERS`: names of query parameters that make no difference.
     pub tracking_parameters: Option<String>,
     /// `PURGE_TOKEN`, a secret.
@@ -36,6 +39,8 @@ pub struct Config {
     pub origin_paths: Vec<String>,
     /// What makes a request one person's.
     pub private: PrivateNames,
+    /// Whether clients' directives are obeyed.
+    pub client_cache_control: ClientCacheControl,
     /// See [`TrackingParameters`].
     pub tracking_parameters: TrackingParameters,
     /// Opens `/_tidewall/*`, which doesn't exist without it.
@@ -104,6 +109,7 @@ impl Config {
                 fields: field_names("PRIVATE_FIELDS", vars.private_fields.as_deref())?,
                 cookies: names("PRIVATE_COOKIES", vars.private_cookies.as_deref())?,
             },
+            client_cache_control: client_cache_control(vars.client_cache_control.as_deref())?,
             tracking_parameters: TrackingParameters::new(names(
                 "TRACKING_PARAMETERS",
                 vars.tracking_parameters.as_deref(),
@@ -157,6 +163,14 @@ fn origin_paths(json: Option<&str>) -> Result<Vec<String>, ConfigError> {
     match paths.iter().position(|path| !path.starts_with('/')) {
         Some(index) => invalid(format!("ORIGIN_PATHS[{index}]"), "must begin with /"),
         None => Ok(paths),
+    }
+}
+
+fn client_cache_control(word: Option<&str>) -> Result<ClientCacheControl, ConfigError> {
+    match word {
+        None | Some("obey") => Ok(ClientCacheControl::Obey),
+        Some("ignore") => Ok(ClientCacheControl::Ignore),
+        Some(word) => invalid("CLIENT_CACHE_CONTROL", format!("is `{word}`: write `obey` or `ignore`")),
     }
 }
 
@@ -245,6 +259,19 @@ mod tests {
         refused(&vars, "PRIVATE_COOKIES[0] is empty");
         let vars = Vars { private_fields: Some(r#"["x-a","x b"]"#.into()), ..with_origins(ONE) };
         refused(&vars, "PRIVATE_FIELDS[1] is `x b`, which no field can be named");
+        let vars = Vars { client_cache_control: Some("Ignore".into()), ..with_origins(ONE) };
+        refused(&vars, "CLIENT_CACHE_CONTROL is `Ignore`: write `obey` or `ignore`");
+    }
+
+    #[test]
+    fn clients_are_obeyed_unless_they_are_to_be_ignored() {
+        let check = |word: Option<&str>, expected| {
+            let vars = Vars { client_cache_control: word.map(str::to_owned), ..with_origins(ONE) };
+            assert_eq!(Config::parse(&vars).unwrap().client_cache_control, expected, "{word:?}");
+        };
+        check(None, ClientCacheControl::Obey);
+        check(Some("obey"), ClientCacheControl::Obey);
+        check(Some("ignore"), ClientCacheControl::Ignore);
     }
 
     #[test]

@@ -27,8 +27,8 @@ const STATUSES: [u16; 15] = [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 4
 pub struct Exchange<'a> {
     /// Method of the request.
     pub method: &'a str,
-    /// The client's fields.
-    pub request: &'a Fields,
+    /// What the client wants.
+    pub asked: RequestDirectives,
     /// What marks the request as one person's.
     pub privacy: Privacy,
     /// Status of the response.
@@ -137,7 +137,7 @@ impl Unstored {
 /// The one decision on storing. A body without `Content-Length` may still turn out
 /// too large.
 pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
-    let Exchange { request, response, privacy, status, .. } = *exchange;
+    let Exchange { asked, response, privacy, status, .. } = *exchange;
     let policy = Policy::of(response);
     let directives = &policy.directives;
     let shared = directives.public || directives.s_maxage.is_some();
@@ -147,7 +147,7 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
 
     let reasons = [
         (exchange.method != "GET", Unstored::Method),
-        (RequestDirectives::of(request).no_store, Unstored::RequestNoStore),
+        (asked.no_store, Unstored::RequestNoStore),
         (status == 206 || response.contains("content-range"), Unstored::Partial),
         (!STATUSES.contains(&status), Unstored::Status),
         (no_store, Unstored::NoStore),
@@ -214,6 +214,7 @@ mod tests {
 
     use super::*;
     use crate::cache::privacy::PrivateNames;
+    use crate::cache::request::ClientCacheControl;
     use crate::fields::closes_quotes;
 
     const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
@@ -228,7 +229,7 @@ mod tests {
         let (status, response) = head(response);
         let exchange = Exchange {
             method,
-            request: &request,
+            asked: RequestDirectives::of(&request, ClientCacheControl::Obey),
             privacy: Privacy::of(&request, &private()),
             status: status.parse().unwrap(),
             response: &response,
@@ -448,7 +449,7 @@ mod tests {
             let now = Timestamp::from_millis(now_ms);
             let _ = storable(&Exchange {
                 method: "GET",
-                request: &Fields::default(),
+                asked: RequestDirectives::default(),
                 privacy: Privacy::Anonymous,
                 status,
                 response: &response,

@@ -113,6 +113,8 @@ pub fn usable(
         found(Basis::WhileRevalidate)
     } else if is_in_limits
         && terms.reuse >= Reuse::Asked
+        // What was never fresh is to be asked about each time, whoever would do without.
+        && !terms.lifetime().is_zero()
         && asked.max_stale.is_some_and(|most| stale_for <= most)
     {
         found(Basis::MaxStale)
@@ -143,6 +145,7 @@ pub(super) mod tests {
     use super::*;
     use crate::cache::directives::Directives;
     use crate::cache::freshness::Lifetime;
+    use crate::cache::request::ClientCacheControl;
     use crate::cache::terms::Terms;
     use crate::fields::Fields;
 
@@ -177,7 +180,8 @@ pub(super) mod tests {
         let mut fields = Fields::default();
         fields.set("cache-control", request);
         let now = Timestamp::from_millis(STORED_MS + age_ms);
-        usable(&stored(response), &RequestDirectives::of(&fields), privacy, situation, now)
+        let asked = RequestDirectives::of(&fields, ClientCacheControl::Obey);
+        usable(&stored(response), &asked, privacy, situation, now)
     }
 
     fn words(decision: Result<Usable, Forward>) -> String {
@@ -241,6 +245,9 @@ pub(super) mod tests {
         check("max-age=10", "max-stale=5, max-age=12", 12_000, "max-stale");
         check("max-age=10", "max-stale=5, max-age=12", 13_000, "stale/-");
         check("max-age=10", "max-stale=5, min-fresh=1", 11_000, "stale/-");
+        check("max-age=0", "max-stale", 1, "stale/-");
+        check("max-age=0, stale-while-revalidate=5", "max-stale", 6_000, "stale/-");
+        check("max-age=0, stale-while-revalidate=5", "max-stale", 4_000, "stale-while-revalidate");
         for forbids in ["must-revalidate", "proxy-revalidate", "s-maxage=10"] {
             check(&format!("max-age=10, {forbids}"), "max-stale", 10_000, "stale/-");
         }

@@ -155,7 +155,7 @@ impl<'a> Lookup<'a> {
             edge,
             store,
             key,
-            asked: RequestDirectives::of(fields),
+            asked: RequestDirectives::of(fields, edge.config.client_cache_control),
             privacy: Privacy::of(fields, &edge.config.private),
             stored,
             variants,
@@ -255,7 +255,7 @@ impl<'a> Lookup<'a> {
     fn storable(&self, answer: &Answer<'_>, status: u16, response: &Fields) -> Result<Storable, Unstored> {
         storable(&Exchange {
             method: "GET",
-            request: &self.edge.request.fields,
+            asked: self.asked,
             privacy: self.privacy,
             status,
             response,

@@ -42,6 +42,7 @@ impl Isolate {
             origins: js::variable(env, "ORIGINS")?,
             origin_paths: js::variable(env, "ORIGIN_PATHS")?,
             private_cookies: js::variable(env, "PRIVATE_COOKIES")?,
+            client_cache_control: js::variable(env, "CLIENT_CACHE_CONTROL")?,
             private_fields: js::variable(env, "PRIVATE_FIELDS")?,
             tracking_parameters: js::variable(env, "TRACKING_PARAMETERS")?,
             purge_token: js::variable(env, "PURGE_TOKEN")?,
