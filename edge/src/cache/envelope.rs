@@ -143,13 +143,15 @@ impl Envelope {
 
     /// Whether it is to be stored in the place of `earlier`, whose body it has: not
     /// where only the date differs and it has to be validated each time all the same.
+    /// Where it may be used stale that time begins anew with each confirmation (RFC
+    /// 5861, sections 3 and 4).
     pub fn replaces(&self, earlier: &Self) -> bool {
         let undated = |envelope: &Self| {
             let mut fields = envelope.fields.clone();
             fields.remove("date");
             fields.sorted()
         };
-        self.is_fresh() || undated(self) != undated(earlier)
+        self.is_fresh() || self.terms.may_be_used_stale() || undated(self) != undated(earlier)
     }
 
     fn is_fresh(&self) -> bool {
@@ -271,7 +273,7 @@ mod tests {
             let (terms, fields) = (Terms::new(&directives, lifetime), Fields::from_lines(fields));
             Envelope { terms, fields, ..envelope(0) }
         };
-        let check = |cache_control, fields, expected| {
+        let check = |cache_control: &str, fields, expected| {
             let earlier = with(cache_control, "x\n1\ny\n2\ndate\nthen");
             assert_eq!(with(cache_control, fields).replaces(&earlier), expected, "{cache_control} {fields}");
         };
@@ -280,6 +282,13 @@ mod tests {
         check("max-age=0", "x\n1\ny\n2\ndate\nnow", false);
         check("no-cache", "x\n1\ny\n3\ndate\nnow", true);
         check("max-age=60", "x\n1\ny\n2\ndate\nnow", true);
+        for window in ["stale-while-revalidate=5", "stale-if-error=5"] {
+            let confirmed = "x\n1\ny\n2\ndate\nnow";
+            check(&format!("max-age=0, {window}"), confirmed, true);
+            check(&format!("s-maxage=0, {window}"), confirmed, true);
+            check(&format!("max-age=0, must-revalidate, {window}"), confirmed, false);
+            check(&format!("no-cache, {window}"), confirmed, false);
+        }
     }
 
     #[test]
