@@ -168,6 +168,9 @@ pub struct Policy<'a> {
     pub directives: Directives,
     /// `Expires`, unless a targeted field replaces it (RFC 9213, section 2.2).
     pub expires: Option<&'a str>,
+    /// Whether a targeted field decides. Then it is the whole policy: who addresses
+    /// caches by name and names no lifetime doesn't want one guessed.
+    pub is_targeted: bool,
 }
 
 impl<'a> Policy<'a> {
@@ -177,9 +180,9 @@ impl<'a> Policy<'a> {
         if let Some(mut directives) = response.get(CDN_CACHE_CONTROL).and_then(Directives::targeted) {
             // Said to whoever hands the content on, not to caches.
             directives.no_transform |= cache_control.no_transform;
-            return Self { directives, expires: None };
+            return Self { directives, expires: None, is_targeted: true };
         }
-        Self { directives: cache_control, expires: response.get("expires") }
+        Self { directives: cache_control, expires: response.get("expires"), is_targeted: false }
     }
 }
 
@@ -362,12 +365,12 @@ mod tests {
         response.set("cdn-cache-control", "max-age=300");
         let policy = Policy::of(&response);
         assert_eq!(policy.directives, Directives { max_age: Some(300 * SECOND), ..none() });
-        assert_eq!(policy.expires, None);
+        assert_eq!((policy.expires, policy.is_targeted), (None, true));
 
         response.set("cdn-cache-control", "max-age=");
         let policy = Policy::of(&response);
         assert_eq!(policy.directives, Directives { no_store: true, ..none() });
-        assert_eq!(policy.expires, Some("0"));
+        assert_eq!((policy.expires, policy.is_targeted), (Some("0"), false));
     }
 
     proptest! {

@@ -293,6 +293,9 @@ mod tests {
     fn freshness_may_be_guessed() {
         check("GET", "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", "60 s, guessed");
         check("GET", "404\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", "60 s, guessed");
+        let targeted = "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT\nCDN-Cache-Control";
+        check("GET", &format!("{targeted}: public"), "no-freshness");
+        check("GET", &format!("{targeted}: no-cache"), "0 s");
     }
 
     #[test]
