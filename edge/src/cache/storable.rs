@@ -215,6 +215,7 @@ mod tests {
     use super::*;
     use crate::cache::privacy::PrivateNames;
     use crate::cache::request::ClientCacheControl;
+    use crate::cache::terms::Reuse;
     use crate::fields::closes_quotes;
 
     const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
@@ -250,6 +251,9 @@ mod tests {
                 }
                 for name in omitted {
                     words.push_str(&format!(", less {name}"));
+                }
+                if terms.reuse == Reuse::Validated {
+                    words.push_str(", asked each time");
                 }
                 words
             }
@@ -295,7 +299,7 @@ mod tests {
         check("GET", "404\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", "60 s, guessed");
         let targeted = "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT\nCDN-Cache-Control";
         check("GET", &format!("{targeted}: public"), "no-freshness");
-        check("GET", &format!("{targeted}: no-cache"), "0 s");
+        check("GET", &format!("{targeted}: no-cache"), "0 s, asked each time");
     }
 
     #[test]
@@ -319,7 +323,7 @@ mod tests {
         check("GET", "200\nCache-Control: max-age=0\nETag: \"a\"", "0 s");
         check("GET", "200\nExpires: 0\nLast-Modified: Sun, 06 Nov 1994 08:00:00 GMT", "0 s");
         check("GET", "200\nCache-Control: max-age=60, stale-if-error=9\nAge: 60", "60 s");
-        check("GET", "200\nCache-Control: no-cache\nETag: \"a\"", "0 s");
+        check("GET", "200\nCache-Control: no-cache\nETag: \"a\"", "0 s, asked each time");
         check("GET", "200\nCache-Control: no-cache, stale-if-error=9", "no-cache");
     }
 
@@ -327,6 +331,12 @@ mod tests {
     fn fields_that_are_named_are_not_stored_with_the_rest() {
         check("GET", "200\nCache-Control: max-age=60, private=\"X-User\"", "60 s, less x-user");
         check("GET", "200\nCache-Control: max-age=60, no-cache=\"X-A, X-B\"", "60 s, less x-a, less x-b");
+        // Without these it would be another response.
+        let named = "200\nETag: \"a\"\nVary: Origin\nCache-Control: max-age=60";
+        check("GET", &format!("{named}, private=\"Vary\""), "private");
+        check("GET", &format!("{named}, private=\"X-User, etag\""), "private");
+        check("GET", &format!("{named}, no-cache=\"Vary\""), "60 s, by origin, asked each time");
+        check("GET", "200\nCache-Control: max-age=60, no-cache=\"Vary\"", "no-cache");
         // Not even so: whoever is given a cookie is known to the origin.
         check(
             "GET",
