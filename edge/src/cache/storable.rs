@@ -404,6 +404,13 @@ mod tests {
         check("GET", "200\nCache-Control: max-age=60\nVary: Accept-Language", "60 s, by accept-language");
         check("GET", "200\nCache-Control: max-age=60\nVary: *", "vary-any");
         check("GET", "200\nCache-Control: max-age=60\nVary: Accept-Encoding, Cookie", "vary-cookie");
+        // Whatever else it says: one response per person is nothing to share.
+        for request in ["GET", "GET\nCookie: theme=dark", "GET\nAuthorization: x"] {
+            let public = "200\nCache-Control: public, s-maxage=60\nVary";
+            check(request, &format!("{public}: Cookie"), "vary-cookie");
+            check(request, &format!("{public}: Authorization, Origin"), "vary-authorization");
+        }
+        check("GET", "200\nCache-Control: max-age=60\nVary: X-Forwarded-Host", "vary-rewritten");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: gzip", "60 s");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: zstd", "encoding");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: gzip, br", "encoding");
