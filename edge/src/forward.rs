@@ -46,6 +46,10 @@ const SET_BY_PROXIES: [&str; 14] = [
 /// Fields that turn a GET into something else at some origins.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
+/// Further fields of a request that no client has the last word on: the edge, the
+/// runtime or the platform writes them. `cf-*` as well.
+const WRITTEN_HERE: [&str; 5] = ["cdn-loop", "host", "via", TIDEWALL_BOOKMARK, X_REQUEST_ID];
+
 /// Fields that belong to one exchange, not to the response that is stored; and the
 /// length, which follows from the stored body.
 const NOT_STORED: [&str; 6] =
@@ -81,6 +85,16 @@ pub enum Purpose<'a> {
     Part,
     /// To change the protocol, such as to a WebSocket.
     Upgrade,
+}
+
+/// Whether a field of a request may be dropped or written anew on its way, so that an
+/// origin doesn't see in it what the client said. No response can be told by it from
+/// its variants.
+pub fn is_rewritten(name: &str) -> bool {
+    let prefixes = ["x-forwarded-", "cf-"];
+    let names: [&[&str]; 6] =
+        [&HOP_BY_HOP, &SET_BY_PROXIES, &METHOD_OVERRIDES, &RANGE_FIELDS, &CACHE_PRECONDITIONS, &WRITTEN_HERE];
+    prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.iter().any(|names| names.contains(&name))
 }
 
 /// The fields an origin gets.
@@ -147,8 +161,13 @@ fn end_to_end(fields: &Fields) -> Fields {
 mod tests {
     use super::*;
 
-    const VIA: Via<'_> =
-        Via { client_address: Some("203.0.113.9"), host: "a.example", scheme: "https", request_id: "id-1", bookmark: NOTHING };
+    const VIA: Via<'_> = Via {
+        client_address: Some("203.0.113.9"),
+        host: "a.example",
+        scheme: "https",
+        request_id: "id-1",
+        bookmark: NOTHING,
+    };
     const OWN: &str = "x-forwarded-for\n203.0.113.9\nx-forwarded-host\na.example\n\
                        x-forwarded-proto\nhttps\nx-request-id\nid-1\nvia\n1.1 tidewall";
 
@@ -203,6 +222,28 @@ mod tests {
         let conditions = Fields::from_lines("if-none-match\n\"stored\"");
         let client = "range\nbytes=0-1\nif-none-match\n\"a\"\nif-modified-since\nx\naccept\n*/*";
         check(client, Purpose::Validate(&conditions), "accept\n*/*\nif-none-match\n\"stored\"");
+    }
+
+    #[test]
+    fn what_does_not_reach_an_origin_as_it_was_said_is_rewritten() {
+        let conditions = Fields::from_lines("if-none-match\n\"stored\"");
+        for name in ["accept", "accept-language", "cookie", "origin", "x-api-key", "x-forwarded", "x-cf"] {
+            assert!(!is_rewritten(name), "{name}");
+            for purpose in [Purpose::Fill, Purpose::Validate(&conditions), Purpose::Part] {
+                let fields = to_origin(&Fields::from_lines(&format!("{name}\nsaid")), &VIA, purpose);
+                assert_eq!(fields.get(name), Some("said"), "{name}");
+            }
+        }
+        let names: [&[&str]; 4] = [&HOP_BY_HOP, &SET_BY_PROXIES, &METHOD_OVERRIDES, &RANGE_FIELDS];
+        let more = ["via", "host", "x-request-id", "x-forwarded-for", "x-forwarded-port", "if-none-match"];
+        for name in names.concat().into_iter().chain(more) {
+            assert!(is_rewritten(name), "{name}");
+            let fields = to_origin(&Fields::from_lines(&format!("{name}\nsaid")), &VIA, Purpose::Fill);
+            assert_ne!(fields.get(name), Some("said"), "{name}");
+        }
+        for name in ["cf-ipcountry", "cf-connecting-ip", "cdn-loop", "tidewall-bookmark"] {
+            assert!(is_rewritten(name), "{name}");
+        }
     }
 
     #[test]

@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::terms::{Reuse, Terms};
 use crate::cache::{entity_tag, validation};
+use crate::control::position::Position;
 use crate::fields::Fields;
 use crate::forward;
 use crate::time::Timestamp;
 
 /// Raised with each change to the form or to the meaning of a field.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 const MAGIC: [u8; 2] = *b"TW";
 
 /// Bytes before the head.
@@ -51,6 +52,10 @@ pub struct Envelope {
     pub initial_age_ms: u64,
     /// On which terms it may be used.
     pub terms: Terms,
+    /// Where it stands in the logs.
+    pub position: Position,
+    /// Its cache groups.
+    pub groups: Vec<String>,
     /// Whether the body came in a content coding and is stored without.
     pub is_decoded: bool,
     /// Length of the body.
@@ -148,13 +153,15 @@ impl Envelope {
 
     /// Whether it is to be stored in the place of `earlier`, whose body it has: not
     /// where only the date differs and it has to be validated each time all the same.
+    /// Where it may be used stale that time begins anew with each confirmation (RFC
+    /// 5861, sections 3 and 4).
     pub fn replaces(&self, earlier: &Self) -> bool {
         let undated = |envelope: &Self| {
             let mut fields = envelope.fields.clone();
             fields.remove("date");
             fields.sorted()
         };
-        self.is_fresh() || undated(self) != undated(earlier)
+        self.is_fresh() || self.terms.may_be_used_stale() || undated(self) != undated(earlier)
     }
 
     fn is_fresh(&self) -> bool {
@@ -202,6 +209,7 @@ mod tests {
     use super::*;
     use crate::cache::directives::Directives;
     use crate::cache::freshness::Lifetime;
+    use crate::control::position::ReadAt;
 
     fn envelope(body_bytes: usize) -> Envelope {
         let directives = Directives::cache_control("public, max-age=60, stale-if-error=5");
@@ -212,6 +220,8 @@ mod tests {
             response_time: Timestamp::from_millis(1_000),
             initial_age_ms: 250,
             terms: Terms::new(&directives, Lifetime::Explicit(Duration::from_secs(60))),
+            position: Position { fence: 7, read_at: ReadAt::Lsn(u64::MAX) },
+            groups: vec!["g".to_owned()],
             is_decoded: true,
             body_bytes,
         }
@@ -240,7 +250,7 @@ mod tests {
     #[test]
     fn a_value_of_another_version_is_named() {
         let mut value = response(b"");
-        for version in [1, 9] {
+        for version in [2, 9] {
             value[3] = version;
             assert_eq!(read(&value), Err(Broken::Version(version.into())));
         }
@@ -276,7 +286,7 @@ mod tests {
             let (terms, fields) = (Terms::new(&directives, lifetime), Fields::from_lines(fields));
             Envelope { terms, fields, ..envelope(0) }
         };
-        let check = |cache_control, fields, expected| {
+        let check = |cache_control: &str, fields, expected| {
             let earlier = with(cache_control, "x\n1\ny\n2\ndate\nthen");
             assert_eq!(with(cache_control, fields).replaces(&earlier), expected, "{cache_control} {fields}");
         };
@@ -285,6 +295,13 @@ mod tests {
         check("max-age=0", "x\n1\ny\n2\ndate\nnow", false);
         check("no-cache", "x\n1\ny\n3\ndate\nnow", true);
         check("max-age=60", "x\n1\ny\n2\ndate\nnow", true);
+        for window in ["stale-while-revalidate=5", "stale-if-error=5"] {
+            let confirmed = "x\n1\ny\n2\ndate\nnow";
+            check(&format!("max-age=0, {window}"), confirmed, true);
+            check(&format!("s-maxage=0, {window}"), confirmed, true);
+            check(&format!("max-age=0, must-revalidate, {window}"), confirmed, false);
+            check(&format!("no-cache, {window}"), confirmed, false);
+        }
     }
 
     #[test]

@@ -74,9 +74,8 @@ mod tests {
     fn an_answer_names_groups_and_position() {
         let target = Target::parse("https://a.example/list").unwrap();
         let check = |method: &str, status, lines: &str, expected: Option<(&[&str], usize)>| {
-            let (append, groups) = append(method, &target, status, &Fields::from_lines(lines), |target| {
-                target.path.to_owned()
-            });
+            let (append, groups) =
+                append(method, &target, status, &Fields::from_lines(lines), |target| target.path.to_owned());
             let groups_and_uris = append.as_ref().map(|append| {
                 let of = |scope: &Scope| match scope {
                     Scope::Group(group) => Some(group.clone()),
@@ -86,8 +85,8 @@ mod tests {
                 let uris = append.scopes.len() - groups.len();
                 (groups, uris)
             });
-            let expected = expected
-                .map(|(groups, uris)| (groups.iter().map(|&group| group.to_owned()).collect(), uris));
+            let expected =
+                expected.map(|(groups, uris)| (groups.iter().map(|&group| group.to_owned()).collect(), uris));
             assert_eq!(groups_and_uris, expected, "{method} {status} {lines}");
             (append, groups)
         };

@@ -3,9 +3,9 @@
 use tidewall_api::bookmark::{Bookmark, Seq};
 use tidewall_api::headers::{TIDEWALL_BOOKMARK, TW_BOOKMARK};
 
-use crate::fields::Fields;
 use crate::control::log::Known;
 use crate::control::position::{Position, ReadAt};
+use crate::fields::Fields;
 
 /// For how long a browser keeps its bookmark, in seconds: a day. What it has seen is
 /// everywhere long before.

@@ -26,7 +26,8 @@ pub fn append(purge: Purge) -> Result<Append, Refused> {
     let lists = [("groups", &purge.groups), ("paths", &purge.paths), ("prefixes", &purge.prefixes)];
     let names = lists.iter().map(|(_, names)| names.len()).sum::<usize>();
     if names == 0 && !purge.all {
-        refused.insert("groups".to_owned(), "name groups, paths or prefixes, or say \"all\": true".to_owned());
+        refused
+            .insert("groups".to_owned(), "name groups, paths or prefixes, or say \"all\": true".to_owned());
     }
     if names > NAMES_MAX {
         refused.insert("groups".to_owned(), format!("{names} names: {NAMES_MAX} are the most"));
@@ -105,7 +106,10 @@ mod tests {
     #[test]
     fn a_purge_names_what_it_is_about() {
         check(r#"{"groups":["b","a","b"]}"#, &[Scope::Group("a".into()), Scope::Group("b".into())]);
-        check(r#"{"paths":["/a"],"prefixes":["/b"]}"#, &[Scope::Path("/a".into()), Scope::Prefix("/b".into())]);
+        check(
+            r#"{"paths":["/a"],"prefixes":["/b"]}"#,
+            &[Scope::Path("/a".into()), Scope::Prefix("/b".into())],
+        );
         check(r#"{"all":true}"#, &[Scope::All]);
         let soft = read(r#"{"all":true,"soft":true,"lsn":7,"write":9}"#).unwrap();
         assert_eq!((soft.severity, soft.lsn, soft.write), (Severity::Soft, Some(7), Some(9)));

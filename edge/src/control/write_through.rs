@@ -1,7 +1,9 @@
 //! May the answer to a write be stored as the new state of what was written (W3)?
 
+use crate::cache::target::Target;
 use crate::control::entry::Scope;
 use crate::control::view::{Subject, View};
+use crate::fields::Fields;
 
 /// A write that was logged.
 #[derive(Clone, Debug)]
@@ -12,6 +14,16 @@ pub struct Logged {
     pub previous: Vec<(Scope, u64)>,
     /// Position of the view when the write began.
     pub began_at: u64,
+}
+
+/// The URL whose state the answer to a write holds: its `Content-Location`, where that is
+/// of the same origin (RFC 9110, section 8.7; RFC 9111, section 4). `None` where it holds none.
+pub fn represented(method: &str, target: &Target<'_>, status: u16, answer: &Fields) -> Option<String> {
+    if !matches!(method, "PUT" | "POST" | "PATCH") || !matches!(status, 200 | 201) {
+        return None;
+    }
+    let url = target.resolve(answer.get("content-location")?)?;
+    Target::parse(&url).is_some_and(|other| target.is_same_origin(&other)).then_some(url)
 }
 
 /// Whether the body shows the last state: nothing about it was logged since the write
@@ -49,6 +61,21 @@ mod tests {
         let groups = ["a".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
         assert_eq!(is_last(&logged, &view, &subject), expected, "{previous:?}");
+    }
+
+    #[test]
+    fn an_answer_holds_the_state_of_its_content_location() {
+        let target = Target::parse("http://h/a/1").unwrap();
+        let check = |method: &str, status, lines: &str, expected: Option<&str>| {
+            let url = represented(method, &target, status, &Fields::from_lines(lines));
+            assert_eq!(url.as_deref(), expected, "{method} {status} {lines}");
+        };
+        check("PUT", 200, "content-location\n/a/1", Some("http://h/a/1"));
+        check("POST", 201, "content-location\n/a/2", Some("http://h/a/2"));
+        check("PUT", 200, "", None);
+        check("PUT", 200, "content-location\nhttp://other/a/1", None);
+        check("PUT", 202, "content-location\n/a/1", None);
+        check("DELETE", 200, "content-location\n/a/1", None);
     }
 
     #[test]

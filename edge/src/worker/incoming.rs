@@ -6,6 +6,7 @@ use wasm_bindgen::JsValue;
 use web_sys::Request;
 
 use crate::cache::invalidation;
+use crate::cache::privacy::PrivateNames;
 use crate::control::bookmark::{self, NOTHING};
 use crate::fields::Fields;
 use crate::request_id;
@@ -55,9 +56,9 @@ impl Incoming {
 
     /// The same question once more, asked by the edge itself for everyone: with nothing
     /// of one person's, and for the whole.
-    pub(super) fn in_background(&self) -> Self {
+    pub(super) fn in_background(&self, private: &PrivateNames) -> Self {
         let mut fields = self.fields.clone();
-        fields.retain(|name| !PERSONAL.contains(&name));
+        fields.retain(|name| !PERSONAL.contains(&name) && !private.fields.iter().any(|field| field == name));
         Self {
             js: Clone::clone(&self.js),
             method: "GET".to_owned(),

@@ -48,6 +48,8 @@ impl Isolate {
             origins: js::variable(env, "ORIGINS")?,
             origin_paths: js::variable(env, "ORIGIN_PATHS")?,
             private_cookies: js::variable(env, "PRIVATE_COOKIES")?,
+            client_cache_control: js::variable(env, "CLIENT_CACHE_CONTROL")?,
+            private_fields: js::variable(env, "PRIVATE_FIELDS")?,
             tracking_parameters: js::variable(env, "TRACKING_PARAMETERS")?,
             control_max_age_ms: js::variable(env, "CONTROL_MAX_AGE_MS")?,
             control_grace_ms: js::variable(env, "CONTROL_GRACE_MS")?,

@@ -141,7 +141,11 @@ pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
             Purpose::Pass | Purpose::Upgrade => request.bookmark,
             // So that what is read can be stored, whoever asks for it (S5).
             Purpose::Fill | Purpose::Validate(_) | Purpose::Part => Bookmark {
-                lsn: edge.isolate.control.with(|view| view.map_or(0, View::lsn_max)).max(request.bookmark.lsn),
+                lsn: edge
+                    .isolate
+                    .control
+                    .with(|view| view.map_or(0, View::lsn_max))
+                    .max(request.bookmark.lsn),
                 ..request.bookmark
             },
         },

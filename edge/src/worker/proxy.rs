@@ -68,7 +68,8 @@ async fn pass(
     }
     let status = CacheStatus::Forwarded { why, origin_status: None, outcome: Outcome::Passed };
     let mut reply = handed_on(&answer, forward::to_client(&answer.fields), status);
-    if let Some(told) = answer.fields.get(TIDEWALL_BOOKMARK).and_then(|_| bookmark::of_answer(&answer.fields)) {
+    if let Some(told) = answer.fields.get(TIDEWALL_BOOKMARK).and_then(|_| bookmark::of_answer(&answer.fields))
+    {
         // Such as that of a finished job: where its effect can be seen.
         let merged = bookmark::merged(edge.request.bookmark, told);
         bookmark::tell(&mut reply.fields, merged, edge.target.scheme == "https");
