@@ -22,6 +22,8 @@ pub(super) struct Incoming {
     pub(super) fields: Fields,
     /// The client's request id, or a new one.
     pub(super) id: String,
+    /// Whether the edge asks for itself, so that nobody waits for the answer.
+    pub(super) is_background: bool,
 }
 
 impl Incoming {
@@ -31,7 +33,7 @@ impl Incoming {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
         };
-        Ok(Self { method: js.method(), url: js.url(), fields, id, js })
+        Ok(Self { method: js.method(), url: js.url(), fields, id, js, is_background: false })
     }
 
     pub(super) fn is_head(&self) -> bool {
@@ -59,6 +61,7 @@ impl Incoming {
             url: self.url.clone(),
             fields,
             id: self.id.clone(),
+            is_background: true,
         }
     }
 }
