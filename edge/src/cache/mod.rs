@@ -30,3 +30,6 @@ pub mod terms;
 pub mod usable;
 pub mod validation;
 pub mod vary;
+
+#[cfg(test)]
+mod rfc9111;
