@@ -34,6 +34,12 @@ pub fn too_large(bytes_max: usize) -> Problem {
     Problem::new(413, "too-large", "Content too large", detail)
 }
 
+/// A body whose end doesn't come.
+pub fn slow_request() -> Problem {
+    let detail = "The body did not arrive in time. Send the request again.";
+    Problem::new(408, "request-timeout", "Request timeout", detail)
+}
+
 /// A body that is no JSON.
 pub fn bad_json(error: &str) -> Problem {
     Problem::new(400, "bad-json", "Bad JSON", format!("The body can't be read as JSON: {error}."))

@@ -28,6 +28,10 @@ const MAGIC: [u8; 2] = *b"TW";
 /// Bytes before the head.
 pub const PREFIX_BYTES: usize = 8;
 
+/// Fields that are true only of the bytes that the origin sent.
+const OF_CODED_BYTES: [&str; 6] =
+    ["content-digest", "content-encoding", "content-length", "content-md5", "digest", "repr-digest"];
+
 /// What lies under a key, without a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
@@ -180,11 +184,17 @@ impl Envelope {
 pub fn to_client(origin: &Fields, is_decoded: bool, body_bytes: usize) -> Fields {
     let mut fields = forward::to_client(origin);
     if is_decoded {
-        entity_tag::weaken(&mut fields);
-        fields.remove("content-encoding");
+        decoded(&mut fields);
     }
     fields.set("content-length", body_bytes.to_string());
     fields
+}
+
+/// Makes fields fit a body whose content coding was undone: the bytes, their number and
+/// their digests are others (RFC 9110, section 8.8.3.3; RFC 9530, sections 2 and 3).
+pub fn decoded(fields: &mut Fields) {
+    entity_tag::weaken(fields);
+    fields.retain(|name| !OF_CODED_BYTES.contains(&name));
 }
 
 /// Length of the head that follows `prefix`, the first [`PREFIX_BYTES`] of a value
@@ -276,6 +286,24 @@ mod tests {
         let stored = "etag\n\"a\"\ncdn-cache-control\nmax-age=60\ncontent-encoding\ngzip";
         let envelope = Envelope { fields: Fields::from_lines(stored), ..envelope(4) };
         assert_eq!(envelope.to_client(), Fields::from_lines("etag\nW/\"a\"\ncontent-length\n4"));
+    }
+
+    #[test]
+    fn what_is_said_of_coded_bytes_is_not_said_of_others() {
+        let origin = Fields::from_lines(
+            "etag\n\"a\"\nrepr-digest\nx\ncontent-digest\nx\ncontent-encoding\nbr\ncontent-length\n9\nvary\nOrigin",
+        );
+        let check = |is_decoded, expected| {
+            assert_eq!(to_client(&origin, is_decoded, 4).sorted(), Fields::from_lines(expected).sorted());
+        };
+        check(true, "etag\nW/\"a\"\nvary\nOrigin\ncontent-length\n4");
+        check(
+            false,
+            "etag\n\"a\"\nrepr-digest\nx\ncontent-digest\nx\ncontent-encoding\nbr\ncontent-length\n4\nvary\nOrigin",
+        );
+        let mut fields = origin.clone();
+        decoded(&mut fields);
+        assert_eq!(fields.sorted(), Fields::from_lines("etag\nW/\"a\"\nvary\nOrigin").sorted());
     }
 
     #[test]

@@ -37,3 +37,6 @@ pub mod usable;
 pub mod validation;
 pub mod vary;
 pub mod write_rate;
+
+#[cfg(test)]
+mod rfc9111;

@@ -17,6 +17,14 @@ use crate::time::Timestamp;
 /// and a fill holds its body in the isolate's memory of 128 MB.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Longest wait for the end of a body that is to be stored, from the arrival of its
+/// head. It is what a client loses on a slow answer before it gets the first byte, so it
+/// is short; the answers of an API, which are what is stored, are there long before.
+pub const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Media types whose bodies are made while they are read, and may never end.
+const STREAMS: [&str; 2] = ["text/event-stream", "multipart/x-mixed-replace"];
+
 /// Final status codes that this cache understands (RFC 9111, section 3). Errors of
 /// the server are left out even where they claim freshness: a failure that passes
 /// must not outlive itself.
@@ -95,6 +103,8 @@ pub enum Unstored {
     Invalidated,
     /// It is the answer to a write that another may have crossed.
     Crossed,
+    /// It is a stream: by its type, or because it says that it isn't to be held up.
+    Stream,
     /// It has a content coding that the runtime doesn't undo.
     Encoding,
     /// It has a content coding that must not be undone.
@@ -105,6 +115,8 @@ pub enum Unstored {
     Stale,
     /// Its body is longer than [`BODY_BYTES_MAX`].
     TooLarge,
+    /// Its body takes longer than [`BODY_WAIT_MAX`].
+    Slow,
 }
 
 impl Unstored {
@@ -128,28 +140,29 @@ impl Unstored {
             Self::NoView => "no-view",
             Self::Invalidated => "invalidated",
             Self::Crossed => "crossed",
+            Self::Stream => "stream",
             Self::Encoding => "encoding",
             Self::NoTransform => "no-transform",
             Self::NoFreshness => "no-freshness",
             Self::Stale => "stale",
             Self::TooLarge => "too-large",
+            Self::Slow => "slow",
         }
     }
 
     /// Whether a response that isn't stored takes the place of what was stored before
     /// all the same: it is the answer to the question, and the reason lies in it and
-    /// not in who asked.
+    /// not in who asked, nor in how busy its origin is.
     pub fn supersedes(self, status: u16) -> bool {
-        use Unstored::{Authorization, Cookie, Method, PrivateCookie, PrivateField, RequestNoStore};
+        use Unstored::{Authorization, Cookie, Method, PrivateCookie, PrivateField, RequestNoStore, Slow};
         let is_answer = matches!(status, 200..=205 | 300..=303 | 307 | 308 | 404 | 410);
         let is_askers =
             matches!(self, Method | RequestNoStore | Authorization | PrivateField | PrivateCookie | Cookie);
-        is_answer && !is_askers
+        is_answer && !is_askers && self != Slow
     }
 }
 
-/// The one decision on storing. A body without `Content-Length` may still turn out
-/// too large.
+/// The one decision on storing. A body may still turn out too large or too slow.
 pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
     let Exchange { asked, response, privacy, status, .. } = *exchange;
     let policy = Policy::of(response);
@@ -170,6 +183,7 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
         (privacy == Privacy::Authorization && !shared, Unstored::Authorization),
         (privacy == Privacy::PrivateField && !shared, Unstored::PrivateField),
         (privacy == Privacy::PrivateCookie && !shared, Unstored::PrivateCookie),
+        (is_stream(response), Unstored::Stream),
         (!is_decodable(response), Unstored::Encoding),
         (directives.no_transform && is_coded(response), Unstored::NoTransform),
     ];
@@ -206,6 +220,15 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
 /// The body's length as announced; with a content coding, that of the coded form.
 pub fn content_length(response: &Fields) -> Option<usize> {
     response.get("content-length")?.trim().parse().ok()
+}
+
+/// Whether the body is to be handed on as it comes, not held until it ends: by its
+/// type, or by nginx's `X-Accel-Buffering`, with which servers say so to a proxy.
+fn is_stream(response: &Fields) -> bool {
+    let content_type = response.get("content-type").unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    STREAMS.iter().any(|stream| media_type.eq_ignore_ascii_case(stream))
+        || response.get("x-accel-buffering").is_some_and(|value| value.trim().eq_ignore_ascii_case("no"))
 }
 
 /// Whether the body can be had without its content coding: the runtime undoes
@@ -439,6 +462,24 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_not_stored_whatever_it_says() {
+        for says in ["no-cache\nETag: \"a\"", "max-age=60", "public, s-maxage=60"] {
+            let response = format!("200\nCache-Control: {says}");
+            for stream in ["text/event-stream", "Text/Event-Stream ; charset=utf-8"] {
+                check("GET", &format!("{response}\nContent-Type: {stream}"), "stream");
+            }
+            let mixed = "multipart/x-mixed-replace;boundary=\"b\"";
+            check("GET", &format!("{response}\nContent-Type: {mixed}"), "stream");
+            check("GET", &format!("{response}\nX-Accel-Buffering: No"), "stream");
+        }
+        let unasked = "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT\nContent-Type: text/event-stream";
+        check("GET", unasked, "stream");
+        check("GET", "200\nCache-Control: max-age=60\nX-Accel-Buffering: yes", "60 s");
+        check("GET", "200\nCache-Control: max-age=60\nContent-Type: text/event-streams", "60 s");
+        check("GET\nAuthorization: x", &format!("{unasked}\nCache-Control: max-age=60"), "authorization");
+    }
+
+    #[test]
     fn a_body_beyond_the_bound_is_not_stored() {
         check("GET", "200\nCache-Control: max-age=60\nContent-Length: 1048576", "60 s");
         check("GET", "200\nCache-Control: max-age=60\nContent-Length: 1048577", "too-large");
@@ -450,6 +491,9 @@ mod tests {
         for askers in [Unstored::Authorization, Unstored::PrivateField, Unstored::RequestNoStore] {
             assert!(!askers.supersedes(200), "{askers:?}");
         }
+        assert!(Unstored::Stream.supersedes(200) && Unstored::TooLarge.supersedes(200));
+        // The moment is to blame.
+        assert!(!Unstored::Slow.supersedes(200));
         for status in [206, 304, 401, 403, 429, 500, 503] {
             assert!(!Unstored::Status.supersedes(status), "{status}");
         }

@@ -19,7 +19,7 @@ use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
 use crate::cache::status::{CacheStatus, Forward, Outcome};
 use crate::cache::storable::{
-    BODY_BYTES_MAX, Exchange, Storable, Unstored, content_length, is_coded, storable,
+    BODY_BYTES_MAX, BODY_WAIT_MAX, Exchange, Storable, Unstored, content_length, is_coded, storable,
 };
 use crate::cache::terms::millis;
 use crate::cache::usable::{Basis, Situation, Usable, is_error, is_for, usable};
@@ -36,7 +36,6 @@ use crate::time::Timestamp;
 use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
 use crate::worker::control_log::{self, Standing};
-use crate::worker::deadline::within;
 use crate::worker::incoming::Incoming;
 use crate::worker::isolate::Isolate;
 use crate::worker::origin::{Answer, RESPONSE_DEADLINE, Unanswered, presented};
@@ -380,7 +379,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Reads the body of an answer that may be stored, stores it beside the answer to
-    /// the client, and answers.
+    /// the client, and answers. A body whose end isn't there soon is handed on as it comes.
     async fn fill(
         self,
         why: Forward,
@@ -391,15 +390,19 @@ impl<'a> Lookup<'a> {
         let request = self.edge.request;
         let is_coded = is_coded(&answer.fields);
         let known_bytes = content_length(&answer.fields).filter(|_| !is_coded);
-        let read = within(RESPONSE_DEADLINE, buffer(&answer.response, known_bytes, BODY_BYTES_MAX)).await;
-        let body = match read {
-            Some(Ok(Buffered::Whole(body))) => body,
-            Some(Ok(Buffered::Larger(stream))) => {
-                let filled = self.unstored(why, &answer, Unstored::TooLarge);
-                let reply = Reply { body: Body::Stream(stream), ..filled.reply };
-                return Ok(Filled { reply, ..filled });
+        // In the background nobody waits.
+        let wait_max = if request.is_background { RESPONSE_DEADLINE } else { BODY_WAIT_MAX };
+        let body = match buffer(&answer.response, known_bytes, BODY_BYTES_MAX, wait_max).await {
+            Ok(Buffered::Whole(body)) => body,
+            Ok(Buffered::Unfinished(stream, reason)) => {
+                let mut filled = self.unstored(why, &answer, reason);
+                if is_coded {
+                    envelope::decoded(&mut filled.reply.fields);
+                }
+                filled.reply.body = Body::Stream(stream);
+                return Ok(filled);
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 worker::console_warn!(
                     "request {}: origin {} broke off its answer: {}",
                     request.id,
@@ -410,7 +413,6 @@ impl<'a> Lookup<'a> {
                 let problem = || Filled::only(Reply::problem(problems::bad_gateway(), &request.id));
                 return Ok(instead.unwrap_or_else(problem));
             }
-            None => return Ok(self.unanswered(why, Unanswered::Timeout)),
         };
 
         let body_bytes = body.length() as usize;

@@ -27,6 +27,8 @@ pub(super) struct Incoming {
     pub(super) bookmark: Bookmark,
     /// The client's request id, or a new one.
     pub(super) id: String,
+    /// Whether the edge asks for itself, so that nobody waits for the answer.
+    pub(super) is_background: bool,
 }
 
 impl Incoming {
@@ -37,7 +39,7 @@ impl Incoming {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
         };
-        Ok(Self { method: js.method(), url: js.url(), fields, bookmark, id, js })
+        Ok(Self { method: js.method(), url: js.url(), fields, bookmark, id, js, is_background: false })
     }
 
     pub(super) fn is_head(&self) -> bool {
@@ -66,6 +68,7 @@ impl Incoming {
             fields,
             bookmark: NOTHING,
             id: self.id.clone(),
+            is_background: true,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The edge's own interface, `/_tidewall/*`, for the bearer of the purge token. Without
 //! a token it isn't there.
 
+use std::time::Duration;
+
 use tidewall_api::purge::{Purge, Purged};
 use wasm_bindgen::JsValue;
 use web_sys::Response;
 
 use crate::authorization::bears;
+use crate::cache::storable::Unstored;
 use crate::control::{purge, view::View};
 use crate::fields::Fields;
 use crate::problems;
@@ -21,6 +24,9 @@ const WRITE: &str = "POST";
 
 /// Longest body of a purge in bytes.
 const BODY_BYTES_MAX: usize = 256 * 1_024;
+
+/// Time in which it must have arrived.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// When to try again what could not be logged, in seconds.
 const RETRY_AFTER_S: &str = "1";
@@ -50,9 +56,15 @@ pub(super) async fn purge(edge: &Edge<'_>) -> Result<Reply, JsValue> {
     let request = edge.request;
     let problem = |problem| Ok(Reply::problem(problem, &request.id));
     let sent = Response::new_with_opt_readable_stream(request.js.body().as_ref())?;
-    let body = match buffer(&sent, None, BODY_BYTES_MAX).await? {
+    let body = match buffer(&sent, None, BODY_BYTES_MAX, BODY_WAIT_MAX).await? {
         Buffered::Whole(body) => body.to_vec(),
-        Buffered::Larger(_) => return problem(problems::too_large(BODY_BYTES_MAX)),
+        Buffered::Unfinished(rest, reason) => {
+            Body::Stream(rest).discard();
+            return match reason {
+                Unstored::Slow => problem(problems::slow_request()),
+                _ => problem(problems::too_large(BODY_BYTES_MAX)),
+            };
+        }
     };
     let purge: Purge = match serde_json::from_slice(&body) {
         Ok(purge) => purge,

@@ -7,7 +7,9 @@ use crate::cache::envelope;
 use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
 use crate::cache::status::{CacheStatus, Forward, Outcome};
-use crate::cache::storable::{BODY_BYTES_MAX, Exchange, Storable, Unstored, is_coded, storable};
+use crate::cache::storable::{
+    BODY_BYTES_MAX, BODY_WAIT_MAX, Exchange, Storable, Unstored, content_length, is_coded, storable,
+};
 use crate::cache::target::Target;
 use crate::control::position::{Position, ReadAt};
 use crate::control::view::Subject;
@@ -45,10 +47,16 @@ pub(super) async fn answer(
         }
     };
     let is_decoded = is_coded(&answer.fields);
-    let body = match buffer(&answer.response, None, BODY_BYTES_MAX).await? {
+    let known_bytes = content_length(&answer.fields).filter(|_| !is_decoded);
+    let body = match buffer(&answer.response, known_bytes, BODY_BYTES_MAX, BODY_WAIT_MAX).await? {
         Buffered::Whole(body) => body,
-        Buffered::Larger(stream) => {
-            return Ok(Reply { body: Body::Stream(stream), ..passed(Outcome::Unstored(Unstored::TooLarge)) });
+        Buffered::Unfinished(stream, reason) => {
+            let mut fields = forward::to_client(&answer.fields);
+            if is_decoded {
+                envelope::decoded(&mut fields);
+            }
+            let reply = handed_on(&answer, fields, status(Outcome::Unstored(reason)));
+            return Ok(Reply { body: Body::Stream(stream), ..reply });
         }
     };
     let body_bytes = body.length() as usize;
