@@ -7,6 +7,7 @@ mod support;
 
 mod api;
 mod cache;
+mod collapse;
 mod control;
 mod database;
 mod pages;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = [
         api::TESTS,
         cache::TESTS,
+        collapse::TESTS,
         control::TESTS,
         database::TESTS,
         pages::TESTS,

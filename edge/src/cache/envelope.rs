@@ -168,7 +168,8 @@ impl Envelope {
         self.is_fresh() || self.terms.may_be_used_stale() || undated(self) != undated(earlier)
     }
 
-    fn is_fresh(&self) -> bool {
+    /// Whether it was of use to others, unasked, when it arrived.
+    pub fn is_fresh(&self) -> bool {
         self.terms.reuse != Reuse::Validated && self.age(self.response_time) < self.terms.lifetime()
     }
 

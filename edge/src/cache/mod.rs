@@ -18,6 +18,7 @@ pub mod age;
 pub mod directives;
 pub mod entity_tag;
 pub mod envelope;
+pub mod flight;
 pub mod freshness;
 pub mod groups;
 pub mod invalidation;

@@ -109,6 +109,19 @@ impl Stored {
         self.to_client.get_or_init(|| self.envelope.to_client())
     }
 
+    /// Its stored form.
+    pub(super) fn encode(&self) -> Result<Uint8Array, JsValue> {
+        encode(&Record::Response(self.envelope.clone()), Some(&self.body))
+    }
+
+    /// Reads a stored form, if it is one of a response.
+    pub(super) fn decode(value: &Uint8Array) -> Option<Rc<Self>> {
+        match decode(value) {
+            Ok(Value::Response(stored)) => Some(stored),
+            Ok(Value::Variants(_)) | Err(_) => None,
+        }
+    }
+
     /// About what it takes in memory. The fields count for three: as they were stored,
     /// as clients get them, and the head that lies before a body that was read.
     fn bytes(&self) -> usize {
@@ -141,6 +154,17 @@ pub(super) struct Place {
     pub(super) key: String,
     /// What tells the variants apart, where that is to be written anew.
     pub(super) variants: Option<Variants>,
+}
+
+/// A response that is in memory, and on its way to the other levels.
+pub(super) struct Put {
+    pub(super) stored: Rc<Stored>,
+    /// The key of the variant that it is, if it is one.
+    pub(super) variant: Option<String>,
+    /// Puts it where others nearby find it.
+    pub(super) near: LocalBoxFuture<'static, ()>,
+    /// Puts it where everyone finds it.
+    pub(super) far: LocalBoxFuture<'static, ()>,
 }
 
 /// What lies under a key.
@@ -180,6 +204,7 @@ impl Store {
     /// one where the isolate didn't know yet that the URL has variants.
     pub(super) async fn find(
         &self,
+        levels: &[Level],
         key: &str,
         variant_key: impl Fn(&[String]) -> String,
         mut accept: impl FnMut(&Envelope) -> bool,
@@ -189,7 +214,7 @@ impl Store {
         let known = self.known_variants(key);
         let variants = match known {
             Some(known) => known,
-            None => match self.look(key, |_| true, &mut accept).await {
+            None => match self.look(levels, key, |_| true, &mut accept).await {
                 Looked::Accepted(copy) => {
                     writes.extend(self.promote(key, &copy, mark));
                     return self.found(Some(copy), None, writes, mark);
@@ -208,7 +233,7 @@ impl Store {
             },
         };
         let variant_key = variant_key(&variants.selecting);
-        let copy = match self.look(&variant_key, |copy| variants.contain(copy), &mut accept).await {
+        let copy = match self.look(levels, &variant_key, |copy| variants.contain(copy), &mut accept).await {
             Looked::Accepted(copy) => {
                 writes.extend(self.promote(&variant_key, &copy, mark));
                 Some(copy)
@@ -222,11 +247,12 @@ impl Store {
 
     /// Stores a response to the URL whose key this is, or one of its variants: in memory
     /// at once, elsewhere by the work that is returned.
-    pub(super) fn put(&self, key: &str, place: Option<Place>, stored: Stored) -> LocalBoxFuture<'static, ()> {
+    pub(super) fn put(&self, key: &str, place: Option<Place>, stored: Stored) -> Put {
         let stored = Rc::new(stored);
         let remembered = self.remembered();
         let mark = remembered.removals.borrow().mark();
         let value = Value::Response(Rc::clone(&stored));
+        let variant = place.as_ref().map(|place| place.key.clone());
         let writes = match place {
             None => {
                 remembered.variants.borrow_mut().remove(key);
@@ -245,12 +271,26 @@ impl Store {
             }
         };
         self.isolate.counters.borrow_mut().stored();
+        let writes = Rc::new(writes);
+        let (store, written) = (self.clone(), Rc::clone(&writes));
+        let near = async move { store.write_to_cache_api(&written, mark).await }.boxed_local();
         let store = self.clone();
-        async move {
-            store.write_to_cache_api(&writes, mark).await;
-            store.write_to_kv(&writes, mark).await;
+        let far = async move { store.write_to_kv(&writes, mark).await }.boxed_local();
+        Put { stored, variant, near, far }
+    }
+
+    /// Keeps in memory what another has stored: a response to the URL whose key this is, or
+    /// the variant with this key.
+    pub(super) fn keep(&self, key: &str, variant: Option<(&str, &[String])>, stored: &Rc<Stored>) {
+        let remembered = self.remembered();
+        let Some((variant, selecting)) = variant else { return remembered.keep(key, stored) };
+        remembered.keep(variant, stored);
+        let until = stored.envelope.useful_until();
+        let earlier = remembered.variants.borrow().peek(key).map(Rc::clone);
+        let variants = Variants::with(earlier.as_deref(), selecting, &stored.envelope, until);
+        if let Some(variants) = variants {
+            remembered.keep_variants(key, &Rc::new(variants));
         }
-        .boxed_local()
     }
 
     /// Removes what is stored under `key`: from memory at once, from elsewhere by the
@@ -296,12 +336,13 @@ impl Store {
     /// Looks for `key` level by level.
     async fn look(
         &self,
+        levels: &[Level],
         key: &str,
         is_member: impl Fn(&Envelope) -> bool,
         accept: &mut impl FnMut(&Envelope) -> bool,
     ) -> Looked {
         let mut newest: Option<FoundCopy> = None;
-        for level in Level::ALL {
+        for &level in levels {
             let stored = match self.read(level, key).await {
                 None => continue,
                 Some(Value::Variants(variants)) => return Looked::Variants(variants, level),
@@ -468,19 +509,22 @@ impl Value {
 
     /// Its stored form.
     fn encode(&self) -> Result<Uint8Array, JsValue> {
-        let (record, body) = match self {
-            Self::Response(stored) => (Record::Response(stored.envelope.clone()), Some(&stored.body)),
-            Self::Variants(variants) => (Record::Variants(Variants::clone(variants)), None),
-        };
-        let head = record.encode().map_err(|error| error.to_string())?;
-        let head = Uint8Array::from(head.as_slice());
-        let value = Uint8Array::new_with_length(head.length() + body.map_or(0, Uint8Array::length));
-        value.set(&head, 0);
-        if let Some(body) = body {
-            value.set(body, head.length());
+        match self {
+            Self::Response(stored) => stored.encode(),
+            Self::Variants(variants) => encode(&Record::Variants(Variants::clone(variants)), None),
         }
-        Ok(value)
     }
+}
+
+fn encode(record: &Record, body: Option<&Uint8Array>) -> Result<Uint8Array, JsValue> {
+    let head = record.encode().map_err(|error| error.to_string())?;
+    let head = Uint8Array::from(head.as_slice());
+    let value = Uint8Array::new_with_length(head.length() + body.map_or(0, Uint8Array::length));
+    value.set(&head, 0);
+    if let Some(body) = body {
+        value.set(body, head.length());
+    }
+    Ok(value)
 }
 
 /// Reads a stored form. Its body stays where it is.

@@ -63,7 +63,11 @@ pub(super) async fn answer(
     let position = Position { fence: logged.seq, read_at: ReadAt::Primary };
     let body_form = BodyForm { is_decoded, body_bytes };
     let stored = envelope_of(&answer, 200, &answer.fields, &decision, position, body_form);
-    context.wait_until(store.put(&key, None, Stored::new(stored, body.clone())));
+    let put = store.put(&key, None, Stored::new(stored, body.clone()));
+    context.wait_until(async move {
+        put.near.await;
+        put.far.await;
+    });
     let fields = envelope::to_client(&answer.fields, is_decoded, body_bytes);
     Ok(Reply { body: Body::Bytes(body), ..handed_on(&answer, fields, status(Outcome::Stored)) })
 }
