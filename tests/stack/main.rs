@@ -8,6 +8,7 @@ mod support;
 mod api;
 mod cache;
 mod collapse;
+mod consistency;
 mod control;
 mod database;
 mod pages;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         api::TESTS,
         cache::TESTS,
         collapse::TESTS,
+        consistency::TESTS,
         control::TESTS,
         database::TESTS,
         pages::TESTS,
