@@ -282,6 +282,14 @@ fn a_level_that_is_slow_is_not_waited_for(world: &World) {
         assert_eq!(response.text().await.unwrap(), "hello");
         assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
         assert_eq!(level(&stores.get(&edge, path).await), "memory");
+        // Who comes right after one that has waited doesn't wait.
+        let unwaited = poll::until_async(DEADLINE, || async {
+            stores.get(&edge, "/levels-slow-first").await;
+            let (begun, response) = (Instant::now(), stores.get(&edge, "/levels-slow-second").await);
+            assert_eq!(level(&response), "lookup");
+            (begun.elapsed() < Duration::from_millis(400)).then_some(())
+        });
+        unwaited.await.expect("slow levels are left alone");
         // It is written nevertheless.
         stores.filled(1).await;
     });

@@ -23,6 +23,7 @@ use crate::cache::envelope::{self, Envelope, PREFIX_BYTES, Record, Variants};
 use crate::cache::level::Level;
 use crate::cache::memory::{Bounds, Memory};
 use crate::cache::removals::{Mark, Removals};
+use crate::cache::rest::Rests;
 use crate::cache::write_rate::{Turn, WriteRate};
 use crate::fields::Fields;
 use crate::time::Timestamp;
@@ -78,6 +79,7 @@ pub(super) struct Remembered {
     variants: RefCell<Memory<Rc<Variants>>>,
     writes: RefCell<WriteRate>,
     removals: RefCell<Removals>,
+    rests: RefCell<Rests>,
 }
 
 impl Default for Remembered {
@@ -87,6 +89,7 @@ impl Default for Remembered {
             variants: RefCell::new(Memory::new(VARIANTS)),
             writes: RefCell::default(),
             removals: RefCell::default(),
+            rests: RefCell::default(),
         }
     }
 }
@@ -96,12 +99,15 @@ pub(super) struct Stored {
     pub(super) envelope: Envelope,
     /// JavaScript's, and never copied into Wasm.
     pub(super) body: Uint8Array,
+    /// Until when it is of any use.
+    until: Timestamp,
     to_client: OnceCell<Fields>,
 }
 
 impl Stored {
     pub(super) fn new(envelope: Envelope, body: Uint8Array) -> Self {
-        Self { envelope, body, to_client: OnceCell::new() }
+        let until = envelope.useful_until();
+        Self { envelope, body, until, to_client: OnceCell::new() }
     }
 
     /// Its fields as clients get them.
@@ -149,10 +155,26 @@ enum Value {
     Variants(Rc<Variants>),
 }
 
-/// What lies under a key on the levels below memory, ready to be written.
+/// What is to lie under a key on the levels below memory.
 struct Write {
     key: String,
     value: Value,
+    /// Its stored form, made once for all levels.
+    encoded: OnceCell<Uint8Array>,
+}
+
+impl Write {
+    fn new(key: &str, value: Value) -> Self {
+        Self { key: key.to_owned(), value, encoded: OnceCell::new() }
+    }
+
+    fn encoded(&self) -> Result<&Uint8Array, JsValue> {
+        if let Some(encoded) = self.encoded.get() {
+            return Ok(encoded);
+        }
+        let encoded = self.value.encode()?;
+        Ok(self.encoded.get_or_init(|| encoded))
+    }
 }
 
 /// What a look for one key on all levels came to.
@@ -200,8 +222,7 @@ impl Store {
                         self.remembered().keep_variants(key, &variants);
                     }
                     if level == Level::Kv {
-                        let value = Value::Variants(Rc::clone(&variants));
-                        writes.push(Write { key: key.to_owned(), value });
+                        writes.push(Write::new(key, Value::Variants(Rc::clone(&variants))));
                     }
                     variants
                 }
@@ -231,7 +252,7 @@ impl Store {
             None => {
                 remembered.variants.borrow_mut().remove(key);
                 remembered.keep(key, &stored);
-                vec![Write { key: key.to_owned(), value }]
+                vec![Write::new(key, value)]
             }
             Some(Place { key: variant_key, variants }) => {
                 remembered.responses.borrow_mut().remove(key);
@@ -239,9 +260,9 @@ impl Store {
                 let variants = variants.map(|variants| {
                     let variants = Rc::new(variants);
                     remembered.keep_variants(key, &variants);
-                    Write { key: key.to_owned(), value: Value::Variants(variants) }
+                    Write::new(key, Value::Variants(variants))
                 });
-                [Write { key: variant_key, value }].into_iter().chain(variants).collect()
+                [Write::new(&variant_key, value)].into_iter().chain(variants).collect()
             }
         };
         self.isolate.counters.borrow_mut().stored();
@@ -335,68 +356,72 @@ impl Store {
             remembered.keep(key, &copy.stored);
         }
         let value = Value::Response(Rc::clone(&copy.stored));
-        (copy.level == Level::Kv).then(|| Write { key: key.to_owned(), value })
+        (copy.level == Level::Kv).then(|| Write::new(key, value))
     }
 
     async fn read(&self, level: Level, key: &str) -> Option<Value> {
+        let remembered = self.remembered();
+        if remembered.rests.borrow().is_resting(level, js::now()) {
+            return None;
+        }
         let read = match level {
-            Level::Memory => return self.remembered().response(key, js::now()).map(Value::Response),
+            Level::Memory => return remembered.response(key, js::now()).map(Value::Response),
             Level::CacheApi => within(READ_DEADLINE, self.cache_api.as_ref()?.get(key)).await,
             Level::Kv => within(READ_DEADLINE, self.kv.get(key)).await,
         };
-        let level = level.as_str();
+        let name = level.as_str();
         match read {
             Some(Ok(value)) => decode(&value?)
-                .inspect_err(|broken| {
-                    worker::console_warn!("{level} has {key}, but not to be used: {broken}")
-                })
+                .inspect_err(|broken| worker::console_warn!("{name} has {key}, but not to be used: {broken}"))
                 .ok(),
             Some(Err(error)) => {
-                worker::console_warn!("{level} can't be read: {}", js::message(&error));
+                worker::console_warn!("{name} can't be read: {}", js::message(&error));
                 None
             }
             None => {
-                worker::console_warn!("{level} took longer than {} ms", READ_DEADLINE.as_millis());
+                worker::console_warn!("{name} took longer than {} ms", READ_DEADLINE.as_millis());
+                remembered.rests.borrow_mut().was_slow(level, js::now());
                 None
             }
         }
     }
 
     async fn write_to_cache_api(&self, writes: &[Write], mark: Mark) {
-        for Write { key, value } in writes {
-            self.write(Level::CacheApi, key, value, mark).await;
+        for write in writes {
+            self.write(Level::CacheApi, write, mark).await;
         }
     }
 
     async fn write_to_kv(&self, writes: &[Write], mark: Mark) {
-        for Write { key, value } in writes {
-            let turn = self.remembered().writes.borrow_mut().take(key, js::now());
+        for write in writes {
+            let turn = self.remembered().writes.borrow_mut().take(&write.key, js::now());
             match turn {
-                Turn::Now => self.write(Level::Kv, key, value, mark).await,
+                Turn::Now => self.write(Level::Kv, write, mark).await,
                 Turn::Never => {}
                 Turn::After(wait) => {
                     Delay::from(wait).await;
-                    let newest = self.remembered().newest(key, value);
-                    self.write(Level::Kv, key, newest.as_ref().unwrap_or(value), mark).await;
+                    let newest = self.remembered().newest(write);
+                    self.write(Level::Kv, newest.as_ref().unwrap_or(write), mark).await;
                 }
             }
         }
     }
 
     /// Writes to one level, unless the key was removed since the write began.
-    async fn write(&self, level: Level, key: &str, value: &Value, mark: Mark) {
+    async fn write(&self, level: Level, write: &Write, mark: Mark) {
+        let key = &write.key;
         if self.remembered().is_removed_since(key, mark) {
             return;
         }
-        let (cache_api, until) = (self.cache_api.as_ref(), value.until());
-        let left_s = until.since(js::now()).as_secs();
+        let left_s = write.value.until().since(js::now()).as_secs();
         let written = async {
-            let value = value.encode()?;
-            match (level, cache_api) {
+            match (level, &self.cache_api) {
                 // The end there is the end, so it isn't rounded up.
-                (Level::CacheApi, Some(cache_api)) if left_s > 0 => cache_api.put(key, &value, left_s).await,
+                (Level::CacheApi, Some(cache_api)) if left_s > 0 => {
+                    cache_api.put(key, write.encoded()?, left_s).await
+                }
                 // The value knows its exact end; KV only cleans up.
-                (Level::Kv, _) => self.kv.put(key, &value, left_s + 1).await,
+                (Level::Kv, _) => self.kv.put(key, write.encoded()?, left_s + 1).await,
                 _ => Ok(()),
             }
         };
@@ -428,7 +453,7 @@ impl Remembered {
     fn response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
         let mut responses = self.responses.borrow_mut();
         let stored = Rc::clone(responses.get(key)?);
-        if stored.envelope.useful_until() <= now {
+        if stored.until <= now {
             responses.remove(key);
             return None;
         }
@@ -448,12 +473,14 @@ impl Remembered {
         self.removals.borrow().is_removed_since(key, mark)
     }
 
-    /// What has come under `key` since, in the place of `value`.
-    fn newest(&self, key: &str, value: &Value) -> Option<Value> {
-        match value {
-            Value::Response(_) => self.responses.borrow().peek(key).map(|it| Value::Response(Rc::clone(it))),
-            Value::Variants(_) => self.variants.borrow().peek(key).map(|it| Value::Variants(Rc::clone(it))),
-        }
+    /// What has come in the place of what is to be written.
+    fn newest(&self, write: &Write) -> Option<Write> {
+        let key = &write.key;
+        let newest = match &write.value {
+            Value::Response(_) => Value::Response(Rc::clone(self.responses.borrow().peek(key)?)),
+            Value::Variants(_) => Value::Variants(Rc::clone(self.variants.borrow().peek(key)?)),
+        };
+        Some(Write::new(key, newest))
     }
 }
 
@@ -461,7 +488,7 @@ impl Value {
     /// Until when it is of use.
     fn until(&self) -> Timestamp {
         match self {
-            Self::Response(stored) => stored.envelope.useful_until(),
+            Self::Response(stored) => stored.until,
             Self::Variants(variants) => variants.until,
         }
     }
