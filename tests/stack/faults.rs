@@ -96,7 +96,8 @@ fn a_copy_is_found_on_each_level_and_comes_nearer(world: &World) {
         check(&first, MISS, "lookup").await;
         check(&first, HIT, "memory").await;
         stores.filled(1).await;
-        (stores.kv.calls(), stores.cache_api.calls());
+        stores.kv.calls();
+        stores.cache_api.calls();
         check(&first, HIT, "memory").await;
         assert_eq!((stores.kv.calls(), stores.cache_api.calls()), (vec![], vec![]));
         let levels = first.status(world).await.unwrap()["cache"]["levels"].clone();
