@@ -8,7 +8,7 @@
 // Nothing would settle the promises of requests that the old instance had in hand:
 // the runtime would let them hang for a while, then cancel them. They are answered
 // here, at once.
-import { WorkerEntrypoint } from "cloudflare:workers";
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import * as edge from "./index.js";
 
 // A resolver for each request that the instance has in hand.
@@ -17,6 +17,11 @@ const inHand = new Set();
 function isTrap(error) {
   // V8 reports a stack overflow inside Wasm as a RangeError.
   return error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+}
+
+// How wasm-bindgen refuses an object of an instance that was given up.
+function isStale(error) {
+  return error instanceof Error && error.message.startsWith("Invalid stale object");
 }
 
 // Asynchronous Rust is run by microtasks, which have no caller to tell of a trap: it
@@ -38,6 +43,44 @@ function crashed() {
     headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
   });
 }
+
+// A Durable Object whose state in memory is Rust's. It goes with the instance it lives
+// in: then it is made anew, from what it wrote down.
+function durable(name) {
+  return class extends DurableObject {
+    #inner;
+
+    async fetch(request) {
+      const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
+      inHand.add(giveUp);
+      try {
+        const answer = await Promise.race([this.#answer(request), givenUp]);
+        if (answer) return answer;
+        this.#inner = undefined;
+        throw new Error(`${name} crashed`);
+      } catch (error) {
+        if (isTrap(error)) this.#inner = undefined;
+        throw error;
+      } finally {
+        inHand.delete(giveUp);
+      }
+    }
+
+    async #answer(request) {
+      this.#inner ??= new edge[name](this.ctx, this.env);
+      try {
+        return await this.#inner.fetch(request);
+      } catch (error) {
+        // Of an instance that was given up there is nothing left to call.
+        if (!isStale(error)) throw error;
+        this.#inner = new edge[name](this.ctx, this.env);
+        return this.#inner.fetch(request);
+      }
+    }
+  };
+}
+
+export const Control = durable("Control");
 
 export default class extends WorkerEntrypoint {
   async fetch(request) {

@@ -74,7 +74,11 @@ impl Config {
             origins: variable("ORIGINS"),
             origin_paths: variable("ORIGIN_PATHS"),
             private_cookies: variable("PRIVATE_COOKIES"),
+            client_cache_control: variable("CLIENT_CACHE_CONTROL"),
+            private_fields: variable("PRIVATE_FIELDS"),
             tracking_parameters: variable("TRACKING_PARAMETERS"),
+            control_max_age_ms: variable("CONTROL_MAX_AGE_MS"),
+            control_grace_ms: variable("CONTROL_GRACE_MS"),
             purge_token: None,
         };
         match config::Config::parse(&vars) {
@@ -265,6 +269,7 @@ mod tests {
             "wrangler.toml is broken: ORIGIN_PATHS[0] must begin with /",
         );
         refused(&with("PRIVATE_COOKIES = ['']"), "wrangler.toml is broken: PRIVATE_COOKIES[0] is empty");
+        refused(&with("PRIVATE_FIELDS = ['']"), "wrangler.toml is broken: PRIVATE_FIELDS[0] is empty");
         let failure = Config::parse(&with("TRACKING_PARAMETERS = 'utm_*'")).unwrap_err().to_string();
         assert!(failure.starts_with("wrangler.toml is broken: TRACKING_PARAMETERS"), "{failure}");
         assert!(Config::parse(&with("PRIVATE_COOKIES = '[\"a\"]'")).is_ok(), "JSON in a string is as good");

@@ -1,12 +1,17 @@
 //! The edge's configuration: the `[vars]` of `wrangler.toml`, and the secret.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::key::TrackingParameters;
+use crate::cache::privacy::PrivateNames;
+use crate::cache::request::ClientCacheControl;
 use crate::cache::target::Target;
+use crate::control::view::Limits;
+use crate::fields::is_token;
 
 /// The variables as they were found; each list is written as JSON.
 #[derive(Clone, Debug, Default)]
@@ -17,11 +22,27 @@ pub struct Vars {
     pub origin_paths: Option<String>,
     /// `PRIVATE_COOKIES`: names of cookies that make a request one person's.
     pub private_cookies: Option<String>,
+    /// `PRIVATE_FIELDS`: names of request fields that do the same.
+    pub private_fields: Option<String>,
+    /// `CLIENT_CACHE_CONTROL`: `obey` or `ignore`.
+    pub client_cache_control: Option<String>,
     /// `TRACKING_PARAMETERS`: names of query parameters that make no difference.
     pub tracking_parameters: Option<String>,
+    /// `CONTROL_MAX_AGE_MS`: age up to which an isolate's view of the control log is used.
+    pub control_max_age_ms: Option<String>,
+    /// `CONTROL_GRACE_MS`: the same while the log is out of reach.
+    pub control_grace_ms: Option<String>,
     /// `PURGE_TOKEN`, a secret.
     pub purge_token: Option<String>,
 }
+
+/// `CONTROL_MAX_AGE_MS` where it isn't set: what a purge takes at most to be seen
+/// everywhere, and the least time between an isolate's questions to the control log.
+const CONTROL_MAX_AGE_MS: u64 = 1_000;
+/// `CONTROL_GRACE_MS` where it isn't set.
+const CONTROL_GRACE_MS: u64 = 5_000;
+/// Greatest value of either: a day.
+const CONTROL_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
 /// Variables that were understood.
 #[derive(Debug)]
@@ -30,10 +51,14 @@ pub struct Config {
     pub origins: Vec<Origin>,
     /// Each begins with `/`.
     pub origin_paths: Vec<String>,
-    /// Names, compared exactly.
-    pub private_cookies: Vec<String>,
+    /// What makes a request one person's.
+    pub private: PrivateNames,
+    /// Whether clients' directives are obeyed.
+    pub client_cache_control: ClientCacheControl,
     /// See [`TrackingParameters`].
     pub tracking_parameters: TrackingParameters,
+    /// How long a view of the control log may be used.
+    pub control: Limits,
     /// Opens `/_tidewall/*`, which doesn't exist without it.
     pub purge_token: Option<Secret>,
 }
@@ -96,14 +121,36 @@ impl Config {
         Ok(Self {
             origins: origins(vars.origins.as_deref())?,
             origin_paths: origin_paths(vars.origin_paths.as_deref())?,
-            private_cookies: names("PRIVATE_COOKIES", vars.private_cookies.as_deref())?,
+            private: PrivateNames {
+                fields: field_names("PRIVATE_FIELDS", vars.private_fields.as_deref())?,
+                cookies: names("PRIVATE_COOKIES", vars.private_cookies.as_deref())?,
+            },
+            client_cache_control: client_cache_control(vars.client_cache_control.as_deref())?,
             tracking_parameters: TrackingParameters::new(names(
                 "TRACKING_PARAMETERS",
                 vars.tracking_parameters.as_deref(),
             )?),
+            control: control_limits(vars)?,
             purge_token: vars.purge_token.clone().filter(|token| !token.is_empty()).map(Secret),
         })
     }
+}
+
+fn control_limits(vars: &Vars) -> Result<Limits, ConfigError> {
+    let max_age = milliseconds("CONTROL_MAX_AGE_MS", vars.control_max_age_ms.as_deref(), CONTROL_MAX_AGE_MS)?;
+    let grace = milliseconds("CONTROL_GRACE_MS", vars.control_grace_ms.as_deref(), CONTROL_GRACE_MS)?;
+    if grace < max_age {
+        return invalid("CONTROL_GRACE_MS", "is less than CONTROL_MAX_AGE_MS: make it at least as much");
+    }
+    Ok(Limits { max_age, grace })
+}
+
+fn milliseconds(name: &'static str, json: Option<&str>, otherwise: u64) -> Result<Duration, ConfigError> {
+    let value = json.map_or(Ok(otherwise), |json| read(name, "a number of milliseconds", json))?;
+    if value > CONTROL_MS_MAX {
+        return invalid(name, format!("is {value}: a day, {CONTROL_MS_MAX}, is the most"));
+    }
+    Ok(Duration::from_millis(value))
 }
 
 fn origins(json: Option<&str>) -> Result<Vec<Origin>, ConfigError> {
@@ -151,6 +198,27 @@ fn origin_paths(json: Option<&str>) -> Result<Vec<String>, ConfigError> {
         Some(index) => invalid(format!("ORIGIN_PATHS[{index}]"), "must begin with /"),
         None => Ok(paths),
     }
+}
+
+fn client_cache_control(word: Option<&str>) -> Result<ClientCacheControl, ConfigError> {
+    match word {
+        None | Some("obey") => Ok(ClientCacheControl::Obey),
+        Some("ignore") => Ok(ClientCacheControl::Ignore),
+        Some(word) => invalid("CLIENT_CACHE_CONTROL", format!("is `{word}`: write `obey` or `ignore`")),
+    }
+}
+
+/// Names of fields, in lower case.
+fn field_names(name: &'static str, json: Option<&str>) -> Result<Vec<String>, ConfigError> {
+    let mut fields = names(name, json)?;
+    if let Some(index) = fields.iter().position(|field| !is_token(field)) {
+        return invalid(
+            format!("{name}[{index}]"),
+            format!("is `{}`, which no field can be named", fields[index]),
+        );
+    }
+    fields.iter_mut().for_each(|field| field.make_ascii_lowercase());
+    Ok(fields)
 }
 
 fn names(name: &'static str, json: Option<&str>) -> Result<Vec<String>, ConfigError> {
@@ -223,6 +291,33 @@ mod tests {
         refused(&vars, "ORIGIN_PATHS[1] must begin with /");
         let vars = Vars { private_cookies: Some(r#"[""]"#.into()), ..with_origins(ONE) };
         refused(&vars, "PRIVATE_COOKIES[0] is empty");
+        let vars = Vars { private_fields: Some(r#"["x-a","x b"]"#.into()), ..with_origins(ONE) };
+        refused(&vars, "PRIVATE_FIELDS[1] is `x b`, which no field can be named");
+        let vars = Vars { client_cache_control: Some("Ignore".into()), ..with_origins(ONE) };
+        refused(&vars, "CLIENT_CACHE_CONTROL is `Ignore`: write `obey` or `ignore`");
+    }
+
+    #[test]
+    fn clients_are_obeyed_unless_they_are_to_be_ignored() {
+        let check = |word: Option<&str>, expected| {
+            let vars = Vars { client_cache_control: word.map(str::to_owned), ..with_origins(ONE) };
+            assert_eq!(Config::parse(&vars).unwrap().client_cache_control, expected, "{word:?}");
+        };
+        check(None, ClientCacheControl::Obey);
+        check(Some("obey"), ClientCacheControl::Obey);
+        check(Some("ignore"), ClientCacheControl::Ignore);
+    }
+
+    #[test]
+    fn fields_are_private_in_any_case_and_cookies_in_theirs() {
+        let vars = Vars {
+            private_fields: Some(r#"["X-Api-Key"]"#.into()),
+            private_cookies: Some(r#"["Session"]"#.into()),
+            ..with_origins(ONE)
+        };
+        let private = Config::parse(&vars).unwrap().private;
+        assert_eq!((private.fields, private.cookies), (vec!["x-api-key".into()], vec!["Session".into()]));
+        assert_eq!(Config::parse(&with_origins(ONE)).unwrap().private, PrivateNames::default());
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub fn closes_quotes(value: &str) -> bool {
 }
 
 /// Splits at `separator` outside quoted strings, and trims optional whitespace.
-fn split_unquoted(value: &str, separator: char) -> impl Iterator<Item = &str> {
+pub fn split_unquoted(value: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let mut escaped = false;
     value

@@ -1,9 +1,13 @@
 //! What is handed on between client and origin, and what isn't.
 
-use tidewall_api::headers::{CDN_CACHE_CONTROL, TIDEWALL_ORIGIN, X_REQUEST_ID};
+use tidewall_api::bookmark::Bookmark;
+use tidewall_api::headers::{
+    CDN_CACHE_CONTROL, TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN, TIDEWALL_WRITE, X_REQUEST_ID,
+};
 
 use crate::cache::precondition::CACHE_PRECONDITIONS;
 use crate::cache::range::RANGE_FIELDS;
+use crate::control::bookmark::NOTHING;
 use crate::fields::{Fields, members};
 
 /// Fields that mean one connection only; RFC 9110, section 7.6.1.
@@ -42,9 +46,14 @@ const SET_BY_PROXIES: [&str; 14] = [
 /// Fields that turn a GET into something else at some origins.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
+/// Further fields of a request that no client has the last word on: the edge, the
+/// runtime or the platform writes them. `cf-*` as well.
+const WRITTEN_HERE: [&str; 5] = ["cdn-loop", "host", "via", TIDEWALL_BOOKMARK, X_REQUEST_ID];
+
 /// Fields that belong to one exchange, not to the response that is stored; and the
 /// length, which follows from the stored body.
-const NOT_STORED: [&str; 5] = ["age", "content-length", "server-timing", TIDEWALL_ORIGIN, X_REQUEST_ID];
+const NOT_STORED: [&str; 6] =
+    ["age", "content-length", "server-timing", TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN, X_REQUEST_ID];
 
 /// What the edge itself knows of a request.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +66,8 @@ pub struct Via<'a> {
     pub scheme: &'a str,
     /// The request's id.
     pub request_id: &'a str,
+    /// The position that the origin must have reached.
+    pub bookmark: Bookmark,
 }
 
 /// What a request is sent for.
@@ -74,6 +85,16 @@ pub enum Purpose<'a> {
     Part,
     /// To change the protocol, such as to a WebSocket.
     Upgrade,
+}
+
+/// Whether a field of a request may be dropped or written anew on its way, so that an
+/// origin doesn't see in it what the client said. No response can be told by it from
+/// its variants.
+pub fn is_rewritten(name: &str) -> bool {
+    let prefixes = ["x-forwarded-", "cf-"];
+    let names: [&[&str]; 6] =
+        [&HOP_BY_HOP, &SET_BY_PROXIES, &METHOD_OVERRIDES, &RANGE_FIELDS, &CACHE_PRECONDITIONS, &WRITTEN_HERE];
+    prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.iter().any(|names| names.contains(&name))
 }
 
 /// The fields an origin gets.
@@ -101,6 +122,11 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
     fields.set("x-forwarded-host", via.host);
     fields.set("x-forwarded-proto", via.scheme);
     fields.set(X_REQUEST_ID, via.request_id);
+    // The client's own was taken out when the request was read.
+    fields.remove(TIDEWALL_BOOKMARK);
+    if via.bookmark != NOTHING {
+        fields.set(TIDEWALL_BOOKMARK, via.bookmark.to_string());
+    }
     fields.append("via", "1.1 tidewall");
     fields
 }
@@ -109,6 +135,9 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
 pub fn to_client(origin: &Fields) -> Fields {
     let mut fields = end_to_end(origin);
     fields.remove(CDN_CACHE_CONTROL);
+    fields.remove(TIDEWALL_WRITE);
+    // The edge knows more positions than the origin: it tells them itself.
+    fields.remove(TIDEWALL_BOOKMARK);
     fields
 }
 
@@ -132,8 +161,13 @@ fn end_to_end(fields: &Fields) -> Fields {
 mod tests {
     use super::*;
 
-    const VIA: Via<'_> =
-        Via { client_address: Some("203.0.113.9"), host: "a.example", scheme: "https", request_id: "id-1" };
+    const VIA: Via<'_> = Via {
+        client_address: Some("203.0.113.9"),
+        host: "a.example",
+        scheme: "https",
+        request_id: "id-1",
+        bookmark: NOTHING,
+    };
     const OWN: &str = "x-forwarded-for\n203.0.113.9\nx-forwarded-host\na.example\n\
                        x-forwarded-proto\nhttps\nx-request-id\nid-1\nvia\n1.1 tidewall";
 
@@ -188,6 +222,28 @@ mod tests {
         let conditions = Fields::from_lines("if-none-match\n\"stored\"");
         let client = "range\nbytes=0-1\nif-none-match\n\"a\"\nif-modified-since\nx\naccept\n*/*";
         check(client, Purpose::Validate(&conditions), "accept\n*/*\nif-none-match\n\"stored\"");
+    }
+
+    #[test]
+    fn what_does_not_reach_an_origin_as_it_was_said_is_rewritten() {
+        let conditions = Fields::from_lines("if-none-match\n\"stored\"");
+        for name in ["accept", "accept-language", "cookie", "origin", "x-api-key", "x-forwarded", "x-cf"] {
+            assert!(!is_rewritten(name), "{name}");
+            for purpose in [Purpose::Fill, Purpose::Validate(&conditions), Purpose::Part] {
+                let fields = to_origin(&Fields::from_lines(&format!("{name}\nsaid")), &VIA, purpose);
+                assert_eq!(fields.get(name), Some("said"), "{name}");
+            }
+        }
+        let names: [&[&str]; 4] = [&HOP_BY_HOP, &SET_BY_PROXIES, &METHOD_OVERRIDES, &RANGE_FIELDS];
+        let more = ["via", "host", "x-request-id", "x-forwarded-for", "x-forwarded-port", "if-none-match"];
+        for name in names.concat().into_iter().chain(more) {
+            assert!(is_rewritten(name), "{name}");
+            let fields = to_origin(&Fields::from_lines(&format!("{name}\nsaid")), &VIA, Purpose::Fill);
+            assert_ne!(fields.get(name), Some("said"), "{name}");
+        }
+        for name in ["cf-ipcountry", "cf-connecting-ip", "cdn-loop", "tidewall-bookmark"] {
+            assert!(is_rewritten(name), "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The edge's own errors, as problem details (RFC 9457). Anything that could tell
 //! how the edge is built goes to its log instead.
 
+use std::collections::BTreeMap;
+
 use tidewall_api::problem::Problem;
 
 /// Nobody answers the path.
@@ -18,6 +20,41 @@ pub fn method_not_allowed(allow: &str) -> Problem {
 pub fn unauthorized() -> Problem {
     let detail = "Send the purge token as `Authorization: Bearer <token>`.";
     Problem::new(401, "unauthorized", "Unauthorized", detail)
+}
+
+/// Too many requests of this client were refused.
+pub fn too_many_refused() -> Problem {
+    let detail = "Too many requests without the right token came from this address. Try again in a second.";
+    Problem::new(429, "rate-limited", "Too many requests", detail)
+}
+
+/// A body that is longer than it may be.
+pub fn too_large(bytes_max: usize) -> Problem {
+    let detail = format!("The body is longer than {bytes_max} bytes.");
+    Problem::new(413, "too-large", "Content too large", detail)
+}
+
+/// A body whose end doesn't come.
+pub fn slow_request() -> Problem {
+    let detail = "The body did not arrive in time. Send the request again.";
+    Problem::new(408, "request-timeout", "Request timeout", detail)
+}
+
+/// A body that is no JSON.
+pub fn bad_json(error: &str) -> Problem {
+    Problem::new(400, "bad-json", "Bad JSON", format!("The body can't be read as JSON: {error}."))
+}
+
+/// A body with something in it that can't be meant.
+pub fn invalid(errors: BTreeMap<String, String>) -> Problem {
+    let detail = "The body has fields that can't be used; `errors` names them.";
+    Problem { errors, ..Problem::new(422, "invalid", "Invalid body", detail) }
+}
+
+/// The control log can't be written.
+pub fn not_logged() -> Problem {
+    let detail = "The control log is out of reach, so nothing is sure to be purged. Try again soon.";
+    Problem::new(503, "not-logged", "Service unavailable", detail)
 }
 
 /// The request can't be sent to an origin in this form.

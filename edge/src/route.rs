@@ -23,6 +23,8 @@ pub enum Site<'a> {
 pub enum Route<'a> {
     /// The edge: its own state.
     Status,
+    /// The edge: what is out of date.
+    Purge,
     /// The site: an immutable file at the request's path, or nothing.
     Asset,
     /// The site: this file, which is a page.
@@ -44,7 +46,11 @@ pub enum Route<'a> {
 /// person is there to read a page (see [`wants_html`]).
 pub fn route<'a>(path: &str, site: Site<'a>, origin_paths: &[String], wants_html: bool) -> Route<'a> {
     if let Some(own) = path.strip_prefix(CONTROL_PREFIX) {
-        return if own == "status" { Route::Status } else { Route::NotFound };
+        return match own {
+            "status" => Route::Status,
+            "purge" => Route::Purge,
+            _ => Route::NotFound,
+        };
     }
     let page = match site {
         Site::Absent => return Route::Origin,
@@ -144,6 +150,7 @@ mod tests {
     fn the_edges_own_paths_are_nobody_elses() {
         for site in [Site::Absent, Site::Broken] {
             assert_eq!(route("/_tidewall/status", site, &["/".to_owned()], false), Route::Status);
+            assert_eq!(route("/_tidewall/purge", site, &["/".to_owned()], false), Route::Purge);
             assert_eq!(route("/_tidewall/status/", site, &["/".to_owned()], false), Route::NotFound);
             assert_eq!(route("/_tidewall/other", site, &["/".to_owned()], false), Route::NotFound);
         }

@@ -18,6 +18,11 @@ impl Timestamp {
         Self(ms)
     }
 
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
     /// Reads a date of HTTP; RFC 9110, section 5.6.7.
     pub fn from_http_date(text: &str) -> Option<Self> {
         let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;

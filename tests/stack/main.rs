@@ -7,6 +7,7 @@ mod support;
 
 mod api;
 mod cache;
+mod control;
 mod database;
 mod faults;
 mod pages;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = [
         api::TESTS,
         cache::TESTS,
+        control::TESTS,
         database::TESTS,
         faults::TESTS,
         pages::TESTS,

@@ -69,7 +69,16 @@ impl Scripted {
         answer: impl Fn(&Asked) -> String + Send + Sync + 'static,
     ) -> String {
         self.scripts.lock().unwrap().insert(path.to_owned(), Arc::new(answer));
+        self.url(path)
+    }
+
+    /// A URL of the edge.
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.edge.text("/edge"))
+    }
+
+    pub(crate) fn purge_token(&self) -> String {
+        self.edge.text("/purge_token")
     }
 
     /// What the origin was asked at `path`.

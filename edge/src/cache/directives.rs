@@ -8,12 +8,33 @@
 use std::time::Duration;
 
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
-use tidewall_api::headers::{CACHE_CONTROL, CDN_CACHE_CONTROL};
+use tidewall_api::headers::{CACHE_CONTROL, CACHE_GROUPS, CDN_CACHE_CONTROL, TIDEWALL_LSN};
 
 use crate::fields::{Fields, closes_quotes, is_token, members};
 
 /// A delta-seconds value is cut off here; RFC 9111, section 1.2.2.
 const DELTA_SECONDS_MAX: u64 = 1 << 31;
+
+/// Fields without which what is stored is misread, or can't be kept right: by the cache
+/// (variants, age, terms, validators, tags and positions) or by the client (what the
+/// body is, where a redirect leads). So they can't be left out of a response. A
+/// directive that names one is taken as if it named none, which sections 5.2.2.4 and
+/// 5.2.2.7 say is how caches often handle the qualified form anyway.
+const INDISPENSABLE: [&str; 13] = [
+    CACHE_CONTROL,
+    CACHE_GROUPS,
+    CDN_CACHE_CONTROL,
+    TIDEWALL_LSN,
+    "content-encoding",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "location",
+    "vary",
+];
 
 /// What `no-cache` or `private` covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,10 +62,12 @@ impl Scope {
         }
     }
 
-    /// Of a list of field names. None, or one that can't be a name, means all.
+    /// Of a list of field names. None, one that can't be a name, or one that can't be
+    /// left out, means all.
     fn of(list: &str) -> Self {
         let names: Vec<_> = members(list).map(str::to_ascii_lowercase).collect();
-        let is_list = !names.is_empty() && names.iter().all(|name| is_token(name));
+        let can_be_omitted = |name: &String| is_token(name) && !INDISPENSABLE.contains(&name.as_str());
+        let is_list = !names.is_empty() && names.iter().all(can_be_omitted);
         if is_list { Self::Fields(names) } else { Self::Response }
     }
 
@@ -168,6 +191,9 @@ pub struct Policy<'a> {
     pub directives: Directives,
     /// `Expires`, unless a targeted field replaces it (RFC 9213, section 2.2).
     pub expires: Option<&'a str>,
+    /// Whether a targeted field decides. Then it is the whole policy: who addresses
+    /// caches by name and names no lifetime doesn't want one guessed.
+    pub is_targeted: bool,
 }
 
 impl<'a> Policy<'a> {
@@ -177,9 +203,9 @@ impl<'a> Policy<'a> {
         if let Some(mut directives) = response.get(CDN_CACHE_CONTROL).and_then(Directives::targeted) {
             // Said to whoever hands the content on, not to caches.
             directives.no_transform |= cache_control.no_transform;
-            return Self { directives, expires: None };
+            return Self { directives, expires: None, is_targeted: true };
         }
-        Self { directives: cache_control, expires: response.get("expires") }
+        Self { directives: cache_control, expires: response.get("expires"), is_targeted: false }
     }
 }
 
@@ -298,6 +324,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_with_a_field_that_cannot_be_left_out_covers_the_response() {
+        for name in INDISPENSABLE {
+            let list = format!("\"x-user, {}\"", name.to_ascii_uppercase());
+            let expected =
+                Directives { no_cache: Scope::Response, private: Scope::Response, ..Directives::default() };
+            let written = format!("no-cache={list}, private={list}");
+            assert_eq!(Directives::cache_control(&written), expected, "{written}");
+            assert_eq!(Directives::targeted(&written), Some(expected), "{written}");
+        }
+    }
+
+    #[test]
     fn of_two_scopes_the_wider_holds() {
         let check = |value, expected: Scope| {
             assert_eq!(Directives::cache_control(value).private, expected, "{value}");
@@ -362,12 +400,12 @@ mod tests {
         response.set("cdn-cache-control", "max-age=300");
         let policy = Policy::of(&response);
         assert_eq!(policy.directives, Directives { max_age: Some(300 * SECOND), ..none() });
-        assert_eq!(policy.expires, None);
+        assert_eq!((policy.expires, policy.is_targeted), (None, true));
 
         response.set("cdn-cache-control", "max-age=");
         let policy = Policy::of(&response);
         assert_eq!(policy.directives, Directives { no_store: true, ..none() });
-        assert_eq!(policy.expires, Some("0"));
+        assert_eq!((policy.expires, policy.is_targeted), (Some("0"), false));
     }
 
     proptest! {

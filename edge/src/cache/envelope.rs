@@ -16,16 +16,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::terms::{Reuse, Terms};
 use crate::cache::{entity_tag, validation};
+use crate::control::position::Position;
 use crate::fields::Fields;
 use crate::forward;
 use crate::time::Timestamp;
 
 /// Raised with each change to the form or to the meaning of a field.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 const MAGIC: [u8; 2] = *b"TW";
 
 /// Bytes before the head.
 pub const PREFIX_BYTES: usize = 8;
+
+/// Fields that are true only of the bytes that the origin sent.
+const OF_CODED_BYTES: [&str; 6] =
+    ["content-digest", "content-encoding", "content-length", "content-md5", "digest", "repr-digest"];
 
 /// What lies under a key, without a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +56,10 @@ pub struct Envelope {
     pub initial_age_ms: u64,
     /// On which terms it may be used.
     pub terms: Terms,
+    /// Where it stands in the logs.
+    pub position: Position,
+    /// Its cache groups.
+    pub groups: Vec<String>,
     /// Whether the body came in a content coding and is stored without.
     pub is_decoded: bool,
     /// Length of the body.
@@ -148,13 +157,15 @@ impl Envelope {
 
     /// Whether it is to be stored in the place of `earlier`, whose body it has: not
     /// where only the date differs and it has to be validated each time all the same.
+    /// Where it may be used stale that time begins anew with each confirmation (RFC
+    /// 5861, sections 3 and 4).
     pub fn replaces(&self, earlier: &Self) -> bool {
         let undated = |envelope: &Self| {
             let mut fields = envelope.fields.clone();
             fields.remove("date");
             fields.sorted()
         };
-        self.is_fresh() || undated(self) != undated(earlier)
+        self.is_fresh() || self.terms.may_be_used_stale() || undated(self) != undated(earlier)
     }
 
     fn is_fresh(&self) -> bool {
@@ -173,11 +184,17 @@ impl Envelope {
 pub fn to_client(origin: &Fields, is_decoded: bool, body_bytes: usize) -> Fields {
     let mut fields = forward::to_client(origin);
     if is_decoded {
-        entity_tag::weaken(&mut fields);
-        fields.remove("content-encoding");
+        decoded(&mut fields);
     }
     fields.set("content-length", body_bytes.to_string());
     fields
+}
+
+/// Makes fields fit a body whose content coding was undone: the bytes, their number and
+/// their digests are others (RFC 9110, section 8.8.3.3; RFC 9530, sections 2 and 3).
+pub fn decoded(fields: &mut Fields) {
+    entity_tag::weaken(fields);
+    fields.retain(|name| !OF_CODED_BYTES.contains(&name));
 }
 
 /// Length of the head that follows `prefix`, the first [`PREFIX_BYTES`] of a value
@@ -202,6 +219,7 @@ mod tests {
     use super::*;
     use crate::cache::directives::Directives;
     use crate::cache::freshness::Lifetime;
+    use crate::control::position::ReadAt;
 
     fn envelope(body_bytes: usize) -> Envelope {
         let directives = Directives::cache_control("public, max-age=60, stale-if-error=5");
@@ -212,6 +230,8 @@ mod tests {
             response_time: Timestamp::from_millis(1_000),
             initial_age_ms: 250,
             terms: Terms::new(&directives, Lifetime::Explicit(Duration::from_secs(60))),
+            position: Position { fence: 7, read_at: ReadAt::Lsn(u64::MAX) },
+            groups: vec!["g".to_owned()],
             is_decoded: true,
             body_bytes,
         }
@@ -240,7 +260,7 @@ mod tests {
     #[test]
     fn a_value_of_another_version_is_named() {
         let mut value = response(b"");
-        for version in [1, 9] {
+        for version in [2, 9] {
             value[3] = version;
             assert_eq!(read(&value), Err(Broken::Version(version.into())));
         }
@@ -269,6 +289,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_coded_bytes_is_not_said_of_others() {
+        let origin = Fields::from_lines(
+            "etag\n\"a\"\nrepr-digest\nx\ncontent-digest\nx\ncontent-encoding\nbr\ncontent-length\n9\nvary\nOrigin",
+        );
+        let check = |is_decoded, expected| {
+            assert_eq!(to_client(&origin, is_decoded, 4).sorted(), Fields::from_lines(expected).sorted());
+        };
+        check(true, "etag\nW/\"a\"\nvary\nOrigin\ncontent-length\n4");
+        check(
+            false,
+            "etag\n\"a\"\nrepr-digest\nx\ncontent-digest\nx\ncontent-encoding\nbr\ncontent-length\n4\nvary\nOrigin",
+        );
+        let mut fields = origin.clone();
+        decoded(&mut fields);
+        assert_eq!(fields.sorted(), Fields::from_lines("etag\nW/\"a\"\nvary\nOrigin").sorted());
+    }
+
+    #[test]
     fn a_confirmation_alone_is_not_worth_a_write() {
         let with = |cache_control: &str, fields: &str| {
             let directives = Directives::cache_control(cache_control);
@@ -276,7 +314,7 @@ mod tests {
             let (terms, fields) = (Terms::new(&directives, lifetime), Fields::from_lines(fields));
             Envelope { terms, fields, ..envelope(0) }
         };
-        let check = |cache_control, fields, expected| {
+        let check = |cache_control: &str, fields, expected| {
             let earlier = with(cache_control, "x\n1\ny\n2\ndate\nthen");
             assert_eq!(with(cache_control, fields).replaces(&earlier), expected, "{cache_control} {fields}");
         };
@@ -285,6 +323,13 @@ mod tests {
         check("max-age=0", "x\n1\ny\n2\ndate\nnow", false);
         check("no-cache", "x\n1\ny\n3\ndate\nnow", true);
         check("max-age=60", "x\n1\ny\n2\ndate\nnow", true);
+        for window in ["stale-while-revalidate=5", "stale-if-error=5"] {
+            let confirmed = "x\n1\ny\n2\ndate\nnow";
+            check(&format!("max-age=0, {window}"), confirmed, true);
+            check(&format!("s-maxage=0, {window}"), confirmed, true);
+            check(&format!("max-age=0, must-revalidate, {window}"), confirmed, false);
+            check(&format!("no-cache, {window}"), confirmed, false);
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Lifetime {
 
 /// The freshness lifetime for a shared cache (section 4.2.1): the first of
 /// `s-maxage`, `max-age` and `Expires`, else a guess. `None` where there is nothing
-/// to guess by.
+/// to guess by, or nothing to be guessed (RFC 9213, section 2.2).
 pub fn lifetime(
     policy: &Policy<'_>,
     status: u16,
@@ -55,7 +55,8 @@ pub fn lifetime(
     if let Some(explicit) = explicit {
         return Some(Lifetime::Explicit(explicit));
     }
-    if !HEURISTICALLY_CACHEABLE.contains(&status) && !directives.public {
+    let may_be_guessed = HEURISTICALLY_CACHEABLE.contains(&status) || directives.public;
+    if policy.is_targeted || !may_be_guessed {
         return None;
     }
     let modified = Timestamp::from_http_date(response.get("last-modified")?)?;
@@ -117,6 +118,19 @@ mod tests {
         check(200, "last-modified\nSun, 06 Nov 1983 08:49:37 GMT", heuristic(60 * 60));
         check(200, "last-modified\nlast week", None);
         check(200, "last-modified\nSun, 06 Nov 1994 08:39:37 GMT\ncache-control\nmax-age=1", explicit(1));
+    }
+
+    #[test]
+    fn nothing_is_guessed_where_a_targeted_field_decides() {
+        let modified = "last-modified\nSun, 06 Nov 1994 08:39:37 GMT";
+        for targeted in ["public", "must-revalidate", "stale-if-error=60", "max-age=\"60\"", "no-cache"] {
+            check(200, &format!("{modified}\ncdn-cache-control\n{targeted}"), None);
+            let beside = "cache-control\nmax-age=9\nexpires\nSun, 06 Nov 1994 09:49:37 GMT";
+            check(200, &format!("{modified}\n{beside}\ncdn-cache-control\n{targeted}"), None);
+        }
+        for ignored in ["", "max-age=", "Public"] {
+            check(200, &format!("{modified}\ncdn-cache-control\n{ignored}"), heuristic(60));
+        }
     }
 
     #[test]

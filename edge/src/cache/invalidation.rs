@@ -1,6 +1,12 @@
-//! What an unsafe request makes invalid: RFC 9111, section 4.4.
+//! What an unsafe request makes invalid: RFC 9111, section 4.4, and RFC 9875, section 3.
 
+use tidewall_api::headers::TIDEWALL_WRITE;
+
+use crate::cache::groups::{self, BrokenGroups};
 use crate::cache::target::Target;
+use crate::control::entry::{Scope, Severity};
+use crate::control::log::Append;
+use crate::control::position::{ReadAt, number};
 use crate::fields::Fields;
 
 /// Whether a method changes nothing at the origin; RFC 9110, section 9.2.1. One that
@@ -29,9 +35,71 @@ pub fn invalidated(method: &str, target: &Target<'_>, status: u16, response: &Fi
     urls
 }
 
+/// What the answer to an unsafe request says is out of date, to be logged before the
+/// client hears of it (W1); `None` for nothing. `key` tells the cache key of a URL.
+///
+/// Groups count whatever the status: an error may come after the change.
+///
+/// # Errors
+/// The groups can't be read; `Append` is what is known all the same.
+pub fn append(
+    method: &str,
+    target: &Target<'_>,
+    status: u16,
+    response: &Fields,
+    key: impl Fn(&Target<'_>) -> String,
+) -> (Option<Append>, Result<(), BrokenGroups>) {
+    if is_safe(method) {
+        return (None, Ok(()));
+    }
+    let urls = invalidated(method, target, status, response);
+    let uris = urls.iter().filter_map(|url| Target::parse(url)).map(|target| Scope::Uri(key(&target)));
+    let groups = groups::invalidated(response);
+    let of_groups = groups.iter().flatten().cloned().map(Scope::Group);
+    let scopes: Vec<Scope> = of_groups.chain(uris).collect();
+    let append = Append {
+        scopes,
+        severity: Severity::Hard,
+        lsn: ReadAt::of(response).lsn(),
+        write: response.get(TIDEWALL_WRITE).and_then(number),
+    };
+    ((!append.scopes.is_empty()).then_some(append), groups.map(|_| ()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_names_groups_and_position() {
+        let target = Target::parse("https://a.example/list").unwrap();
+        let check = |method: &str, status, lines: &str, expected: Option<(&[&str], usize)>| {
+            let (append, groups) =
+                append(method, &target, status, &Fields::from_lines(lines), |target| target.path.to_owned());
+            let groups_and_uris = append.as_ref().map(|append| {
+                let of = |scope: &Scope| match scope {
+                    Scope::Group(group) => Some(group.clone()),
+                    _ => None,
+                };
+                let groups: Vec<String> = append.scopes.iter().filter_map(of).collect();
+                let uris = append.scopes.len() - groups.len();
+                (groups, uris)
+            });
+            let expected =
+                expected.map(|(groups, uris)| (groups.iter().map(|&group| group.to_owned()).collect(), uris));
+            assert_eq!(groups_and_uris, expected, "{method} {status} {lines}");
+            (append, groups)
+        };
+        let lines = "cache-group-invalidation\n\"b\", \"a\"\ntidewall-lsn\n7\ntidewall-write\n9";
+        let (append, _) = check("PUT", 200, lines, Some((&["a", "b"], 1)));
+        let append = append.unwrap();
+        assert_eq!((append.lsn, append.write), (Some(7), Some(9)));
+        check("PUT", 500, lines, Some((&["a", "b"], 0)));
+        check("GET", 200, lines, None);
+        check("POST", 409, "", None);
+        let (_, groups) = check("POST", 200, "cache-group-invalidation\nnone", Some((&[], 1)));
+        assert!(groups.is_err());
+    }
 
     fn check(method: &str, status: u16, response: &str, expected: &[&str]) {
         let target = Target::parse("https://a.example/list?x").unwrap();

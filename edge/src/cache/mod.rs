@@ -20,6 +20,7 @@ pub mod directives;
 pub mod entity_tag;
 pub mod envelope;
 pub mod freshness;
+pub mod groups;
 pub mod invalidation;
 pub mod key;
 pub mod level;
@@ -38,3 +39,6 @@ pub mod usable;
 pub mod validation;
 pub mod vary;
 pub mod write_rate;
+
+#[cfg(test)]
+mod rfc9111;

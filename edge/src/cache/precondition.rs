@@ -8,8 +8,14 @@ use crate::time::Timestamp;
 
 /// Fields that only mean something beside a body, and so are not sent in a 304
 /// (RFC 9110, section 15.4.5).
-const REPRESENTATION: [&str; 5] =
-    ["content-encoding", "content-language", "content-length", "content-range", "content-type"];
+const REPRESENTATION: [&str; 6] = [
+    "content-digest",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-range",
+    "content-type",
+];
 
 /// Fields of a request that a cache may evaluate itself.
 pub const CACHE_PRECONDITIONS: [&str; 2] = ["if-none-match", "if-modified-since"];
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn a_304_says_nothing_about_a_body() {
         let fields = not_modified(Fields::from_lines(
-            "content-type\ntext/html\ncontent-length\n5\netag\n\"a\"\ncontent-security-policy\nx",
+            "content-type\ntext/html\ncontent-length\n5\ncontent-digest\nx\netag\n\"a\"\ncontent-security-policy\nx",
         ));
         assert_eq!(fields, Fields::from_lines("etag\n\"a\"\ncontent-security-policy\nx"));
     }

@@ -11,18 +11,32 @@ pub enum Privacy {
     Cookie,
     /// An `Authorization` field; RFC 9111, section 3.5.
     Authorization,
+    /// One of the fields configured as private.
+    PrivateField,
     /// One of the cookies configured as private.
     PrivateCookie,
 }
 
+/// What the origins know a person by, beside `Authorization`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrivateNames {
+    /// Request fields, in lower case.
+    pub fields: Vec<String>,
+    /// Cookies, compared exactly.
+    pub cookies: Vec<String>,
+}
+
 impl Privacy {
     /// Judges a request by its fields.
-    pub fn of(request: &Fields, private_cookies: &[String]) -> Self {
+    pub fn of(request: &Fields, private: &PrivateNames) -> Self {
         if request.contains("authorization") {
             return Self::Authorization;
         }
+        if private.fields.iter().any(|name| request.contains(name)) {
+            return Self::PrivateField;
+        }
         let Some(cookies) = request.get("cookie") else { return Self::Anonymous };
-        if cookie_names(cookies).any(|name| private_cookies.iter().any(|private| private == name)) {
+        if cookie_names(cookies).any(|name| private.cookies.iter().any(|private| private == name)) {
             return Self::PrivateCookie;
         }
         Self::Cookie
@@ -31,7 +45,7 @@ impl Privacy {
     /// Whether only a response that says `public` or `s-maxage` may be stored from
     /// such a request or used for it.
     pub fn is_private(self) -> bool {
-        matches!(self, Self::Authorization | Self::PrivateCookie)
+        matches!(self, Self::Authorization | Self::PrivateField | Self::PrivateCookie)
     }
 }
 
@@ -46,13 +60,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_private_by_authorization_or_a_private_cookie() {
-        let private = ["session".to_owned()];
+    fn a_request_is_private_by_authorization_a_private_field_or_a_private_cookie() {
+        let private =
+            PrivateNames { fields: vec!["x-api-key".to_owned()], cookies: vec!["session".to_owned()] };
         let check = |lines: &str, expected| {
             assert_eq!(Privacy::of(&Fields::from_lines(lines), &private), expected, "{lines}");
         };
         check("", Privacy::Anonymous);
         check("authorization\nBearer x", Privacy::Authorization);
+        check("authorization\nBearer x\nx-api-key\nk", Privacy::Authorization);
+        check("X-Api-Key\nk", Privacy::PrivateField);
+        check("x-api-key\n", Privacy::PrivateField);
+        check("x-api-key\nk\ncookie\ntheme=dark", Privacy::PrivateField);
+        check("x-api-keys\nk\nsession\n1", Privacy::Anonymous);
         check("cookie\nsession=1", Privacy::PrivateCookie);
         check("cookie\ntheme=dark; session=1", Privacy::PrivateCookie);
         check("cookie\ntheme=dark, session=1", Privacy::PrivateCookie);

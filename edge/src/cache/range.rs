@@ -71,6 +71,8 @@ fn requested(range: &str, length: usize) -> Part {
     let bytes = match (first.is_empty(), last.is_empty()) {
         (true, true) => return Part::Whole,
         (true, false) => match position(last) {
+            // It is satisfiable (section 14.1.2), but `Content-Range` can't say so.
+            Some(1..) if length == 0 => return Part::Whole,
             Some(suffix) => length.saturating_sub(suffix)..length,
             None => return Part::Whole,
         },
@@ -121,7 +123,7 @@ mod tests {
         check("bytes=99999999999999999999999-", 10, Part::Unsatisfiable);
         check("bytes=-0", 10, Part::Unsatisfiable);
         check("bytes=0-", 0, Part::Unsatisfiable);
-        check("bytes=-1", 0, Part::Unsatisfiable);
+        check("bytes=-0", 0, Part::Unsatisfiable);
     }
 
     #[test]
@@ -132,6 +134,12 @@ mod tests {
             check(range, 10, Part::Whole);
         }
         assert_eq!(part(&Fields::default(), &Fields::default(), 10), Part::Whole);
+    }
+
+    #[test]
+    fn the_end_of_nothing_is_all_of_it() {
+        check("bytes=-1", 0, Part::Whole);
+        check("bytes=-99999999999999999999999", 0, Part::Whole);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Directives of a request: `Cache-Control` (RFC 9111, section 5.2.1), and
-//! `stale-if-error` of RFC 5861, section 4.
+//! `stale-if-error` of RFC 5861, section 4. `Pragma` is not one of them: section 5.4
+//! has done away with it.
 
 use std::time::Duration;
 
@@ -28,9 +29,42 @@ pub struct RequestDirectives {
     pub stale_if_error: Option<Duration>,
 }
 
+/// Whether clients' directives are obeyed. They are advice, which a cache may leave
+/// alone (RFC 9111, section 5.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCacheControl {
+    /// All are.
+    #[default]
+    Obey,
+    /// Only those that spare the origins a request are: `only-if-cached`, `max-stale`
+    /// and `stale-if-error`. With the others anyone could send the origins as many as
+    /// there are requests.
+    Ignore,
+}
+
 impl RequestDirectives {
+    /// What a request is granted of what it says.
+    pub fn of(request: &Fields, clients: ClientCacheControl) -> Self {
+        let asked = Self::read(request);
+        match clients {
+            ClientCacheControl::Obey => asked,
+            ClientCacheControl::Ignore => asked.without_demands(),
+        }
+    }
+
+    fn without_demands(self) -> Self {
+        // `max-stale` beside a limit doesn't mean what it means alone.
+        let has_limits = self.no_cache || self.max_age.is_some() || self.min_fresh.is_some();
+        Self {
+            only_if_cached: self.only_if_cached,
+            max_stale: self.max_stale.filter(|_| !has_limits),
+            stale_if_error: self.stale_if_error,
+            ..Self::default()
+        }
+    }
+
     /// Reads a request's directives; of two of one name, the first counts.
-    pub fn of(request: &Fields) -> Self {
+    fn read(request: &Fields) -> Self {
         let mut asked = Self::default();
         for (name, argument) in named(request.get(CACHE_CONTROL).unwrap_or_default()) {
             match name.as_str() {
@@ -61,9 +95,13 @@ mod tests {
     use super::*;
 
     fn check(value: &str, expected: RequestDirectives) {
+        check_of(ClientCacheControl::Obey, value, expected);
+    }
+
+    fn check_of(clients: ClientCacheControl, value: &str, expected: RequestDirectives) {
         let mut request = Fields::default();
         request.set(CACHE_CONTROL, value);
-        assert_eq!(RequestDirectives::of(&request), expected, "{value}");
+        assert_eq!(RequestDirectives::of(&request, clients), expected, "{value}");
     }
 
     #[test]
@@ -83,6 +121,29 @@ mod tests {
         check("max-stale=x", RequestDirectives { max_stale: Some(Duration::ZERO), ..none });
         check("stale-if-error=1", RequestDirectives { stale_if_error: Some(second), ..none });
         check("x=\"no-cache, no-store\"", none);
+        // Of content codings, not of caches; section 5.2.1.6.
+        check("no-transform", none);
+    }
+
+    #[test]
+    fn pragma_says_nothing() {
+        let request = Fields::from_lines("pragma\nno-cache");
+        assert_eq!(RequestDirectives::of(&request, ClientCacheControl::Obey), RequestDirectives::default());
+    }
+
+    #[test]
+    fn where_clients_are_ignored_only_what_spares_an_origin_is_left() {
+        let check = |value: &str, expected| check_of(ClientCacheControl::Ignore, value, expected);
+        let (none, second) = (RequestDirectives::default(), Duration::from_secs(1));
+        for demand in ["no-cache", "no-store", "max-age=0", "max-age=60", "min-fresh=60", "max-age=x"] {
+            check(demand, none);
+        }
+        check("only-if-cached, no-cache", RequestDirectives { only_if_cached: true, ..none });
+        check("stale-if-error=1, max-age=0", RequestDirectives { stale_if_error: Some(second), ..none });
+        check("max-stale=1, no-store", RequestDirectives { max_stale: Some(second), ..none });
+        for limit in ["no-cache", "max-age=60", "min-fresh=1"] {
+            check(&format!("max-stale=1, {limit}"), none);
+        }
     }
 
     proptest! {
@@ -90,7 +151,7 @@ mod tests {
         fn no_value_whatever_makes_reading_panic(bytes: Vec<u8>) {
             let mut request = Fields::default();
             request.set(CACHE_CONTROL, String::from_utf8_lossy(&bytes));
-            RequestDirectives::of(&request);
+            RequestDirectives::read(&request);
         }
     }
 }

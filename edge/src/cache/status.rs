@@ -7,6 +7,7 @@ use tidewall_api::headers::CACHE_STATUS;
 
 use crate::cache::storable::Unstored;
 use crate::cache::usable::{Basis, Usable};
+use crate::control::servable::Fenced;
 use crate::fields::Fields;
 
 /// Why a request was forwarded: the `fwd` parameter; RFC 9211, section 2.2. Some
@@ -27,6 +28,8 @@ pub enum Forward {
     NoCache,
     /// What was stored may not be used for a private request.
     Private,
+    /// What was stored may not be used as far as the control log is concerned.
+    Fenced(Fenced),
     /// The client wants nothing stored without asking.
     RequestNoCache,
     /// The client wants something younger than what was stored.
@@ -43,7 +46,8 @@ impl Forward {
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
-            Self::Stale | Self::NoCache => "stale",
+            Self::Fenced(Fenced::BehindBookmark) => "request",
+            Self::Stale | Self::NoCache | Self::Fenced(_) => "stale",
             Self::Private | Self::RequestNoCache | Self::RequestMaxAge | Self::RequestMinFresh => "request",
         }
     }
@@ -53,6 +57,7 @@ impl Forward {
         match self {
             Self::Bypass | Self::Method | Self::UriMiss | Self::VaryMiss | Self::Stale => None,
             Self::NoCache => Some("no-cache"),
+            Self::Fenced(fenced) => Some(fenced.as_str()),
             Self::Private => Some("private-request"),
             Self::RequestNoCache => Some("request-no-cache"),
             Self::RequestMaxAge => Some("request-max-age"),
@@ -144,6 +149,20 @@ mod tests {
     use crate::cache::request::RequestDirectives;
     use crate::cache::usable::{self, Situation, usable};
     use crate::cache::vary::Unhandled;
+    use crate::control::view::{Invalidated, Validity};
+
+    #[test]
+    fn what_the_control_log_forbids_is_named() {
+        let check = |fenced, expected: &str| {
+            assert_eq!(forwarded(Forward::Fenced(fenced), Outcome::Stored).to_string(), expected);
+        };
+        check(
+            Fenced::Invalidated(Invalidated::Group),
+            "tidewall; fwd=stale; stored; detail=invalidated-group",
+        );
+        check(Fenced::NoView, "tidewall; fwd=stale; stored; detail=no-view");
+        check(Fenced::BehindBookmark, "tidewall; fwd=request; stored; detail=behind-bookmark");
+    }
 
     fn forwarded(why: Forward, outcome: Outcome) -> CacheStatus {
         CacheStatus::Forwarded { why, origin_status: None, outcome }
@@ -194,7 +213,7 @@ mod tests {
             let envelope = usable::tests::stored(response);
             let now = envelope.response_time.after(Duration::from_millis(age_ms));
             let asked = RequestDirectives::default();
-            usable(&envelope, &asked, Privacy::Anonymous, Situation::Lookup, now).unwrap()
+            usable(&envelope, &asked, Privacy::Anonymous, Situation::Lookup, Validity::Valid, now).unwrap()
         };
         assert_eq!(CacheStatus::Hit(hit(100)).to_string(), "tidewall; hit; ttl=9");
         let stale = CacheStatus::Hit(hit(12_500)).to_string();

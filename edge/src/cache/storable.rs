@@ -9,13 +9,21 @@ use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
 use crate::cache::terms::Terms;
 use crate::cache::vary::{self, Unhandled};
-use crate::cache::{age, validation};
+use crate::cache::{age, groups, validation};
 use crate::fields::Fields;
 use crate::time::Timestamp;
 
 /// Largest body that is stored. Larger ones are rare among the answers of an API,
 /// and a fill holds its body in the isolate's memory of 128 MB.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Longest wait for the end of a body that is to be stored, from the arrival of its
+/// head. It is what a client loses on a slow answer before it gets the first byte, so it
+/// is short; the answers of an API, which are what is stored, are there long before.
+pub const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Media types whose bodies are made while they are read, and may never end.
+const STREAMS: [&str; 2] = ["text/event-stream", "multipart/x-mixed-replace"];
 
 /// Final status codes that this cache understands (RFC 9111, section 3). Errors of
 /// the server are left out even where they claim freshness: a failure that passes
@@ -27,8 +35,8 @@ const STATUSES: [u16; 15] = [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 4
 pub struct Exchange<'a> {
     /// Method of the request.
     pub method: &'a str,
-    /// The client's fields.
-    pub request: &'a Fields,
+    /// What the client wants.
+    pub asked: RequestDirectives,
     /// What marks the request as one person's.
     pub privacy: Privacy,
     /// Status of the response.
@@ -50,6 +58,8 @@ pub struct Storable {
     pub initial_age: Duration,
     /// The request fields that select it among its variants.
     pub selecting: Vec<String>,
+    /// Its cache groups.
+    pub groups: Vec<String>,
     /// Fields that are not stored with it: those that `no-cache` and `private` name
     /// (RFC 9111, section 3.1).
     pub omitted: Vec<String>,
@@ -76,6 +86,8 @@ pub enum Unstored {
     SetCookie,
     /// The request had an `Authorization`, and the response isn't `public`.
     Authorization,
+    /// The request had a private field, and the response isn't `public`.
+    PrivateField,
     /// The request had a private cookie, and the response isn't `public`.
     PrivateCookie,
     /// The request had some other cookie, and the response doesn't plainly say that
@@ -83,6 +95,16 @@ pub enum Unstored {
     Cookie,
     /// It has variants that this cache doesn't tell apart.
     Vary(Unhandled),
+    /// Its cache groups can't be read, so nobody could take it back.
+    Groups,
+    /// The edge has never heard from the control log, so it can't tell how old it is.
+    NoView,
+    /// It was invalidated while it was on its way.
+    Invalidated,
+    /// It is the answer to a write that another may have crossed.
+    Crossed,
+    /// It is a stream: by its type, or because it says that it isn't to be held up.
+    Stream,
     /// It has a content coding that the runtime doesn't undo.
     Encoding,
     /// It has a content coding that must not be undone.
@@ -93,6 +115,8 @@ pub enum Unstored {
     Stale,
     /// Its body is longer than [`BODY_BYTES_MAX`].
     TooLarge,
+    /// Its body takes longer than [`BODY_WAIT_MAX`].
+    Slow,
 }
 
 impl Unstored {
@@ -108,31 +132,39 @@ impl Unstored {
             Self::NoCache => "no-cache",
             Self::SetCookie => "set-cookie",
             Self::Authorization => "authorization",
+            Self::PrivateField => "private-field",
             Self::PrivateCookie => "private-cookie",
             Self::Cookie => "cookie",
             Self::Vary(unhandled) => unhandled.as_str(),
+            Self::Groups => "groups",
+            Self::NoView => "no-view",
+            Self::Invalidated => "invalidated",
+            Self::Crossed => "crossed",
+            Self::Stream => "stream",
             Self::Encoding => "encoding",
             Self::NoTransform => "no-transform",
             Self::NoFreshness => "no-freshness",
             Self::Stale => "stale",
             Self::TooLarge => "too-large",
+            Self::Slow => "slow",
         }
     }
 
     /// Whether a response that isn't stored takes the place of what was stored before
     /// all the same: it is the answer to the question, and the reason lies in it and
-    /// not in who asked.
+    /// not in who asked, nor in how busy its origin is.
     pub fn supersedes(self, status: u16) -> bool {
-        use Unstored::{Authorization, Cookie, Method, PrivateCookie, RequestNoStore};
+        use Unstored::{Authorization, Cookie, Method, PrivateCookie, PrivateField, RequestNoStore, Slow};
         let is_answer = matches!(status, 200..=205 | 300..=303 | 307 | 308 | 404 | 410);
-        is_answer && !matches!(self, Method | RequestNoStore | Authorization | PrivateCookie | Cookie)
+        let is_askers =
+            matches!(self, Method | RequestNoStore | Authorization | PrivateField | PrivateCookie | Cookie);
+        is_answer && !is_askers && self != Slow
     }
 }
 
-/// The one decision on storing. A body without `Content-Length` may still turn out
-/// too large.
+/// The one decision on storing. A body may still turn out too large or too slow.
 pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
-    let Exchange { request, response, privacy, status, .. } = *exchange;
+    let Exchange { asked, response, privacy, status, .. } = *exchange;
     let policy = Policy::of(response);
     let directives = &policy.directives;
     let shared = directives.public || directives.s_maxage.is_some();
@@ -142,14 +174,16 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
 
     let reasons = [
         (exchange.method != "GET", Unstored::Method),
-        (RequestDirectives::of(request).no_store, Unstored::RequestNoStore),
+        (asked.no_store, Unstored::RequestNoStore),
         (status == 206 || response.contains("content-range"), Unstored::Partial),
         (!STATUSES.contains(&status), Unstored::Status),
         (no_store, Unstored::NoStore),
         (directives.private.is_response(), Unstored::Private),
         (response.contains("set-cookie"), Unstored::SetCookie),
         (privacy == Privacy::Authorization && !shared, Unstored::Authorization),
+        (privacy == Privacy::PrivateField && !shared, Unstored::PrivateField),
         (privacy == Privacy::PrivateCookie && !shared, Unstored::PrivateCookie),
+        (is_stream(response), Unstored::Stream),
         (!is_decodable(response), Unstored::Encoding),
         (directives.no_transform && is_coded(response), Unstored::NoTransform),
     ];
@@ -157,6 +191,7 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
         return Err(reason);
     }
     let selecting = selecting.map_err(Unstored::Vary)?;
+    let groups = groups::of_response(response).map_err(|_| Unstored::Groups)?;
 
     let lifetime = freshness::lifetime(&policy, status, response, exchange.response_time);
     let is_no_cache = directives.no_cache.is_response();
@@ -179,12 +214,21 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
         return Err(Unstored::TooLarge);
     }
     let omitted = [directives.no_cache.fields(), directives.private.fields()].concat();
-    Ok(Storable { terms, initial_age, selecting, omitted })
+    Ok(Storable { terms, initial_age, selecting, groups, omitted })
 }
 
 /// The body's length as announced; with a content coding, that of the coded form.
 pub fn content_length(response: &Fields) -> Option<usize> {
     response.get("content-length")?.trim().parse().ok()
+}
+
+/// Whether the body is to be handed on as it comes, not held until it ends: by its
+/// type, or by nginx's `X-Accel-Buffering`, with which servers say so to a proxy.
+fn is_stream(response: &Fields) -> bool {
+    let content_type = response.get("content-type").unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    STREAMS.iter().any(|stream| media_type.eq_ignore_ascii_case(stream))
+        || response.get("x-accel-buffering").is_some_and(|value| value.trim().eq_ignore_ascii_case("no"))
 }
 
 /// Whether the body can be had without its content coding: the runtime undoes
@@ -207,9 +251,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cache::privacy::PrivateNames;
+    use crate::cache::request::ClientCacheControl;
+    use crate::cache::terms::Reuse;
     use crate::fields::closes_quotes;
 
     const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
+
+    fn private() -> PrivateNames {
+        PrivateNames { fields: vec!["x-api-key".to_owned()], cookies: vec!["session".to_owned()] }
+    }
 
     /// The decision in words, for messages written as `head line, then fields`.
     fn decide(request: &str, response: &str) -> String {
@@ -217,8 +268,8 @@ mod tests {
         let (status, response) = head(response);
         let exchange = Exchange {
             method,
-            request: &request,
-            privacy: Privacy::of(&request, &["session".to_owned()]),
+            asked: RequestDirectives::of(&request, ClientCacheControl::Obey),
+            privacy: Privacy::of(&request, &private()),
             status: status.parse().unwrap(),
             response: &response,
             request_time: NOW,
@@ -238,6 +289,9 @@ mod tests {
                 }
                 for name in omitted {
                     words.push_str(&format!(", less {name}"));
+                }
+                if terms.reuse == Reuse::Validated {
+                    words.push_str(", asked each time");
                 }
                 words
             }
@@ -281,6 +335,9 @@ mod tests {
     fn freshness_may_be_guessed() {
         check("GET", "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", "60 s, guessed");
         check("GET", "404\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", "60 s, guessed");
+        let targeted = "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT\nCDN-Cache-Control";
+        check("GET", &format!("{targeted}: public"), "no-freshness");
+        check("GET", &format!("{targeted}: no-cache"), "0 s, asked each time");
     }
 
     #[test]
@@ -304,7 +361,7 @@ mod tests {
         check("GET", "200\nCache-Control: max-age=0\nETag: \"a\"", "0 s");
         check("GET", "200\nExpires: 0\nLast-Modified: Sun, 06 Nov 1994 08:00:00 GMT", "0 s");
         check("GET", "200\nCache-Control: max-age=60, stale-if-error=9\nAge: 60", "60 s");
-        check("GET", "200\nCache-Control: no-cache\nETag: \"a\"", "0 s");
+        check("GET", "200\nCache-Control: no-cache\nETag: \"a\"", "0 s, asked each time");
         check("GET", "200\nCache-Control: no-cache, stale-if-error=9", "no-cache");
     }
 
@@ -312,6 +369,12 @@ mod tests {
     fn fields_that_are_named_are_not_stored_with_the_rest() {
         check("GET", "200\nCache-Control: max-age=60, private=\"X-User\"", "60 s, less x-user");
         check("GET", "200\nCache-Control: max-age=60, no-cache=\"X-A, X-B\"", "60 s, less x-a, less x-b");
+        // Without these it would be another response.
+        let named = "200\nETag: \"a\"\nVary: Origin\nCache-Control: max-age=60";
+        check("GET", &format!("{named}, private=\"Vary\""), "private");
+        check("GET", &format!("{named}, private=\"X-User, etag\""), "private");
+        check("GET", &format!("{named}, no-cache=\"Vary\""), "60 s, by origin, asked each time");
+        check("GET", "200\nCache-Control: max-age=60, no-cache=\"Vary\"", "no-cache");
         // Not even so: whoever is given a cookie is known to the origin.
         check(
             "GET",
@@ -357,15 +420,18 @@ mod tests {
 
     #[test]
     fn an_answer_to_a_private_request_must_say_that_it_is_for_everyone() {
-        for (field, reason) in
-            [("Authorization: Bearer x", "authorization"), ("Cookie: session=1", "private-cookie")]
-        {
+        for (field, reason) in [
+            ("Authorization: Bearer x", "authorization"),
+            ("X-Api-Key: k", "private-field"),
+            ("Cookie: session=1", "private-cookie"),
+        ] {
             let request = format!("GET\n{field}");
             check(&request, "200\nCache-Control: max-age=60", reason);
             check(&request, "200\nCache-Control: must-revalidate, max-age=60", reason);
             check(&request, "200\nCache-Control: public, max-age=60", "60 s, shared");
             check(&request, "200\nCDN-Cache-Control: s-maxage=60", "60 s, shared");
             check(&request, "200\nCache-Control: public\nCDN-Cache-Control: max-age=60", reason);
+            check(&request, "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT", reason);
         }
         check("GET\nCookie: theme=dark", "200\nCache-Control: max-age=60", "60 s");
     }
@@ -376,6 +442,13 @@ mod tests {
         check("GET", "200\nCache-Control: max-age=60\nVary: Accept-Language", "60 s, by accept-language");
         check("GET", "200\nCache-Control: max-age=60\nVary: *", "vary-any");
         check("GET", "200\nCache-Control: max-age=60\nVary: Accept-Encoding, Cookie", "vary-cookie");
+        // Whatever else it says: one response per person is nothing to share.
+        for request in ["GET", "GET\nCookie: theme=dark", "GET\nAuthorization: x"] {
+            let public = "200\nCache-Control: public, s-maxage=60\nVary";
+            check(request, &format!("{public}: Cookie"), "vary-cookie");
+            check(request, &format!("{public}: Authorization, Origin"), "vary-authorization");
+        }
+        check("GET", "200\nCache-Control: max-age=60\nVary: X-Forwarded-Host", "vary-rewritten");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: gzip", "60 s");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: zstd", "encoding");
         check("GET", "200\nCache-Control: max-age=60\nContent-Encoding: gzip, br", "encoding");
@@ -389,6 +462,24 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_not_stored_whatever_it_says() {
+        for says in ["no-cache\nETag: \"a\"", "max-age=60", "public, s-maxage=60"] {
+            let response = format!("200\nCache-Control: {says}");
+            for stream in ["text/event-stream", "Text/Event-Stream ; charset=utf-8"] {
+                check("GET", &format!("{response}\nContent-Type: {stream}"), "stream");
+            }
+            let mixed = "multipart/x-mixed-replace;boundary=\"b\"";
+            check("GET", &format!("{response}\nContent-Type: {mixed}"), "stream");
+            check("GET", &format!("{response}\nX-Accel-Buffering: No"), "stream");
+        }
+        let unasked = "200\nLast-Modified: Sun, 06 Nov 1994 08:39:37 GMT\nContent-Type: text/event-stream";
+        check("GET", unasked, "stream");
+        check("GET", "200\nCache-Control: max-age=60\nX-Accel-Buffering: yes", "60 s");
+        check("GET", "200\nCache-Control: max-age=60\nContent-Type: text/event-streams", "60 s");
+        check("GET\nAuthorization: x", &format!("{unasked}\nCache-Control: max-age=60"), "authorization");
+    }
+
+    #[test]
     fn a_body_beyond_the_bound_is_not_stored() {
         check("GET", "200\nCache-Control: max-age=60\nContent-Length: 1048576", "60 s");
         check("GET", "200\nCache-Control: max-age=60\nContent-Length: 1048577", "too-large");
@@ -397,7 +488,12 @@ mod tests {
     #[test]
     fn only_an_answer_that_is_to_blame_takes_the_place_of_what_was_stored() {
         assert!(Unstored::NoStore.supersedes(200) && Unstored::Private.supersedes(404));
-        assert!(!Unstored::Authorization.supersedes(200) && !Unstored::RequestNoStore.supersedes(200));
+        for askers in [Unstored::Authorization, Unstored::PrivateField, Unstored::RequestNoStore] {
+            assert!(!askers.supersedes(200), "{askers:?}");
+        }
+        assert!(Unstored::Stream.supersedes(200) && Unstored::TooLarge.supersedes(200));
+        // The moment is to blame.
+        assert!(!Unstored::Slow.supersedes(200));
         for status in [206, 304, 401, 403, 429, 500, 503] {
             assert!(!Unstored::Status.supersedes(status), "{status}");
         }
@@ -408,7 +504,7 @@ mod tests {
         fn what_is_private_is_never_stored(
             before in "[a-zA-Z0-9=,\\\\ \"-]{0,16}",
             after in "[a-zA-Z0-9=,\\\\ \"-]{0,16}",
-            request in "(GET|GET\nAuthorization: x|GET\nCookie: session=1)",
+            request in "(GET|GET\nAuthorization: x|GET\nX-Api-Key: k|GET\nCookie: session=1)",
             forbids in "(private|Private|no-store|NO-STORE)",
         ) {
             // A quotation that ends behind the directive would hold it as its text.
@@ -432,7 +528,7 @@ mod tests {
             let now = Timestamp::from_millis(now_ms);
             let _ = storable(&Exchange {
                 method: "GET",
-                request: &Fields::default(),
+                asked: RequestDirectives::default(),
                 privacy: Privacy::Anonymous,
                 status,
                 response: &response,

@@ -81,7 +81,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// RFC 3986, section 5.2.4.
-fn without_dots(path: &str) -> String {
+pub fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut ends_in_folder = false;
     for segment in path.strip_prefix('/').unwrap_or(path).split('/') {

@@ -81,6 +81,11 @@ impl Terms {
         self.granted(self.stale_if_error_ms)
     }
 
+    /// Whether there is a time past the lifetime in which it may be used.
+    pub fn may_be_used_stale(&self) -> bool {
+        !self.stale_while_revalidate().is_zero() || !self.stale_if_error().is_zero()
+    }
+
     /// Greatest age at which it is of any use.
     pub fn useful_until_age(&self, can_be_validated: bool) -> Duration {
         let validated = if can_be_validated { REVALIDATED_FOR } else { Duration::ZERO };

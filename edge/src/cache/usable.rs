@@ -7,6 +7,7 @@ use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
 use crate::cache::status::Forward;
 use crate::cache::terms::{Reuse, millis};
+use crate::control::view::Validity;
 use crate::time::Timestamp;
 
 /// A stored response that answers the request.
@@ -66,15 +67,23 @@ pub fn is_error(status: u16) -> bool {
     matches!(status, 500 | 502 | 503 | 504)
 }
 
-/// The one decision on using what is stored.
+/// The one decision on using what is stored, once the control log allows it
+/// ([`servable`](crate::control::servable)): `validity` is what the log says.
 pub fn usable(
     stored: &Envelope,
     asked: &RequestDirectives,
     privacy: Privacy,
     situation: Situation,
+    validity: Validity,
     now: Timestamp,
 ) -> Result<Usable, Forward> {
     let (terms, age) = (&stored.terms, stored.age(now));
+    let lifetime = match validity {
+        Validity::Valid => terms.lifetime(),
+        // A soft purge ends its lifetime, and with that the time begins for which it may
+        // be used stale.
+        Validity::StaleSince(purged_at) => terms.lifetime().min(stored.age(purged_at)),
+    };
     if !is_for(stored, privacy) {
         return Err(Forward::Private);
     }
@@ -84,9 +93,9 @@ pub fn usable(
     if terms.reuse == Reuse::Validated {
         return Err(Forward::NoCache);
     }
-    let left = signed_millis(terms.lifetime()).saturating_sub(signed_millis(age));
+    let left = signed_millis(lifetime).saturating_sub(signed_millis(age));
     let found = |basis| Ok(Usable { age, basis, left_ms: left });
-    let stale_for = age.saturating_sub(terms.lifetime());
+    let stale_for = age.saturating_sub(lifetime);
     if situation == Situation::OriginFailed {
         // A wish for something younger is one thing, an error another; so the limits of
         // the request (section 5.2.1) don't count here.
@@ -113,6 +122,8 @@ pub fn usable(
         found(Basis::WhileRevalidate)
     } else if is_in_limits
         && terms.reuse >= Reuse::Asked
+        // What was never fresh is to be asked about each time, whoever would do without.
+        && !terms.lifetime().is_zero()
         && asked.max_stale.is_some_and(|most| stale_for <= most)
     {
         found(Basis::MaxStale)
@@ -128,7 +139,7 @@ pub fn is_for(stored: &Envelope, privacy: Privacy) -> bool {
         Privacy::Anonymous => true,
         // Its origin said nothing of caches, so it may not think of them.
         Privacy::Cookie => stored.terms.shared || !stored.terms.heuristic,
-        Privacy::Authorization | Privacy::PrivateCookie => stored.terms.shared,
+        Privacy::Authorization | Privacy::PrivateField | Privacy::PrivateCookie => stored.terms.shared,
     }
 }
 
@@ -143,7 +154,9 @@ pub(super) mod tests {
     use super::*;
     use crate::cache::directives::Directives;
     use crate::cache::freshness::Lifetime;
+    use crate::cache::request::ClientCacheControl;
     use crate::cache::terms::Terms;
+    use crate::control::position::{Position, ReadAt};
     use crate::fields::Fields;
 
     /// When the response under test arrived.
@@ -162,6 +175,8 @@ pub(super) mod tests {
             response_time: Timestamp::from_millis(STORED_MS),
             initial_age_ms: 0,
             terms: Terms::new(&directives, lifetime),
+            position: Position { fence: 0, read_at: ReadAt::Unknown },
+            groups: Vec::new(),
             is_decoded: false,
             body_bytes: 0,
         }
@@ -177,7 +192,8 @@ pub(super) mod tests {
         let mut fields = Fields::default();
         fields.set("cache-control", request);
         let now = Timestamp::from_millis(STORED_MS + age_ms);
-        usable(&stored(response), &RequestDirectives::of(&fields), privacy, situation, now)
+        let asked = RequestDirectives::of(&fields, ClientCacheControl::Obey);
+        usable(&stored(response), &asked, privacy, situation, Validity::Valid, now)
     }
 
     fn words(decision: Result<Usable, Forward>) -> String {
@@ -241,6 +257,9 @@ pub(super) mod tests {
         check("max-age=10", "max-stale=5, max-age=12", 12_000, "max-stale");
         check("max-age=10", "max-stale=5, max-age=12", 13_000, "stale/-");
         check("max-age=10", "max-stale=5, min-fresh=1", 11_000, "stale/-");
+        check("max-age=0", "max-stale", 1, "stale/-");
+        check("max-age=0, stale-while-revalidate=5", "max-stale", 6_000, "stale/-");
+        check("max-age=0, stale-while-revalidate=5", "max-stale", 4_000, "stale-while-revalidate");
         for forbids in ["must-revalidate", "proxy-revalidate", "s-maxage=10"] {
             check(&format!("max-age=10, {forbids}"), "max-stale", 10_000, "stale/-");
         }
@@ -287,7 +306,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_private_request_is_answered_only_with_what_is_for_everyone() {
-        for privacy in [Privacy::Authorization, Privacy::PrivateCookie] {
+        for privacy in [Privacy::Authorization, Privacy::PrivateField, Privacy::PrivateCookie] {
             for situation in [Situation::Lookup, Situation::OriginFailed] {
                 let check = |response, expected| {
                     assert_eq!(decide(response, "", 0, privacy, situation).is_ok(), expected, "{response}");
@@ -311,6 +330,29 @@ pub(super) mod tests {
     }
 
     const SITUATIONS: [Situation; 2] = [Situation::Lookup, Situation::OriginFailed];
+
+    #[test]
+    fn a_soft_purge_ends_the_lifetime() {
+        let check = |cache_control: &str, purged_ms: u64, age_ms: u64, expected: &str| {
+            let at = |ms| Timestamp::from_millis(STORED_MS + ms);
+            let decision = usable(
+                &stored(cache_control),
+                &RequestDirectives::default(),
+                Privacy::Anonymous,
+                Situation::Lookup,
+                Validity::StaleSince(at(purged_ms)),
+                at(age_ms),
+            );
+            assert_eq!(words(decision), expected, "{cache_control} {purged_ms} {age_ms}");
+        };
+        check("max-age=60", 10_000, 20_000, "stale/-");
+        check("max-age=60, stale-while-revalidate=30", 10_000, 39_999, "stale-while-revalidate");
+        check("max-age=60, stale-while-revalidate=30", 10_000, 40_000, "stale/-");
+        check("max-age=60, stale-while-revalidate=30, must-revalidate", 10_000, 20_000, "stale/-");
+        // A purge after it became stale by itself makes no difference.
+        check("max-age=60, stale-while-revalidate=30", 80_000, 89_999, "stale-while-revalidate");
+        check("max-age=60, stale-while-revalidate=30", 80_000, 90_000, "stale/-");
+    }
 
     proptest! {
         #[test]
@@ -344,7 +386,7 @@ pub(super) mod tests {
             for situation in SITUATIONS {
                 let asked = RequestDirectives { max_stale: Some(Duration::MAX), ..Default::default() };
                 let now = Timestamp::from_millis(now_ms);
-                let _ = usable(&stored, &asked, Privacy::Anonymous, situation, now);
+                let _ = usable(&stored, &asked, Privacy::Anonymous, situation, Validity::Valid, now);
             }
         }
     }

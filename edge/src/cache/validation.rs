@@ -145,6 +145,10 @@ mod tests {
         check("etag\n\"a\"\nvary\nOrigin", "etag\n\"a\"\nvary\norigin", "renewed");
         check("etag\n\"a\"\nvary\nOrigin", "etag\n\"a\"\nvary\n*", "other");
         check("etag\n\"a\"", "etag\n\"a\"\nvary\nOrigin", "other");
+        // One that isn't told apart is no part of what is stored.
+        for unhandled in ["*", "Cookie", "Authorization", "X-Forwarded-Host"] {
+            check("etag\n\"a\"", &format!("etag\n\"a\"\nvary\n{unhandled}"), "other");
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::cache::key::hexadecimal;
-use crate::fields::{Fields, is_token, members};
+use crate::fields::{Fields, is_token, members, split_unquoted};
+use crate::forward::is_rewritten;
 
 /// Most request fields by which variants are told apart. Each multiplies the number
 /// of variants; who names more doesn't mean to be stored.
@@ -25,8 +26,9 @@ pub enum Unhandled {
     Authorization,
     /// `User-Agent`: thousands of values for a handful of meanings.
     UserAgent,
-    /// A field in which the edge tells the origin who asks.
-    Client,
+    /// A field that the edge drops or writes itself: what a client says in it doesn't
+    /// reach the origin, so it can't be what tells variants apart.
+    Rewritten,
     /// More than [`FIELDS_MAX`] fields, or something that is none.
     Fields,
 }
@@ -39,7 +41,7 @@ impl Unhandled {
             Self::Cookie => "vary-cookie",
             Self::Authorization => "vary-authorization",
             Self::UserAgent => "vary-user-agent",
-            Self::Client => "vary-client",
+            Self::Rewritten => "vary-rewritten",
             Self::Fields => "vary-fields",
         }
     }
@@ -57,7 +59,7 @@ pub fn selecting(response: &Fields) -> Result<Vec<String>, Unhandled> {
         "cookie" => Some(Unhandled::Cookie),
         "authorization" => Some(Unhandled::Authorization),
         "user-agent" => Some(Unhandled::UserAgent),
-        "x-forwarded-for" | "x-request-id" => Some(Unhandled::Client),
+        name if is_rewritten(name) => Some(Unhandled::Rewritten),
         name if !is_token(name) => Some(Unhandled::Fields),
         _ => None,
     });
@@ -90,26 +92,30 @@ fn normalized(name: &str, value: &str) -> String {
     match name {
         "accept" | "accept-language" | "accept-charset" => preferences(value),
         // Of no other field is it known that it is a list, so only the space between
-        // words is evened out.
+        // words is evened out, and in quotes not even that.
+        _ if value.contains('"') => value.trim().to_owned(),
         _ => value.split_ascii_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
 
-/// A list of ranges with weights (RFC 9110, section 12.4.2): in lower case, without
-/// spaces, the most wanted first. Those of one weight keep their order, which some
-/// servers heed.
+/// A list of ranges with weights (RFC 9110, section 12.4.2): without spaces, the most
+/// wanted first, in lower case but for the values of parameters, in which case may
+/// matter. Those of one weight keep their order, which some servers heed.
 fn preferences(value: &str) -> String {
     let mut ranges: Vec<(u16, String)> = members(value)
         .map(|member| {
-            let mut parts = member.split(';').map(|part| part.trim().to_ascii_lowercase());
-            let mut range = parts.next().unwrap_or_default();
+            let mut parts = split_unquoted(member, ';');
+            let mut range = parts.next().unwrap_or_default().to_ascii_lowercase();
             let mut weight = 1_000;
             for part in parts {
-                match part.strip_prefix("q=").and_then(thousandths) {
+                let (name, value) = part.split_at(part.find('=').unwrap_or(part.len()));
+                let name = name.to_ascii_lowercase();
+                match value.strip_prefix('=').and_then(thousandths).filter(|_| name == "q") {
                     Some(given) => weight = given,
                     None => {
                         range.push(';');
-                        range.push_str(&part);
+                        range.push_str(&name);
+                        range.push_str(value);
                     }
                 }
             }
@@ -161,7 +167,12 @@ mod tests {
         check("Accept-Encoding, Cookie", "vary-cookie");
         check("Authorization", "vary-authorization");
         check("User-Agent", "vary-user-agent");
-        check("X-Forwarded-For", "vary-client");
+        for name in ["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Via", "X-Request-ID", "Host"] {
+            check(&format!("Origin, {name}"), "vary-rewritten");
+        }
+        for name in ["CF-IPCountry", "True-Client-IP", "X-Real-IP", "Range", "If-None-Match", "Connection"] {
+            check(name, "vary-rewritten");
+        }
         check("not a field", "vary-fields");
         check("a, b, c, d, e, f, g, h, i", "vary-fields");
     }
@@ -179,7 +190,9 @@ mod tests {
         same("accept-language", "en-GB, de;q=0.5", "EN-gb,de ; q=0.500");
         same("accept-language", "de;q=0.5,en", "en;q=1.0, de;q=0.5");
         same("accept", "text/html; Level=1", "text/html;level=1;q=1");
+        same("accept", "text/html;LEVEL=1;Q=0.5", "text/html;level=1;q=0.50");
         same("x-device", "a  b", "a b");
+        same("x-device", " a\tb ", "a b");
     }
 
     #[test]
@@ -192,6 +205,11 @@ mod tests {
         different("accept-language\nen, de", "accept-language\nde, en");
         different("accept-language\nen;q=0.5", "accept-language\nen;q=0.4");
         different("accept-language\nen;q=0", "accept-language\nen");
+        let profile = |value: &str| key("accept", &format!("accept\napplication/ld+json;profile={value}"));
+        for (one, other) in [("a", "A"), ("\"a;q=0.5;b\"", "\"a;b\";q=0.5"), ("\"a, b\"", "\"b, a\"")] {
+            assert_ne!(profile(one), profile(other), "{one} / {other}");
+        }
+        assert_ne!(key("x-a", "x-a\n\"v  w\""), key("x-a", "x-a\n\"v w\""));
         assert_ne!(key("x-a", "x-a\nv"), key("x-b", "x-b\nv"));
         assert_ne!(key("x-device", "x-device\nPhone"), key("x-device", "x-device\nphone"));
     }

@@ -19,19 +19,23 @@ use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
 use crate::cache::status::{CacheStatus, Forward, Outcome};
 use crate::cache::storable::{
-    BODY_BYTES_MAX, Exchange, Storable, Unstored, content_length, is_coded, storable,
+    BODY_BYTES_MAX, BODY_WAIT_MAX, Exchange, Storable, Unstored, content_length, is_coded, storable,
 };
 use crate::cache::terms::millis;
 use crate::cache::usable::{Basis, Situation, Usable, is_error, is_for, usable};
 use crate::cache::validation::{self, Verdict};
 use crate::cache::vary::variant_key;
+use crate::control::bookmark::Demand;
+use crate::control::position::{Position, ReadAt};
+use crate::control::servable::servable;
+use crate::control::view::{Subject, Validity};
 use crate::fields::Fields;
 use crate::forward::{self, Purpose};
 use crate::problems;
 use crate::time::Timestamp;
 use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
-use crate::worker::deadline::within;
+use crate::worker::control_log::{self, Standing};
 use crate::worker::incoming::Incoming;
 use crate::worker::isolate::Isolate;
 use crate::worker::origin::{Answer, RESPONSE_DEADLINE, Unanswered, presented};
@@ -60,6 +64,7 @@ struct Lookup<'a> {
     key: String,
     asked: RequestDirectives,
     privacy: Privacy,
+    standing: Standing,
     copy: Option<FoundCopy>,
     /// What tells the URL's variants apart, where it has any.
     variants: Option<Rc<Variants>>,
@@ -72,7 +77,8 @@ pub(super) async fn answer(
     context: &Context,
     timings: &mut Timings,
 ) -> Result<Reply, JsValue> {
-    let (lookup, work) = Lookup::begin(edge, store, |_| true, timings).await;
+    let standing = consult(edge, context, timings).await;
+    let (lookup, work) = Lookup::begin(edge, store, standing, |_| true, timings).await;
     if let Some(work) = work {
         context.wait_until(work);
     }
@@ -82,7 +88,7 @@ pub(super) async fn answer(
                 edge.isolate.counters.borrow_mut().hit(copy.level);
             }
             if found.basis == Basis::WhileRevalidate {
-                revalidate_later(edge, context);
+                revalidate_later(edge, standing, context);
             }
             let status = CacheStatus::Hit(found);
             return Ok(lookup.serve(status, js::now()).unwrap_or_else(|| not_cached(edge)));
@@ -107,21 +113,29 @@ fn not_cached(edge: &Edge<'_>) -> Reply {
 }
 
 /// Renews what is stored once the client has its answer; RFC 5861, section 3.
-fn revalidate_later(edge: &Edge<'_>, context: &Context) {
-    let (isolate, env, request) = (Rc::clone(edge.isolate), edge.env.clone(), edge.request.in_background());
+fn revalidate_later(edge: &Edge<'_>, standing: Standing, context: &Context) {
+    // For everyone, so without this reader's bookmark.
+    let standing = Standing { demand: Demand::Nothing, ..standing };
+    let (isolate, env, request) =
+        (Rc::clone(edge.isolate), edge.env.clone(), edge.request.in_background(&edge.config.private));
     context.wait_until(async move {
-        if let Err(error) = revalidate(&isolate, &env, &request).await {
+        if let Err(error) = revalidate(&isolate, &env, &request, standing).await {
             worker::console_warn!("request {}: not revalidated: {}", request.id, js::message(&error));
         }
     });
 }
 
-async fn revalidate(isolate: &Rc<Isolate>, env: &Env, request: &Incoming) -> Result<(), JsValue> {
+async fn revalidate(
+    isolate: &Rc<Isolate>,
+    env: &Env,
+    request: &Incoming,
+    standing: Standing,
+) -> Result<(), JsValue> {
     let edge = Edge::new(isolate, env, request)?;
     let Some(store) = Store::bound(isolate, env)? else { return Ok(()) };
     let mut timings = Timings::default();
     let is_fresh = |basis| basis == Basis::Fresh;
-    let (lookup, work) = Lookup::begin(&edge, store, is_fresh, &mut timings).await;
+    let (lookup, work) = Lookup::begin(&edge, store, standing, is_fresh, &mut timings).await;
     if let Some(work) = work {
         work.await;
     }
@@ -145,15 +159,17 @@ impl<'a> Lookup<'a> {
     async fn begin(
         edge: &'a Edge<'a>,
         store: Store,
+        standing: Standing,
         wanted: impl Fn(Basis) -> bool,
         timings: &mut Timings,
     ) -> (Self, Option<LocalBoxFuture<'static, ()>>) {
         let fields = &edge.request.fields;
         let key = key(edge, &edge.target);
-        let asked = RequestDirectives::of(fields);
-        let privacy = Privacy::of(fields, &edge.config.private_cookies);
+        let asked = RequestDirectives::of(fields, edge.config.client_cache_control);
+        let privacy = Privacy::of(fields, &edge.config.private);
         let begun = js::now();
-        let accept = |stored: &Envelope| match usable(stored, &asked, privacy, Situation::Lookup, js::now()) {
+        let judge = Judge { edge, key: &key, asked: &asked, privacy, standing };
+        let accept = |stored: &Envelope| match judge.usable(stored, Situation::Lookup, js::now()) {
             Ok(found) => wanted(found.basis),
             // It would be no different with another copy.
             Err(why) => matches!(why, Forward::NoCache | Forward::RequestNoCache | Forward::Private),
@@ -162,7 +178,7 @@ impl<'a> Lookup<'a> {
         let Found { copy, variants, work } = store.find(&key, variant, accept).await;
         let step = copy.as_ref().map_or("lookup", |copy| copy.level.as_str());
         timings.record(step, js::now().since(begun));
-        (Self { edge, store, key, asked, privacy, copy, variants }, work)
+        (Self { edge, store, key, asked, privacy, standing, copy, variants }, work)
     }
 
     /// What is stored.
@@ -170,10 +186,15 @@ impl<'a> Lookup<'a> {
         self.copy.as_ref().map(|copy| &*copy.stored)
     }
 
+    fn judge(&self) -> Judge<'_> {
+        let Self { edge, key, asked, privacy, standing, .. } = self;
+        Judge { edge, key, asked, privacy: *privacy, standing: *standing }
+    }
+
     /// Whether what is stored may be used.
     fn usable(&self, now: Timestamp) -> Result<Usable, Forward> {
         match self.stored() {
-            Some(stored) => usable(&stored.envelope, &self.asked, self.privacy, Situation::Lookup, now),
+            Some(stored) => self.judge().usable(&stored.envelope, Situation::Lookup, now),
             None if self.variants.is_some() => Err(Forward::VaryMiss),
             None => Err(Forward::UriMiss),
         }
@@ -192,8 +213,7 @@ impl<'a> Lookup<'a> {
     /// What is stored instead of an error, where that is allowed; RFC 5861, section 4.
     fn instead_of_error(&self, why: Forward, origin_status: Option<u16>) -> Option<Filled> {
         let now = js::now();
-        let envelope = &self.stored()?.envelope;
-        usable(envelope, &self.asked, self.privacy, Situation::OriginFailed, now).ok()?;
+        self.judge().usable(&self.stored()?.envelope, Situation::OriginFailed, now).ok()?;
         let status = CacheStatus::Forwarded { why, origin_status, outcome: Outcome::StaleIfError };
         self.serve(status, now).map(Filled::only)
     }
@@ -245,7 +265,7 @@ impl<'a> Lookup<'a> {
             return Ok(self.head(why, &answer));
         }
         match self.storable(&answer, answer.status, &answer.fields) {
-            Ok(decision) => self.fill(why, answer, decision).await,
+            Ok((decision, position)) => self.fill(why, answer, decision, position).await,
             Err(reason) => Ok(self.unstored(why, &answer, reason)),
         }
     }
@@ -258,17 +278,32 @@ impl<'a> Lookup<'a> {
         instead.unwrap_or_else(|| Filled::only(unanswered.reply(self.edge)))
     }
 
-    /// Whether an answer may be stored as one to a GET.
-    fn storable(&self, answer: &Answer<'_>, status: u16, response: &Fields) -> Result<Storable, Unstored> {
-        storable(&Exchange {
+    /// Whether an answer may be stored as one to a GET, and where it then stands.
+    fn storable(
+        &self,
+        answer: &Answer<'_>,
+        status: u16,
+        response: &Fields,
+    ) -> Result<(Storable, Position), Unstored> {
+        let storable = storable(&Exchange {
             method: "GET",
-            request: &self.edge.request.fields,
+            asked: self.asked,
             privacy: self.privacy,
             status,
             response,
             request_time: answer.request_time,
             response_time: answer.response_time,
-        })
+        })?;
+        let fence = answer.fence.ok_or(Unstored::NoView)?;
+        let position = Position { fence, read_at: ReadAt::of(&answer.fields) };
+        let subject = Subject { groups: &storable.groups, uri: &self.key, path: self.edge.target.path };
+        let validity = self.edge.isolate.control.with(|view| {
+            servable(view, Demand::Nothing, &subject, position).map_err(|_| Unstored::Invalidated)
+        })?;
+        match validity {
+            Validity::Valid => Ok((storable, position)),
+            Validity::StaleSince(_) => Err(Unstored::Invalidated),
+        }
     }
 
     /// A 304, or a 200 to a HEAD, that leaves what is stored with new fields; RFC
@@ -294,8 +329,9 @@ impl<'a> Lookup<'a> {
         };
         let body = stored.body.clone();
         let work = match decision {
-            Ok(decision) => {
-                let envelope = self.envelope(answer, status, &fields, &decision, is_decoded, body_bytes);
+            Ok((decision, position)) => {
+                let body_form = BodyForm { is_decoded, body_bytes };
+                let envelope = envelope_of(answer, status, &fields, &decision, position, body_form);
                 envelope
                     .replaces(&stored.envelope)
                     .then(|| self.put(envelope, decision.selecting, body.clone()))
@@ -343,20 +379,30 @@ impl<'a> Lookup<'a> {
     }
 
     /// Reads the body of an answer that may be stored, stores it beside the answer to
-    /// the client, and answers.
-    async fn fill(self, why: Forward, answer: Answer<'_>, decision: Storable) -> Result<Filled, JsValue> {
+    /// the client, and answers. A body whose end isn't there soon is handed on as it comes.
+    async fn fill(
+        self,
+        why: Forward,
+        answer: Answer<'_>,
+        decision: Storable,
+        position: Position,
+    ) -> Result<Filled, JsValue> {
         let request = self.edge.request;
         let is_coded = is_coded(&answer.fields);
         let known_bytes = content_length(&answer.fields).filter(|_| !is_coded);
-        let read = within(RESPONSE_DEADLINE, buffer(&answer.response, known_bytes, BODY_BYTES_MAX)).await;
-        let body = match read {
-            Some(Ok(Buffered::Whole(body))) => body,
-            Some(Ok(Buffered::Larger(stream))) => {
-                let filled = self.unstored(why, &answer, Unstored::TooLarge);
-                let reply = Reply { body: Body::Stream(stream), ..filled.reply };
-                return Ok(Filled { reply, ..filled });
+        // In the background nobody waits.
+        let wait_max = if request.is_background { RESPONSE_DEADLINE } else { BODY_WAIT_MAX };
+        let body = match buffer(&answer.response, known_bytes, BODY_BYTES_MAX, wait_max).await {
+            Ok(Buffered::Whole(body)) => body,
+            Ok(Buffered::Unfinished(stream, reason)) => {
+                let mut filled = self.unstored(why, &answer, reason);
+                if is_coded {
+                    envelope::decoded(&mut filled.reply.fields);
+                }
+                filled.reply.body = Body::Stream(stream);
+                return Ok(filled);
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 worker::console_warn!(
                     "request {}: origin {} broke off its answer: {}",
                     request.id,
@@ -367,45 +413,16 @@ impl<'a> Lookup<'a> {
                 let problem = || Filled::only(Reply::problem(problems::bad_gateway(), &request.id));
                 return Ok(instead.unwrap_or_else(problem));
             }
-            None => return Ok(self.unanswered(why, Unanswered::Timeout)),
         };
 
         let body_bytes = body.length() as usize;
         let fields = envelope::to_client(&answer.fields, is_coded, body_bytes);
         let status = CacheStatus::Forwarded { why, origin_status: None, outcome: Outcome::Stored };
         let reply = Reply { body: Body::Bytes(body.clone()), ..handed_on(&answer, fields, status) };
-        let envelope = self.envelope(&answer, answer.status, &answer.fields, &decision, is_coded, body_bytes);
+        let body_form = BodyForm { is_decoded: is_coded, body_bytes };
+        let envelope = envelope_of(&answer, answer.status, &answer.fields, &decision, position, body_form);
         let work = self.put(envelope, decision.selecting, body);
         Ok(Filled { reply, work: Some(work) })
-    }
-
-    fn envelope(
-        &self,
-        answer: &Answer<'_>,
-        status: u16,
-        response: &Fields,
-        decision: &Storable,
-        is_decoded: bool,
-        body_bytes: usize,
-    ) -> Envelope {
-        let mut fields = forward::to_store(response);
-        fields.retain(|name| !decision.omitted.iter().any(|omitted| omitted == name));
-        if !fields.contains("date")
-            && let Some(date) = answer.response_time.to_http_date()
-        {
-            // RFC 9110, section 6.6.1.
-            fields.set("date", date);
-        }
-        Envelope {
-            status,
-            fields,
-            request_time: answer.request_time,
-            response_time: answer.response_time,
-            initial_age_ms: millis(decision.initial_age),
-            terms: decision.terms,
-            is_decoded,
-            body_bytes,
-        }
     }
 
     /// Stores a response, among its variants where it has any.
@@ -435,4 +452,77 @@ impl<'a> Lookup<'a> {
             }
         }
     }
+}
+
+/// What there is to judge a stored response by.
+struct Judge<'a> {
+    edge: &'a Edge<'a>,
+    key: &'a str,
+    asked: &'a RequestDirectives,
+    privacy: Privacy,
+    standing: Standing,
+}
+
+impl Judge<'_> {
+    /// Whether a stored response may be used: as far as the control log is concerned, and
+    /// then by the rules of caching.
+    fn usable(&self, stored: &Envelope, situation: Situation, now: Timestamp) -> Result<Usable, Forward> {
+        let subject = Subject { groups: &stored.groups, uri: self.key, path: self.edge.target.path };
+        let validity = self.edge.isolate.control.with(|view| {
+            let view = view.filter(|_| self.standing.has_view);
+            servable(view, self.standing.demand, &subject, stored.position).map_err(Forward::Fenced)
+        })?;
+        usable(stored, self.asked, self.privacy, situation, validity, now)
+    }
+}
+
+/// The form in which a body is stored.
+#[derive(Clone, Copy)]
+pub(super) struct BodyForm {
+    /// Whether its content coding was undone.
+    pub(super) is_decoded: bool,
+    pub(super) body_bytes: usize,
+}
+
+/// An answer as it is stored.
+pub(super) fn envelope_of(
+    answer: &Answer<'_>,
+    status: u16,
+    response: &Fields,
+    decision: &Storable,
+    position: Position,
+    BodyForm { is_decoded, body_bytes }: BodyForm,
+) -> Envelope {
+    let mut fields = forward::to_store(response);
+    fields.retain(|name| !decision.omitted.iter().any(|omitted| omitted == name));
+    if !fields.contains("date")
+        && let Some(date) = answer.response_time.to_http_date()
+    {
+        // RFC 9110, section 6.6.1.
+        fields.set("date", date);
+    }
+    Envelope {
+        status,
+        fields,
+        request_time: answer.request_time,
+        response_time: answer.response_time,
+        initial_age_ms: millis(decision.initial_age),
+        terms: decision.terms,
+        position,
+        groups: decision.groups.clone(),
+        is_decoded,
+        body_bytes,
+    }
+}
+
+/// Makes this isolate's view of the control log fit for the request.
+async fn consult(edge: &Edge<'_>, context: &Context, timings: &mut Timings) -> Standing {
+    let begun = js::now();
+    let limits = edge.config.control;
+    let standing = control_log::consult(edge.isolate, edge.env, context, limits, edge.request.bookmark).await;
+    let took = js::now().since(begun);
+    if !took.is_zero() {
+        timings.record("control", took);
+    }
+    standing
 }

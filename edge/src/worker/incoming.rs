@@ -1,10 +1,13 @@
 //! A client's request, read once.
 
+use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::X_REQUEST_ID;
 use wasm_bindgen::JsValue;
 use web_sys::Request;
 
 use crate::cache::invalidation;
+use crate::cache::privacy::PrivateNames;
+use crate::control::bookmark::{self, NOTHING};
 use crate::fields::Fields;
 use crate::request_id;
 use crate::worker::js;
@@ -18,19 +21,25 @@ pub(super) struct Incoming {
     pub(super) js: Request,
     pub(super) method: String,
     pub(super) url: String,
+    /// Its fields, less the bookmark.
     pub(super) fields: Fields,
+    /// What its reader has seen.
+    pub(super) bookmark: Bookmark,
     /// The client's request id, or a new one.
     pub(super) id: String,
+    /// Whether the edge asks for itself, so that nobody waits for the answer.
+    pub(super) is_background: bool,
 }
 
 impl Incoming {
     pub(super) fn read(js: Request) -> Result<Self, JsValue> {
-        let fields = js::read_fields(&js.headers());
+        let mut fields = js::read_fields(&js.headers());
+        let bookmark = bookmark::take(&mut fields);
         let id = match request_id::sane(fields.get(X_REQUEST_ID)) {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
         };
-        Ok(Self { method: js.method(), url: js.url(), fields, id, js })
+        Ok(Self { method: js.method(), url: js.url(), fields, bookmark, id, js, is_background: false })
     }
 
     pub(super) fn is_head(&self) -> bool {
@@ -49,15 +58,17 @@ impl Incoming {
 
     /// The same question once more, asked by the edge itself for everyone: with nothing
     /// of one person's, and for the whole.
-    pub(super) fn in_background(&self) -> Self {
+    pub(super) fn in_background(&self, private: &PrivateNames) -> Self {
         let mut fields = self.fields.clone();
-        fields.retain(|name| !PERSONAL.contains(&name));
+        fields.retain(|name| !PERSONAL.contains(&name) && !private.fields.iter().any(|field| field == name));
         Self {
             js: Clone::clone(&self.js),
             method: "GET".to_owned(),
             url: self.url.clone(),
             fields,
+            bookmark: NOTHING,
             id: self.id.clone(),
+            is_background: true,
         }
     }
 }

@@ -10,6 +10,8 @@ use worker::Env;
 use crate::balance::{InFlight, RoundRobin};
 use crate::config::{Config, ConfigError, Vars};
 use crate::counters::Counters;
+use crate::refusals::Refusals;
+use crate::worker::control_log::ControlLog;
 use crate::worker::store::Remembered;
 use crate::worker::{js, origin};
 
@@ -19,6 +21,8 @@ pub(super) struct Isolate {
     pub(super) turns: RefCell<RoundRobin>,
     pub(super) in_flight: RefCell<InFlight>,
     pub(super) counters: RefCell<Counters>,
+    pub(super) control: ControlLog,
+    pub(super) refusals: RefCell<Refusals>,
     pub(super) stored: Remembered,
     pub(super) manifest: OnceCell<Rc<Manifest>>,
 }
@@ -44,7 +48,11 @@ impl Isolate {
             origins: js::variable(env, "ORIGINS")?,
             origin_paths: js::variable(env, "ORIGIN_PATHS")?,
             private_cookies: js::variable(env, "PRIVATE_COOKIES")?,
+            client_cache_control: js::variable(env, "CLIENT_CACHE_CONTROL")?,
+            private_fields: js::variable(env, "PRIVATE_FIELDS")?,
             tracking_parameters: js::variable(env, "TRACKING_PARAMETERS")?,
+            control_max_age_ms: js::variable(env, "CONTROL_MAX_AGE_MS")?,
+            control_grace_ms: js::variable(env, "CONTROL_GRACE_MS")?,
             purge_token: js::variable(env, "PURGE_TOKEN")?,
         });
         let origins = config.as_ref().map_or(0, |config| config.origins.len());
@@ -53,6 +61,8 @@ impl Isolate {
             turns: RefCell::new(RoundRobin::new(js::random_below(origins))),
             in_flight: RefCell::new(InFlight::new(origin::RESPONSE_DEADLINE)),
             counters: RefCell::default(),
+            control: ControlLog::default(),
+            refusals: RefCell::default(),
             stored: Remembered::default(),
             manifest: OnceCell::new(),
         })

@@ -7,9 +7,11 @@
 mod body;
 mod cache_api;
 mod cached;
-mod control;
+mod control_log;
+mod control_object;
 mod deadline;
 mod incoming;
+mod interface;
 mod isolate;
 mod js;
 mod kv;
@@ -18,6 +20,8 @@ mod proxy;
 mod reply;
 mod site;
 mod store;
+mod write_through;
+mod written;
 
 use std::rc::Rc;
 
@@ -88,7 +92,8 @@ async fn answer(
         Route::Page(file) => site::page(&edge, file).await,
         Route::Asset => site::asset(&edge).await,
         Route::File => site::file(&edge).await,
-        Route::Status => control::status(&edge),
+        Route::Status => interface::status(&edge),
+        Route::Purge => interface::purge(&edge).await,
         Route::NotFoundPage(file) => site::not_found_page(&edge, file).await,
         Route::NotFound => Ok(Reply::problem(problems::not_found(), &request.id)),
         Route::SiteBroken => Ok(Reply::problem(problems::internal(), &request.id)),

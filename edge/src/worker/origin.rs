@@ -5,11 +5,13 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use js_sys::futures::JsFuture;
+use tidewall_api::bookmark::Bookmark;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
 
 use crate::balance::{InFlight, Pick, Ticket};
 use crate::config::Origin;
+use crate::control::view::View;
 use crate::fields::Fields;
 use crate::forward::{self, Purpose, Via};
 use crate::problems;
@@ -33,6 +35,8 @@ pub(super) struct Answer<'a> {
     pub(super) fields: Fields,
     pub(super) request_time: Timestamp,
     pub(super) response_time: Timestamp,
+    /// The view's position when the request was sent; `None` without a view.
+    pub(super) fence: Option<u64>,
 }
 
 /// Why there is no answer.
@@ -83,7 +87,7 @@ pub(super) async fn exchange<'a>(
                 Unanswered::NotForwardable
             })?;
 
-        let request_time = js::now();
+        let (request_time, fence) = (js::now(), isolate.control.fence());
         let waiting = Waiting::begin(&isolate.in_flight, picked, request_time);
         let outcome = within(RESPONSE_DEADLINE, send(&outgoing)).await;
         drop(waiting);
@@ -96,6 +100,7 @@ pub(super) async fn exchange<'a>(
                     response,
                     request_time,
                     response_time: js::now(),
+                    fence,
                 });
             }
             Some(Err(error)) => {
@@ -132,6 +137,18 @@ pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
         host: edge.target.host,
         scheme: edge.target.scheme,
         request_id: &request.id,
+        bookmark: match purpose {
+            Purpose::Pass | Purpose::Upgrade => request.bookmark,
+            // So that what is read can be stored, whoever asks for it (S5).
+            Purpose::Fill | Purpose::Validate(_) | Purpose::Part => Bookmark {
+                lsn: edge
+                    .isolate
+                    .control
+                    .with(|view| view.map_or(0, View::lsn_max))
+                    .max(request.bookmark.lsn),
+                ..request.bookmark
+            },
+        },
     };
     forward::to_origin(&request.fields, &via, purpose)
 }

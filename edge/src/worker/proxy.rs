@@ -1,21 +1,21 @@
 //! Requests that are the origins' to answer, from the cache where it can.
 
-use tidewall_api::headers::TIDEWALL_ORIGIN;
+use tidewall_api::headers::{TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN};
 use wasm_bindgen::JsValue;
 use worker::Context;
 
-use crate::cache::invalidation::invalidated;
 use crate::cache::key::{cache_key, canonical_query};
 use crate::cache::precondition;
 use crate::cache::status::{CacheStatus, Forward, Outcome};
 use crate::cache::target::Target;
+use crate::control::bookmark;
 use crate::fields::Fields;
 use crate::forward::{self, Purpose};
 use crate::timing::Timings;
 use crate::worker::origin::{Answer, Unanswered, exchange};
 use crate::worker::reply::{Body, Reply};
 use crate::worker::store::Store;
-use crate::worker::{Edge, cached, js};
+use crate::worker::{Edge, cached, js, written};
 
 /// Answers from the store or from an origin.
 pub(super) async fn answer(
@@ -29,17 +29,11 @@ pub(super) async fn answer(
     if upgrades {
         return pass(edge, Purpose::Upgrade, Forward::Bypass, timings).await;
     }
+    if !request.is_safe() {
+        return written::answer(edge, context, timings).await;
+    }
     if !request.is_read() {
-        let reply = pass(edge, Purpose::Pass, Forward::Method, timings).await?;
-        if let Some(store) = store {
-            // Before the client hears of its success.
-            for url in invalidated(&request.method, &edge.target, reply.status, &reply.fields) {
-                if let Some(target) = Target::parse(&url) {
-                    store.delete(&key(edge, &target)).await;
-                }
-            }
-        }
-        return Ok(reply);
+        return pass(edge, Purpose::Pass, Forward::Method, timings).await;
     }
     match store {
         Some(store) if !precondition::needs_origin(&request.fields) => {
@@ -73,7 +67,14 @@ async fn pass(
         });
     }
     let status = CacheStatus::Forwarded { why, origin_status: None, outcome: Outcome::Passed };
-    Ok(handed_on(&answer, forward::to_client(&answer.fields), status))
+    let mut reply = handed_on(&answer, forward::to_client(&answer.fields), status);
+    if let Some(told) = answer.fields.get(TIDEWALL_BOOKMARK).and_then(|_| bookmark::of_answer(&answer.fields))
+    {
+        // Such as that of a finished job: where its effect can be seen.
+        let merged = bookmark::merged(edge.request.bookmark, told);
+        bookmark::tell(&mut reply.fields, merged, edge.target.scheme == "https");
+    }
+    Ok(reply)
 }
 
 /// Asks the origins.

@@ -66,6 +66,8 @@ impl Reply {
                 // Within the body, whose length is one of JavaScript's.
                 let body = bytes.subarray(part.start as u32, part.end as u32);
                 let mut fields = self.fields;
+                // Of the whole's bytes (RFC 9530, section 2).
+                fields.remove("content-digest");
                 fields.set("content-range", range::content_range(Some(&part), length));
                 fields.set("content-length", part.len().to_string());
                 Self { status: 206, fields, body: Body::Bytes(body) }

@@ -1,0 +1,223 @@
+//! What a reader's bookmark asks of the copy it is served.
+
+use tidewall_api::bookmark::{Bookmark, Seq};
+use tidewall_api::headers::{TIDEWALL_BOOKMARK, TW_BOOKMARK};
+
+use crate::control::log::Known;
+use crate::control::position::{Position, ReadAt};
+use crate::fields::Fields;
+
+/// For how long a browser keeps its bookmark, in seconds: a day. What it has seen is
+/// everywhere long before.
+const KEPT_S: u64 = 24 * 60 * 60;
+
+/// For how long it keeps one whose invalidation could not be logged, in seconds. The
+/// origin's outbox has delivered it by then, or something is so broken that stale
+/// answers are the least of it.
+const UNLOGGED_KEPT_S: u64 = 10 * 60;
+
+/// What a stored response must fulfil beside being valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Nothing more: the view has seen all the reader has.
+    Nothing,
+    /// The view must be refreshed before anything can be said (S3).
+    Refresh,
+    /// If it is in groups, it must have been read at this position or past it. What the
+    /// reader has seen was never logged here: it wrote without the edge, or to a log
+    /// that is lost.
+    ReadPast {
+        /// The position in the WAL.
+        lsn: u64,
+        /// Whether what was read on the primary counts as past it: it was asked for
+        /// after a log began that is later than what the reader saw.
+        or_on_primary: bool,
+    },
+    /// It must be in no group: an invalidation by the reader is not in the log (S4).
+    Ungrouped,
+}
+
+/// Field by field the greater (W6): a client's answers arrive in parallel. What could
+/// not be logged outweighs every position.
+pub fn merged(one: Bookmark, other: Bookmark) -> Bookmark {
+    let seq = match (one.seq, other.seq) {
+        (Seq::At(one), Seq::At(other)) => Seq::At(one.max(other)),
+        (Seq::Unlogged, _) | (_, Seq::Unlogged) => Seq::Unlogged,
+    };
+    Bookmark { seq, lsn: one.lsn.max(other.lsn) }
+}
+
+/// No position at all.
+pub const NOTHING: Bookmark = Bookmark { seq: Seq::At(0), lsn: 0 };
+
+/// Takes the bookmark out of a request: of the field and of the cookie, merged. What
+/// can't be read is none. Neither is left behind: they are part of no cache key, and
+/// the cookie makes nobody known.
+pub fn take(request: &mut Fields) -> Bookmark {
+    let mut bookmark = NOTHING;
+    let mut take = |value: &str| {
+        if let Ok(read) = value.trim().parse() {
+            bookmark = merged(bookmark, read);
+        }
+    };
+    // Repeated fields were joined with commas.
+    request.get(TIDEWALL_BOOKMARK).into_iter().flat_map(|value| value.split(',')).for_each(&mut take);
+    request.remove(TIDEWALL_BOOKMARK);
+    let Some(cookies) = request.get("cookie") else { return bookmark };
+    let is_own = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| name.trim() == TW_BOOKMARK);
+    if !cookies.contains(TW_BOOKMARK) {
+        return bookmark;
+    }
+    let (own, others): (Vec<&str>, Vec<&str>) = cookies.split(';').partition(|pair| is_own(pair));
+    own.iter().filter_map(|pair| pair.split_once('=')).for_each(|(_, value)| take(value));
+    let others = others.iter().map(|pair| pair.trim()).collect::<Vec<_>>().join("; ");
+    if others.is_empty() {
+        request.remove("cookie");
+    } else {
+        request.set("cookie", others);
+    }
+    bookmark
+}
+
+/// What an origin's answer tells of its own positions: the bookmark it gives, and
+/// where its write can be seen. `None` where it tells nothing.
+pub fn of_answer(answer: &Fields) -> Option<Bookmark> {
+    let given = answer.get(TIDEWALL_BOOKMARK).and_then(|value| value.trim().parse().ok());
+    let written = ReadAt::of(answer).lsn().map(Bookmark::of_lsn);
+    match (given, written) {
+        (Some(given), Some(written)) => Some(merged(given, written)),
+        (given, written) => given.or(written),
+    }
+}
+
+/// Gives a client its bookmark: a program in a field, a browser in a cookie.
+pub fn tell(answer: &mut Fields, bookmark: Bookmark, is_secure: bool) {
+    answer.set(TIDEWALL_BOOKMARK, bookmark.to_string());
+    answer.push("set-cookie", &cookie(bookmark, is_secure));
+}
+
+/// The cookie that keeps a bookmark in a browser: the value of `Set-Cookie`.
+fn cookie(bookmark: Bookmark, is_secure: bool) -> String {
+    let kept_s = match bookmark.seq {
+        Seq::At(_) => KEPT_S,
+        Seq::Unlogged => UNLOGGED_KEPT_S,
+    };
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{TW_BOOKMARK}={bookmark}; Path=/; Max-Age={kept_s}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// What a bookmark asks of a view that has read so far; `was_refreshed` says that it
+/// has just been refreshed for that.
+pub fn demand(bookmark: Bookmark, known: Known, was_refreshed: bool) -> Demand {
+    match bookmark.seq {
+        Seq::Unlogged => Demand::Ungrouped,
+        Seq::At(seq) if seq > known.head && !was_refreshed => Demand::Refresh,
+        // Past the head of the log: that log is lost (P1).
+        Seq::At(seq) if seq > known.head => Demand::Ungrouped,
+        Seq::At(seq) if seq >= known.first => Demand::Nothing,
+        Seq::At(_) if bookmark.lsn == 0 => Demand::Nothing,
+        Seq::At(seq) => Demand::ReadPast { lsn: bookmark.lsn, or_on_primary: seq > 0 },
+    }
+}
+
+impl Demand {
+    /// Whether a response may be served to the reader.
+    pub fn is_met(self, is_grouped: bool, position: Position) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Refresh => false,
+            Self::Ungrouped => !is_grouped,
+            Self::ReadPast { lsn, or_on_primary } => {
+                let is_past = match position.read_at {
+                    ReadAt::Lsn(read_at) => read_at >= lsn,
+                    ReadAt::Primary => or_on_primary,
+                    ReadAt::Unknown => false,
+                };
+                !is_grouped || is_past
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bookmark(text: &str) -> Bookmark {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn bookmarks_merge_field_by_field() {
+        let check = |one, other, expected: &str| {
+            assert_eq!(merged(bookmark(one), bookmark(other)).to_string(), expected);
+            assert_eq!(merged(bookmark(other), bookmark(one)).to_string(), expected);
+        };
+        check("1.9", "2.8", "2.9");
+        check("0.0", "2.8", "2.8");
+        check("-.9", "2.10", "-.10");
+    }
+
+    #[test]
+    fn a_request_carries_its_bookmark_in_a_field_and_in_a_cookie() {
+        let check = |lines: &str, expected: &str, left: &str| {
+            let mut fields = Fields::from_lines(lines);
+            assert_eq!(take(&mut fields).to_string(), expected, "{lines}");
+            assert_eq!(fields, Fields::from_lines(left), "{lines}");
+        };
+        check("accept\n*/*", "0.0", "accept\n*/*");
+        check("tidewall-bookmark\n5.7", "5.7", "");
+        check("tidewall-bookmark\n5.7, 6.1", "6.7", "");
+        check("cookie\ntw_bookmark=5.7", "5.7", "");
+        check("cookie\na=1; tw_bookmark=5.7; b=2", "5.7", "cookie\na=1; b=2");
+        check("tidewall-bookmark\n4.9\ncookie\ntw_bookmark=-.7", "-.9", "");
+        check("tidewall-bookmark\nx\ncookie\ntw_bookmark=1", "0.0", "");
+        check("cookie\nxtw_bookmark=5.7", "0.0", "cookie\nxtw_bookmark=5.7");
+    }
+
+    #[test]
+    fn a_browser_keeps_its_bookmark_for_a_day() {
+        assert_eq!(
+            cookie(bookmark("5.7"), true),
+            "tw_bookmark=5.7; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(
+            cookie(bookmark("-.7"), false),
+            "tw_bookmark=-.7; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn a_bookmark_asks_for_what_the_view_cannot_vouch_for() {
+        let known = Known { first: 100, head: 200 };
+        let check = |text, was_refreshed, expected| {
+            assert_eq!(demand(bookmark(text), known, was_refreshed), expected, "{text} {was_refreshed}");
+        };
+        check("0.0", false, Demand::Nothing);
+        check("150.7", false, Demand::Nothing);
+        check("200.7", false, Demand::Nothing);
+        check("201.7", false, Demand::Refresh);
+        check("201.7", true, Demand::Ungrouped);
+        check("-.7", false, Demand::Ungrouped);
+        check("0.7", false, Demand::ReadPast { lsn: 7, or_on_primary: false });
+        check("99.7", false, Demand::ReadPast { lsn: 7, or_on_primary: true });
+        check("99.0", false, Demand::Nothing);
+    }
+
+    #[test]
+    fn a_demand_is_about_grouped_responses() {
+        let at = |read_at| Position { fence: 1, read_at };
+        let check = |demand: Demand, read_at, expected| {
+            assert_eq!(demand.is_met(true, at(read_at)), expected, "{demand:?} {read_at:?}");
+            assert_eq!(demand.is_met(false, at(read_at)), demand != Demand::Refresh, "{demand:?}");
+        };
+        check(Demand::Ungrouped, ReadAt::Primary, false);
+        check(Demand::Refresh, ReadAt::Primary, false);
+        let past = |or_on_primary| Demand::ReadPast { lsn: 7, or_on_primary };
+        check(past(false), ReadAt::Lsn(7), true);
+        check(past(false), ReadAt::Lsn(6), false);
+        check(past(false), ReadAt::Primary, false);
+        check(past(false), ReadAt::Unknown, false);
+        check(past(true), ReadAt::Primary, true);
+    }
+}

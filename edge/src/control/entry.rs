@@ -1,0 +1,118 @@
+//! What the log holds: which responses are out of date, from which positions on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::control::position::{Position, ReadAt};
+
+/// Which responses an entry is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// Every one.
+    #[serde(rename = "a")]
+    All,
+    /// Those in a cache group; RFC 9875. Groups mean the same under all host names of
+    /// one edge: it may invalidate more than a host's own, and never less.
+    #[serde(rename = "g")]
+    Group(String),
+    /// Those of one URI, by its cache key; RFC 9111, section 4.4.
+    #[serde(rename = "u")]
+    Uri(String),
+    /// Those of a path, with all its queries.
+    #[serde(rename = "p")]
+    Path(String),
+    /// Those of all paths that begin so.
+    #[serde(rename = "b")]
+    Prefix(String),
+}
+
+/// What happened to the responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Severity {
+    /// They are stale, and may be used as stale ones may.
+    #[serde(rename = "s")]
+    Soft,
+    /// They are never used again.
+    #[serde(rename = "h")]
+    Hard,
+}
+
+/// An entry's name in the log: there is one entry for each.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// Which responses.
+    pub scope: Scope,
+    /// What happened to them.
+    pub severity: Severity,
+}
+
+/// The positions that a response must have reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// In the control log.
+    pub seq: u64,
+    /// In the WAL; `None` where no one ever said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lsn: Option<u64>,
+}
+
+impl Mark {
+    /// Both positions, each the greatest ever seen (P2): two writers may be logged in
+    /// another order than they committed.
+    pub fn raised_by(self, other: Self) -> Self {
+        Self { seq: self.seq.max(other.seq), lsn: self.lsn.max(other.lsn) }
+    }
+
+    /// Whether a response has reached it (S1). The fence alone would miss a replica
+    /// that lags; the LSN alone would miss that what is flushed on the primary need
+    /// not be visible there yet.
+    pub fn is_passed_by(self, position: Position) -> bool {
+        let was_read_after = match (position.read_at, self.lsn) {
+            (ReadAt::Lsn(read_at), Some(lsn)) => read_at >= lsn,
+            (ReadAt::Primary | ReadAt::Unknown, _) | (_, None) => true,
+        };
+        position.fence >= self.seq && was_read_after
+    }
+}
+
+impl Scope {
+    /// Its kind in a word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Group(_) => "group",
+            Self::Uri(_) => "uri",
+            Self::Path(_) => "path",
+            Self::Prefix(_) => "prefix",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_position_of_a_mark_ever_decreases() {
+        let earlier = Mark { seq: 5, lsn: Some(900) };
+        let later = Mark { seq: 6, lsn: Some(800) };
+        assert_eq!(earlier.raised_by(later), Mark { seq: 6, lsn: Some(900) });
+        assert_eq!(later.raised_by(Mark { seq: 7, lsn: None }), Mark { seq: 7, lsn: Some(800) });
+    }
+
+    #[test]
+    fn a_response_must_have_reached_both_positions() {
+        let mark = Mark { seq: 5, lsn: Some(900) };
+        let check = |fence, read_at, expected| {
+            assert_eq!(mark.is_passed_by(Position { fence, read_at }), expected, "{fence} {read_at:?}");
+        };
+        check(5, ReadAt::Lsn(900), true);
+        check(4, ReadAt::Lsn(900), false);
+        check(5, ReadAt::Lsn(899), false);
+        check(5, ReadAt::Primary, true);
+        check(4, ReadAt::Primary, false);
+        check(5, ReadAt::Unknown, true);
+        check(4, ReadAt::Unknown, false);
+        let without = Mark { seq: 5, lsn: None };
+        assert!(without.is_passed_by(Position { fence: 5, read_at: ReadAt::Lsn(1) }));
+    }
+}

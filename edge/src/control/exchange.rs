@@ -1,0 +1,32 @@
+//! What isolates and the keeper of the log say to each other, as JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::control::log::{Append, Delta, Known};
+
+/// A question to the keeper.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// How far the isolate has read.
+    pub known: Option<Known>,
+    /// What is to be appended first.
+    pub append: Option<Append>,
+}
+
+/// The keeper's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What was appended.
+    pub logged: Option<Logged>,
+    /// What the isolate lacks, the append included.
+    pub delta: Delta,
+}
+
+/// An append that is in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// Its position.
+    pub seq: u64,
+    /// For each scope the position of its entry before; 0 for none.
+    pub previous: Vec<u64>,
+}

@@ -1,0 +1,405 @@
+//! An isolate's view of the control log, and what it says of stored responses.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::control::entry::{Key, Mark, Scope, Severity};
+use crate::control::log::{Delta, ENTRIES_MAX, Known};
+use crate::control::position::Position;
+use crate::time::Timestamp;
+
+/// A view: the log up to a position.
+#[derive(Clone, Debug)]
+pub struct View {
+    known: Known,
+    /// When its last refresh was sent; it may lack what was appended after that.
+    as_of: Timestamp,
+    groups: HashMap<String, Marks>,
+    uris: HashMap<String, Marks>,
+    paths: HashMap<String, Marks>,
+    prefixes: Vec<(String, Marks)>,
+    all: Marks,
+    /// The greatest LSN of any entry: where the origins must read so that what they
+    /// read can be stored (S5).
+    lsn_max: u64,
+}
+
+/// The two entries that a scope may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Marks {
+    hard: Mark,
+    soft: Mark,
+}
+
+/// What an entry is compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The response's cache groups.
+    pub groups: &'a [String],
+    /// Its cache key.
+    pub uri: &'a str,
+    /// Its path.
+    pub path: &'a str,
+}
+
+/// What the log says of a response that it doesn't forbid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// Nothing.
+    Valid,
+    /// That it was to be stale from this time on.
+    StaleSince(Timestamp),
+}
+
+/// Why a response must not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invalidated {
+    /// It is older than the log, which was lost and begun again (P1).
+    BeforeLog,
+    /// Everything was purged, or an entry that was evicted could be about it.
+    All,
+    /// One of its groups was invalidated.
+    Group,
+    /// Its URI was written to.
+    Uri,
+    /// Its path was purged.
+    Path,
+    /// The beginning of its path was purged.
+    Prefix,
+}
+
+impl Invalidated {
+    /// The reason's name, a token.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BeforeLog => "before-log",
+            Self::All => "invalidated-all",
+            Self::Group => "invalidated-group",
+            Self::Uri => "invalidated-uri",
+            Self::Path => "invalidated-path",
+            Self::Prefix => "invalidated-prefix",
+        }
+    }
+}
+
+/// Whether a view may be used at a time (S2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Currency {
+    /// It may.
+    Current,
+    /// It may, and it is time to refresh it, so that nobody has to wait later.
+    RefreshAhead,
+    /// It has to be refreshed first; where the log is out of reach, it may be used.
+    RefreshFirst,
+    /// It has to be refreshed first, and where the log is out of reach there is none.
+    Expired,
+}
+
+/// How long a view may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Age up to which it is used as it is: `control_max_age`.
+    pub max_age: Duration,
+    /// Age up to which it is used while the log is out of reach: `control_grace`.
+    pub grace: Duration,
+}
+
+impl View {
+    /// A first view.
+    pub fn new(delta: Delta, sent_at: Timestamp) -> Self {
+        let mut view = Self {
+            known: Known { first: delta.first, head: delta.head },
+            as_of: sent_at,
+            groups: HashMap::new(),
+            uris: HashMap::new(),
+            paths: HashMap::new(),
+            prefixes: Vec::new(),
+            all: Marks::default(),
+            lsn_max: 0,
+        };
+        view.raise(delta.entries);
+        view
+    }
+
+    /// Takes in what was read from the log by a request that was sent at `sent_at`.
+    /// Answers may arrive in another order than they were asked for: an old one
+    /// changes nothing.
+    pub fn apply(&mut self, delta: Delta, sent_at: Timestamp) {
+        if delta.first != self.known.first {
+            if delta.first > self.known.first {
+                *self = Self::new(delta, sent_at);
+            }
+            return;
+        }
+        // A delta may have been read for an older position than ours, never for a later one.
+        self.known.head = self.known.head.max(delta.head);
+        self.as_of = self.as_of.max(sent_at);
+        self.raise(delta.entries);
+    }
+
+    /// How far it has read.
+    pub fn known(&self) -> Known {
+        self.known
+    }
+
+    /// Its position: the fence of exchanges that begin now.
+    pub fn seq(&self) -> u64 {
+        self.known.head
+    }
+
+    /// The greatest LSN of its entries; 0 for none.
+    pub fn lsn_max(&self) -> u64 {
+        self.lsn_max
+    }
+
+    /// Whether it may be used now. Its age counts from when its refresh was sent: what
+    /// was appended after that it may lack.
+    pub fn currency(&self, limits: Limits, now: Timestamp) -> Currency {
+        let age = now.since(self.as_of);
+        if age < limits.max_age / 2 {
+            Currency::Current
+        } else if age < limits.max_age {
+            Currency::RefreshAhead
+        } else if age < limits.grace {
+            Currency::RefreshFirst
+        } else {
+            Currency::Expired
+        }
+    }
+
+    /// Whether a response at this position may be used, or stored (S1).
+    pub fn judge(&self, subject: &Subject<'_>, position: Position) -> Result<Validity, Invalidated> {
+        if position.fence < self.known.first {
+            return Err(Invalidated::BeforeLog);
+        }
+        let mut stale_since = None;
+        for (marks, reason) in self.applicable(subject) {
+            if !marks.hard.is_passed_by(position) {
+                return Err(reason);
+            }
+            if !marks.soft.is_passed_by(position) {
+                // Positions are times (P1); of several the first counts.
+                let since = Timestamp::from_millis(marks.soft.seq);
+                stale_since = Some(stale_since.map_or(since, |earlier: Timestamp| earlier.min(since)));
+            }
+        }
+        Ok(stale_since.map_or(Validity::Valid, Validity::StaleSince))
+    }
+
+    /// The position of the latest entry, hard or soft, of each scope that a response is
+    /// in; without the scope where it is one that no answer to a request invalidates.
+    pub(super) fn latest<'a>(
+        &'a self,
+        subject: &'a Subject<'a>,
+    ) -> impl Iterator<Item = (Option<Scope>, u64)> + 'a {
+        let groups =
+            subject.groups.iter().map(|group| (Some(Scope::Group(group.clone())), self.groups.get(group)));
+        let uri = (Some(Scope::Uri(subject.uri.to_owned())), self.uris.get(subject.uri));
+        let wide = [self.paths.get(subject.path), Some(&self.all)];
+        let wide = wide.into_iter().chain(self.prefixes_of(subject.path).map(Some));
+        groups
+            .chain([uri])
+            .chain(wide.map(|marks| (None, marks)))
+            .map(|(scope, marks)| (scope, marks.map_or(0, Marks::seq)))
+    }
+
+    fn applicable<'a>(
+        &'a self,
+        subject: &'a Subject<'a>,
+    ) -> impl Iterator<Item = (&'a Marks, Invalidated)> + 'a {
+        let groups = subject.groups.iter().map(|group| (self.groups.get(group), Invalidated::Group));
+        let single = [
+            (Some(&self.all), Invalidated::All),
+            (self.uris.get(subject.uri), Invalidated::Uri),
+            (self.paths.get(subject.path), Invalidated::Path),
+        ];
+        let prefixes = self.prefixes_of(subject.path).map(|marks| (marks, Invalidated::Prefix));
+        single.into_iter().chain(groups).filter_map(|(marks, reason)| Some((marks?, reason))).chain(prefixes)
+    }
+
+    fn prefixes_of<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Marks> + 'a {
+        self.prefixes.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str())).map(|(_, marks)| marks)
+    }
+
+    fn raise(&mut self, entries: Vec<(Key, Mark)>) {
+        for (Key { scope, severity }, mark) in entries {
+            self.lsn_max = self.lsn_max.max(mark.lsn.unwrap_or(0));
+            self.marks(scope).raise(severity, mark);
+        }
+        // The log folds entries into *all* as well; a view that lives long would keep
+        // what the log has evicted.
+        if self.len() > 2 * ENTRIES_MAX {
+            self.fold_oldest(ENTRIES_MAX);
+        }
+    }
+
+    fn marks(&mut self, scope: Scope) -> &mut Marks {
+        match scope {
+            Scope::All => &mut self.all,
+            Scope::Prefix(prefix) => {
+                let index = self.prefixes.iter().position(|(known, _)| *known == prefix);
+                let index = index.unwrap_or_else(|| {
+                    self.prefixes.push((prefix, Marks::default()));
+                    self.prefixes.len() - 1
+                });
+                &mut self.prefixes[index].1
+            }
+            Scope::Group(group) => self.groups.entry(group).or_default(),
+            Scope::Uri(uri) => self.uris.entry(uri).or_default(),
+            Scope::Path(path) => self.paths.entry(path).or_default(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.groups.len() + self.uris.len() + self.paths.len()
+    }
+
+    /// Keeps about `left` entries, and folds the older ones into *all* (W4).
+    fn fold_oldest(&mut self, left: usize) {
+        let maps = [&mut self.groups, &mut self.uris, &mut self.paths];
+        let mut seqs: Vec<u64> = maps.iter().flat_map(|map| map.values().map(Marks::seq)).collect();
+        seqs.sort_unstable();
+        let Some(first_kept) = seqs.len().checked_sub(left).and_then(|index| seqs.get(index)).copied() else {
+            return;
+        };
+        for map in maps {
+            map.retain(|_, marks| {
+                let is_kept = marks.seq() >= first_kept;
+                if !is_kept {
+                    self.all.raise(Severity::Hard, marks.hard);
+                    self.all.raise(Severity::Soft, marks.soft);
+                }
+                is_kept
+            });
+        }
+    }
+}
+
+impl Marks {
+    fn raise(&mut self, severity: Severity, mark: Mark) {
+        let own = match severity {
+            Severity::Hard => &mut self.hard,
+            Severity::Soft => &mut self.soft,
+        };
+        *own = own.raised_by(mark);
+    }
+
+    fn seq(&self) -> u64 {
+        self.hard.seq.max(self.soft.seq)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::control::position::ReadAt;
+
+    const LIMITS: Limits = Limits { max_age: Duration::from_secs(1), grace: Duration::from_secs(5) };
+
+    fn ms(ms: u64) -> Timestamp {
+        Timestamp::from_millis(ms)
+    }
+
+    pub(in crate::control) fn delta(head: u64, entries: Vec<(Scope, Severity, Mark)>) -> Delta {
+        let entries =
+            entries.into_iter().map(|(scope, severity, mark)| (Key { scope, severity }, mark)).collect();
+        Delta { first: 100, head, is_whole: false, entries }
+    }
+
+    fn seq(seq: u64) -> Mark {
+        Mark { seq, lsn: None }
+    }
+
+    fn subject(groups: &[String]) -> Subject<'_> {
+        Subject { groups, uri: "http://h/a/b?c", path: "/a/b" }
+    }
+
+    fn at(fence: u64) -> Position {
+        Position { fence, read_at: ReadAt::Unknown }
+    }
+
+    #[test]
+    fn a_response_is_valid_that_passed_every_entry_about_it() {
+        let groups = ["g".to_owned(), "h".to_owned()];
+        let check = |scope: Scope, expected| {
+            let view = View::new(delta(300, vec![(scope.clone(), Severity::Hard, seq(200))]), ms(0));
+            assert_eq!(view.judge(&subject(&groups), at(199)), expected, "{scope:?}");
+            assert_eq!(view.judge(&subject(&groups), at(200)), Ok(Validity::Valid), "{scope:?}");
+        };
+        let text = str::to_owned;
+        check(Scope::All, Err(Invalidated::All));
+        check(Scope::Group(text("h")), Err(Invalidated::Group));
+        check(Scope::Group(text("H")), Ok(Validity::Valid));
+        check(Scope::Uri(text("http://h/a/b?c")), Err(Invalidated::Uri));
+        check(Scope::Uri(text("http://h/a/b")), Ok(Validity::Valid));
+        check(Scope::Path(text("/a/b")), Err(Invalidated::Path));
+        check(Scope::Path(text("/a")), Ok(Validity::Valid));
+        check(Scope::Prefix(text("/a")), Err(Invalidated::Prefix));
+        check(Scope::Prefix(text("/a/bc")), Ok(Validity::Valid));
+    }
+
+    #[test]
+    fn a_response_older_than_the_log_is_a_miss() {
+        let view = View::new(delta(300, vec![]), ms(0));
+        assert_eq!(view.judge(&subject(&[]), at(99)), Err(Invalidated::BeforeLog));
+        assert_eq!(view.judge(&subject(&[]), at(100)), Ok(Validity::Valid));
+    }
+
+    #[test]
+    fn a_soft_purge_makes_stale_and_a_hard_one_wins() {
+        let groups = ["g".to_owned()];
+        let mut view =
+            View::new(delta(300, vec![(Scope::Group("g".to_owned()), Severity::Soft, seq(200))]), ms(0));
+        assert_eq!(view.judge(&subject(&groups), at(150)), Ok(Validity::StaleSince(ms(200))));
+        view.apply(delta(301, vec![(Scope::All, Severity::Hard, seq(160))]), ms(1));
+        assert_eq!(view.judge(&subject(&groups), at(150)), Err(Invalidated::All));
+        assert_eq!(view.judge(&subject(&groups), at(170)), Ok(Validity::StaleSince(ms(200))));
+    }
+
+    #[test]
+    fn answers_of_the_log_may_arrive_in_any_order() {
+        let new = delta(300, vec![(Scope::All, Severity::Hard, Mark { seq: 300, lsn: Some(7) })]);
+        let old = delta(200, vec![(Scope::All, Severity::Hard, Mark { seq: 200, lsn: Some(9) })]);
+        let mut view = View::new(new, ms(50));
+        view.apply(old, ms(40));
+        assert_eq!((view.seq(), view.lsn_max(), view.as_of), (300, 9, ms(50)));
+        assert_eq!(view.judge(&subject(&[]), at(299)), Err(Invalidated::All));
+    }
+
+    #[test]
+    fn a_log_begun_anew_replaces_the_view_and_an_older_one_does_not() {
+        let of_log = |first| Delta { first, head: first, is_whole: true, entries: vec![] };
+        let mut view = View::new(of_log(1_000), ms(0));
+        view.apply(of_log(2_000), ms(10));
+        assert_eq!(view.known(), Known { first: 2_000, head: 2_000 });
+        view.apply(of_log(1_000), ms(20));
+        assert_eq!((view.known().first, view.as_of), (2_000, ms(10)));
+    }
+
+    #[test]
+    fn a_view_is_refreshed_ahead_then_first_and_then_it_is_none() {
+        let view = View::new(delta(300, vec![]), ms(1_000));
+        let check = |now, expected| assert_eq!(view.currency(LIMITS, ms(now)), expected, "{now}");
+        check(1_000, Currency::Current);
+        check(1_499, Currency::Current);
+        check(1_500, Currency::RefreshAhead);
+        check(1_999, Currency::RefreshAhead);
+        check(2_000, Currency::RefreshFirst);
+        check(5_999, Currency::RefreshFirst);
+        check(6_000, Currency::Expired);
+        let at_once = Limits { max_age: Duration::ZERO, ..LIMITS };
+        assert_eq!(view.currency(at_once, ms(1_000)), Currency::RefreshFirst);
+    }
+
+    #[test]
+    fn a_view_has_a_bound_and_forgets_nothing() {
+        let mut view = View::new(delta(100, vec![]), ms(0));
+        for n in 0..=2 * ENTRIES_MAX as u64 {
+            let scope = Scope::Group(n.to_string());
+            view.apply(delta(200 + n, vec![(scope, Severity::Hard, seq(200 + n))]), ms(n));
+        }
+        assert!(view.len() <= 2 * ENTRIES_MAX);
+        let groups = ["0".to_owned()];
+        assert!(view.judge(&subject(&groups), at(199)).is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! The control log's keeper: one Durable Object for the whole edge.
+//!
+//! The log is in memory, and written down in the object's SQLite before anybody hears
+//! of an append: the runtime holds an answer back until what was written is safe. The
+//! memory goes with the object; the next one reads the log again.
+
+use std::cell::RefCell;
+
+use worker::{
+    DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object,
+};
+
+use crate::control::entry::{Key, Mark};
+use crate::control::exchange::{Answer, Logged, Question};
+use crate::control::log::{Appended, Changes, Log, Write};
+use crate::worker::js;
+
+/// Positions are written as text: SQLite's integers are handed out as JavaScript
+/// numbers, which end at 2^53.
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS log (one INTEGER PRIMARY KEY CHECK (one = 1), first TEXT NOT NULL, head TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, mark TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS writes (id INTEGER PRIMARY KEY, seq TEXT NOT NULL, write TEXT NOT NULL);
+";
+
+/// The keeper.
+#[durable_object(fetch)]
+pub struct Control {
+    sql: SqlStorage,
+    log: RefCell<Option<Log>>,
+}
+
+impl DurableObject for Control {
+    fn new(state: State, _env: Env) -> Self {
+        Self { sql: state.storage().sql(), log: RefCell::new(None) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let question: Question = serde_json::from_str(&request.text().await?)?;
+        Response::from_json(&self.answer(question)?)
+    }
+}
+
+impl Control {
+    fn answer(&self, question: Question) -> Result<Answer> {
+        let mut kept = self.log.borrow_mut();
+        // Taken out while it is changed: should writing fail, the next question reads the
+        // log again as it was written down.
+        let mut log = match kept.take() {
+            Some(log) => log,
+            None => self.read()?,
+        };
+        let logged = match question.append {
+            None => None,
+            Some(append) => {
+                let Appended { seq, previous, changes, .. } = log.append(append, js::now());
+                self.write(&log, seq, &changes)?;
+                Some(Logged { seq, previous })
+            }
+        };
+        let delta = log.since(question.known);
+        *kept = Some(log);
+        Ok(Answer { logged, delta })
+    }
+
+    fn read(&self) -> Result<Log> {
+        self.sql.exec(SCHEMA, None)?;
+        let Some(row) = self.rows("SELECT first, head FROM log")?.pop() else {
+            let log = Log::begun(js::now());
+            let (first, head) = (log.first().to_string(), log.head().to_string());
+            self.sql.exec(
+                "INSERT INTO log (one, first, head) VALUES (1, ?, ?)",
+                vec![first.into(), head.into()],
+            )?;
+            return Ok(log);
+        };
+        let (first, head) = (number(&row, 0)?, number(&row, 1)?);
+        let entries: Vec<(Key, Mark)> = self
+            .rows("SELECT key, mark FROM entries")?
+            .iter()
+            .map(|row| Ok((json(row, 0)?, json(row, 1)?)))
+            .collect::<Result<_>>()?;
+        let writes: Vec<(u64, Write)> = self
+            .rows("SELECT seq, write FROM writes ORDER BY id")?
+            .iter()
+            .map(|row| Ok((number(row, 0)?, json(row, 1)?)))
+            .collect::<Result<_>>()?;
+        Ok(Log::restored(first, head, entries, writes))
+    }
+
+    /// Several statements without a wait between them are one transaction.
+    fn write(&self, log: &Log, seq: u64, changes: &Changes) -> Result<()> {
+        self.sql.exec("UPDATE log SET head = ?", vec![log.head().to_string().into()])?;
+        for (key, mark) in &changes.raised {
+            let row = vec![serde_json::to_string(key)?.into(), serde_json::to_string(mark)?.into()];
+            self.sql.exec("INSERT OR REPLACE INTO entries (key, mark) VALUES (?, ?)", row)?;
+        }
+        for key in &changes.evicted {
+            self.sql.exec("DELETE FROM entries WHERE key = ?", vec![serde_json::to_string(key)?.into()])?;
+        }
+        if changes.forgotten > 0 {
+            self.sql.exec(
+                "DELETE FROM writes WHERE id IN (SELECT id FROM writes ORDER BY id LIMIT ?)",
+                vec![SqlStorageValue::Float(changes.forgotten as f64)],
+            )?;
+        }
+        if let Some(write) = &changes.remembered {
+            let row = vec![seq.to_string().into(), serde_json::to_string(write)?.into()];
+            self.sql.exec("INSERT INTO writes (seq, write) VALUES (?, ?)", row)?;
+        }
+        Ok(())
+    }
+
+    fn rows(&self, query: &str) -> Result<Vec<Vec<SqlStorageValue>>> {
+        self.sql.exec(query, None)?.raw().collect()
+    }
+}
+
+fn text(row: &[SqlStorageValue], column: usize) -> Result<&str> {
+    match row.get(column) {
+        Some(SqlStorageValue::String(text)) => Ok(text),
+        _ => Err("the control log's table holds something else than text".into()),
+    }
+}
+
+fn number(row: &[SqlStorageValue], column: usize) -> Result<u64> {
+    text(row, column)?.parse().map_err(|_| "the control log's table holds a broken position".into())
+}
+
+fn json<T: serde::de::DeserializeOwned>(row: &[SqlStorageValue], column: usize) -> Result<T> {
+    Ok(serde_json::from_str(text(row, column)?)?)
+}
