@@ -22,6 +22,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) origin: &'a str,
     pub(crate) kv: &'a Shelf,
     pub(crate) cache_api: &'a Shelf,
+    /// Where its Durable Objects keep what they know: for one edge at a time.
+    pub(crate) objects: &'a Path,
 }
 
 impl Setup<'_> {
@@ -34,6 +36,7 @@ impl Setup<'_> {
         let origins = json!(json!([{ "id": "a", "url": self.origin }]).to_string());
         let paths = json!(json!(["/"]).to_string());
         let (kv, cache_api) = (&self.kv.address, &self.cache_api.address);
+        let objects = json!(self.objects);
         format!(
             r#"using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -41,6 +44,7 @@ const config :Workerd.Config = (
     (name = "edge", worker = .edge),
     (name = "kv", external = (address = "{kv}", http = ())),
     (name = "cache-api", external = (address = "{cache_api}", http = ())),
+    (name = "objects", disk = (path = {objects}, writable = true)),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
   sockets = [(name = "http", http = (), service = "edge")],
@@ -53,11 +57,14 @@ const edge :Workerd.Worker = (
   ],
   bindings = [
     (name = "CACHE", kvNamespace = "kv"),
+    (name = "CONTROL", durableObjectNamespace = "Control"),
     (name = "ORIGINS", text = {origins}),
     (name = "ORIGIN_PATHS", text = {paths}),
     (name = "PURGE_TOKEN", text = "{PURGE_TOKEN}"),
   ],
   cacheApiOutbound = "cache-api",
+  durableObjectNamespaces = [(className = "Control", uniqueKey = "control", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects"),
 );
 "#
         )
@@ -86,7 +93,8 @@ impl Workerd {
         let log = folder.join("workerd.log");
         let output = fs::File::create(&log).unwrap();
         let child = Command::new(program())
-            .args(["serve", "config.capnp", "--socket-addr", &format!("http={address}")])
+            // Objects on disk are what is experimental.
+            .args(["serve", "--experimental", "config.capnp", "--socket-addr", &format!("http={address}")])
             .current_dir(&folder.0)
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())

@@ -27,7 +27,7 @@ use crate::cache::validation::{self, Verdict};
 use crate::cache::vary::variant_key;
 use crate::control::bookmark::Demand;
 use crate::control::position::{Position, ReadAt};
-use crate::control::servable::servable;
+use crate::control::servable::{Fenced, servable};
 use crate::control::view::{Subject, Validity};
 use crate::fields::Fields;
 use crate::forward::{self, Purpose};
@@ -172,7 +172,13 @@ impl<'a> Lookup<'a> {
         let accept = |stored: &Envelope| match judge.usable(stored, Situation::Lookup, js::now()) {
             Ok(found) => wanted(found.basis),
             // It would be no different with another copy.
-            Err(why) => matches!(why, Forward::NoCache | Forward::RequestNoCache | Forward::Private),
+            Err(why) => matches!(
+                why,
+                Forward::NoCache
+                    | Forward::RequestNoCache
+                    | Forward::Private
+                    | Forward::Fenced(Fenced::NoView)
+            ),
         };
         let variant = |selecting: &[String]| variant_key(&key, selecting, &presented(edge, Purpose::Fill));
         let Found { copy, variants, work } = store.find(&key, variant, accept).await;
@@ -434,10 +440,7 @@ impl<'a> Lookup<'a> {
     ) -> LocalBoxFuture<'static, ()> {
         let place = (!selecting.is_empty()).then(|| Place {
             key: variant_key(&self.key, &selecting, &presented(self.edge, Purpose::Fill)),
-            variants: {
-                let until = envelope.useful_until();
-                Variants::with(self.variants.as_deref(), &selecting, &envelope, until)
-            },
+            variants: Variants::with(self.variants.as_deref(), &selecting, envelope.useful_until()),
         });
         self.store.put(&self.key, place, Stored::new(envelope, body))
     }

@@ -61,9 +61,6 @@ const ENTRY_BYTES: usize = 512;
 /// long, if at all, only for what nobody has asked for in a while.
 const READ_DEADLINE: Duration = Duration::from_millis(500);
 
-/// Longest wait for a removal, which the answer to a write waits for.
-const REMOVAL_DEADLINE: Duration = Duration::from_secs(5);
-
 /// The store, as one request sees it.
 #[derive(Clone)]
 pub(super) struct Store {
@@ -211,7 +208,7 @@ impl Store {
         let known = self.known_variants(key);
         let variants = match known {
             Some(known) => known,
-            None => match self.look(key, |_| true, &mut accept).await {
+            None => match self.look(key, &mut accept).await {
                 Looked::Accepted(copy) => {
                     writes.extend(self.promote(key, &copy, mark));
                     return self.found(Some(copy), None, writes, mark);
@@ -229,7 +226,7 @@ impl Store {
             },
         };
         let variant_key = variant_key(&variants.selecting);
-        let copy = match self.look(&variant_key, |copy| variants.contain(copy), &mut accept).await {
+        let copy = match self.look(&variant_key, &mut accept).await {
             Looked::Accepted(copy) => {
                 writes.extend(self.promote(&variant_key, &copy, mark));
                 Some(copy)
@@ -275,7 +272,8 @@ impl Store {
     }
 
     /// Removes what is stored under `key`: from memory at once, from elsewhere by the
-    /// work that is returned. Other isolates keep what they have in memory.
+    /// work that is returned. It saves others from asking in vain; what must not be used
+    /// any more is told by the control log, since other isolates have copies as well.
     pub(super) fn delete(&self, key: &str) -> LocalBoxFuture<'static, ()> {
         let remembered = self.remembered();
         remembered.removals.borrow_mut().note(key);
@@ -283,10 +281,7 @@ impl Store {
         remembered.variants.borrow_mut().remove(key);
         let (store, key) = (self.clone(), key.to_owned());
         async move {
-            let removed = join(store.delete_from(Level::CacheApi, &key), store.delete_from(Level::Kv, &key));
-            if within(REMOVAL_DEADLINE, removed).await.is_none() {
-                worker::console_warn!("{key} could not be removed within {} s", REMOVAL_DEADLINE.as_secs());
-            }
+            join(store.delete_from(Level::CacheApi, &key), store.delete_from(Level::Kv, &key)).await;
         }
         .boxed_local()
     }
@@ -315,12 +310,7 @@ impl Store {
     }
 
     /// Looks for `key` level by level.
-    async fn look(
-        &self,
-        key: &str,
-        is_member: impl Fn(&Envelope) -> bool,
-        accept: &mut impl FnMut(&Envelope) -> bool,
-    ) -> Looked {
+    async fn look(&self, key: &str, accept: &mut impl FnMut(&Envelope) -> bool) -> Looked {
         let mut newest: Option<FoundCopy> = None;
         for level in Level::ALL {
             let stored = match self.read(level, key).await {
@@ -328,9 +318,6 @@ impl Store {
                 Some(Value::Variants(variants)) => return Looked::Variants(variants, level),
                 Some(Value::Response(stored)) => stored,
             };
-            if !is_member(&stored.envelope) {
-                continue;
-            }
             let copy = FoundCopy { stored, level };
             if accept(&copy.stored.envelope) {
                 return Looked::Accepted(copy);
