@@ -11,10 +11,13 @@ mod collapse;
 mod consistency;
 mod control;
 mod database;
+mod faults;
 mod pages;
 mod reports;
 mod rules;
 mod scripted;
+mod shelf;
+mod workerd;
 mod world;
 
 use std::process::ExitCode;
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         consistency::TESTS,
         control::TESTS,
         database::TESTS,
+        faults::TESTS,
         pages::TESTS,
         reports::TESTS,
         rules::TESTS,

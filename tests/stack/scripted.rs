@@ -35,6 +35,8 @@ impl Asked {
 /// The origin and its edge.
 pub(crate) struct Scripted {
     edge: Running,
+    /// The origin itself.
+    pub(crate) url: String,
     scripts: Arc<Mutex<HashMap<String, Script>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
     _folder: Folder,
@@ -57,7 +59,7 @@ impl Scripted {
             }
         });
         let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &url], &[]);
-        Self { edge, scripts, asked, _folder: folder }
+        Self { edge, url, scripts, asked, _folder: folder }
     }
 
     /// Tells what `path` answers from now on; its URL at the edge.

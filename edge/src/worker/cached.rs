@@ -256,7 +256,13 @@ impl<'a> Lookup<'a> {
         let accept = |stored: &Envelope| match judge.usable(stored, Situation::Lookup, js::now()) {
             Ok(found) => wanted(found.basis),
             // It would be no different with another copy.
-            Err(why) => matches!(why, Forward::NoCache | Forward::RequestNoCache | Forward::Private),
+            Err(why) => matches!(
+                why,
+                Forward::NoCache
+                    | Forward::RequestNoCache
+                    | Forward::Private
+                    | Forward::Fenced(Fenced::NoView)
+            ),
         };
         let variant = |selecting: &[String]| variant_key(&key, selecting, &presented(edge, Purpose::Fill));
         let Found { copy, variants, work } = store.find(&Level::ALL, &key, variant, accept).await;
@@ -584,10 +590,7 @@ impl<'a> Lookup<'a> {
     fn put(&self, envelope: Envelope, selecting: &[String], body: Uint8Array) -> Landing {
         let place = (!selecting.is_empty()).then(|| Place {
             key: self.variant_key(selecting),
-            variants: {
-                let until = envelope.useful_until();
-                Variants::with(self.variants.as_deref(), selecting, &envelope, until)
-            },
+            variants: Variants::with(self.variants.as_deref(), selecting, envelope.useful_until()),
         });
         let is_fresh = envelope.is_fresh();
         let put = self.store.put(&self.key, place, Stored::new(envelope, body));
