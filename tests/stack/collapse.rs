@@ -91,13 +91,13 @@ fn what_proves_unstorable(world: &World) {
 fn a_leader_that_fails(world: &World) {
     let origin = world.scripted();
     world.run(async {
-        let url = origin.script("/failing", |asked| match asked.nth {
+        let url = origin.script("/leader-fails", |asked| match asked.nth {
             0 => slowly("500\n\n"),
             _ => slowly("200\ncache-control: max-age=600\n\nhello"),
         });
         let answers = many(world, &url, 50, &[]).await;
         let failed = answers.iter().filter(|answer| answer.status() == 500).count();
-        assert_eq!((origin.asked("/failing").len(), failed), (2, 1));
+        assert_eq!((origin.asked("/leader-fails").len(), failed), (2, 1));
     });
 }
 
@@ -156,7 +156,7 @@ fn a_long_body(world: &World) {
 fn one_request_renews(world: &World) {
     let origin = world.scripted();
     world.run(async {
-        let url = origin.script("/renewed", |asked| {
+        let url = origin.script("/renewed-by-one", |asked| {
             if asked.nth > 0 {
                 std::thread::sleep(Duration::from_millis(300));
             }
@@ -166,9 +166,9 @@ fn one_request_renews(world: &World) {
         while field(&world.get(&url).await, "cache-status").contains("hit; ttl=0") {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let asked = origin.asked("/renewed").len();
+        let asked = origin.asked("/renewed-by-one").len();
         let answers = many(world, &url, 50, &[]).await;
         assert!(answers.iter().all(|answer| field(answer, "cache-status").contains("hit")));
-        assert!(origin.asked("/renewed").len() <= asked + 1);
+        assert!(origin.asked("/renewed-by-one").len() <= asked + 1);
     });
 }

@@ -17,8 +17,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("consistency::cached_answers_are_those_of_the_database_after_random_writes", cached_and_uncached),
 ];
 
-/// How long writers and readers are at it.
-const RUN: Duration = Duration::from_secs(8);
+/// How often is looked in all, until when writers and readers are at it.
+const CHECKS: usize = 800;
 /// How old the edge's view of the control log may be: CONTROL_MAX_AGE_MS in wrangler.toml.
 const CONTROL_MAX_AGE: Duration = Duration::from_secs(1);
 /// Products that are written to.
@@ -50,13 +50,12 @@ fn own_writes_and_others(world: &World) {
         let acknowledged: Vec<Acknowledged> =
             paths.iter().map(|_| Arc::new(Mutex::new(vec![(1, Instant::now())]))).collect();
         let (is_over, checks, hits) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-        let until = Instant::now() + RUN;
 
         let writers = join_all(
             paths
                 .iter()
                 .zip(&acknowledged)
-                .map(|(path, acknowledged)| write_and_read(world, path, acknowledged, until, &checks)),
+                .map(|(path, acknowledged)| write_and_read(world, path, acknowledged, &checks)),
         );
         let bystanders = join_all(
             paths
@@ -73,8 +72,8 @@ fn own_writes_and_others(world: &World) {
         };
         tokio::join!(writing, bystanders, lag);
 
-        let (checks, hits) = (checks.into_inner(), hits.into_inner());
-        assert!(checks > 500 && hits > 100, "only {checks} checks and {hits} hits");
+        let hits = hits.into_inner();
+        assert!(hits > CHECKS / 10, "only {hits} hits");
         for path in paths {
             world.client.delete(format!("{}{path}", world.edge())).send().await.unwrap();
         }
@@ -82,17 +81,11 @@ fn own_writes_and_others(world: &World) {
 }
 
 /// Writes a version after the other, and reads each at once with the bookmark it got.
-async fn write_and_read(
-    world: &World,
-    path: &str,
-    acknowledged: &Acknowledged,
-    until: Instant,
-    checks: &AtomicUsize,
-) {
+async fn write_and_read(world: &World, path: &str, acknowledged: &Acknowledged, checks: &AtomicUsize) {
     let url = format!("{}{path}", world.edge());
     let list = format!("{}/api/products?category=contested&per_page=100", world.edge());
     let mut number = 1;
-    while Instant::now() < until {
+    while checks.load(Ordering::SeqCst) < CHECKS {
         number += 1;
         let written = world.send(Method::PUT, &url, &version(number)).await;
         assert_eq!(written.status(), 200);
