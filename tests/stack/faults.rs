@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use crate::shelf::{Fault, Shelf};
 use crate::support::poll;
 use crate::support::tidewall::Folder;
-use crate::workerd::{Setup, Workerd};
+use crate::workerd::{CONTROL_GRACE, Setup, Workerd};
 use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -28,6 +28,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("faults::kv_takes_one_write_a_second_to_a_key", kv_takes_one_write_a_second_to_a_key),
     ("faults::a_level_that_fails_makes_no_answer_wrong", a_level_that_fails_makes_no_answer_wrong),
     ("faults::a_level_that_is_slow_is_not_waited_for", a_level_that_is_slow_is_not_waited_for),
+    ("faults::without_the_control_log_answers_are_right_and_slower", without_the_control_log),
+    ("faults::a_control_log_that_hangs_holds_nobody_up_for_long", a_control_log_that_hangs),
+    ("faults::without_others_to_meet_everyone_asks_for_itself", without_others_to_meet),
+    ("faults::what_was_logged_outlives_the_edge", what_was_logged_outlives_the_edge),
 ];
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -333,5 +337,109 @@ fn a_level_that_is_slow_is_not_waited_for(world: &World) {
         unwaited.await.expect("slow levels are left alone");
         // It is written nevertheless.
         stores.filled(1).await;
+    });
+}
+
+fn grouped(path: &str, world: &World) {
+    world.scripted().script(path, |asked| {
+        let nth = asked.nth;
+        format!("200\ncache-control: max-age=600\ncache-groups: \"faulty\"\n\n{nth}")
+    });
+}
+
+fn without_the_control_log(world: &World) {
+    let path = "/without-log";
+    grouped(path, world);
+    world.scripted().script("/without-log-write", |_| {
+        "200\ncache-group-invalidation: \"faulty\"\ntidewall-lsn: 5\n\n".to_owned()
+    });
+    world.run(async {
+        let stores = Stores::start(world).await;
+        stores.get(path).await;
+        assert!(field(&stores.get(path).await, "cache-status").starts_with(HIT));
+        stores.edge().fault(world, "control", "throws").await;
+        let broken_at = Instant::now();
+
+        // A write works, and its author alone is told that it could not be logged.
+        let written = stores.post("/without-log-write").await;
+        assert_eq!((written.status().as_u16(), field(&written, "tidewall-bookmark")), (200, "-.5".into()));
+        assert!(field(&written, "set-cookie").contains("tw_bookmark=-.5; Path=/; Max-Age=600"));
+        let own = stores.request(Method::GET, path).header("tidewall-bookmark", "-.5").send().await.unwrap();
+        assert_eq!(own.status(), 200);
+        assert!(!field(&own, "cache-status").starts_with(HIT), "{own:?}");
+        let purged = stores.edge().purge(world, &serde_json::json!({ "groups": ["faulty"] })).await;
+        assert_eq!((purged.status().as_u16(), field(&purged, "retry-after")), (503, "1".into()));
+
+        // Others are served from the store for the grace, and then by the origin.
+        let misses = poll::until_async(DEADLINE, || async {
+            let response = stores.get(path).await;
+            assert_eq!(response.status(), 200);
+            let status = field(&response, "cache-status");
+            if status.starts_with(HIT) {
+                assert!(broken_at.elapsed() < CONTROL_GRACE + Duration::from_millis(200), "{status}");
+                return None;
+            }
+            assert!(status.contains("fwd=stale; stored; detail=no-view"), "{status}");
+            Some(broken_at.elapsed())
+        });
+        let after = misses.await.expect("without the log nothing is served from the store");
+        assert!(after + Duration::from_millis(1_200) > CONTROL_GRACE, "{after:?}");
+
+        stores.edge().fault(world, "control", "works").await;
+        let hits = poll::until_async(DEADLINE, || async {
+            field(&stores.get(path).await, "cache-status").starts_with(HIT).then_some(())
+        });
+        hits.await.expect("with the log back there are hits again");
+    });
+}
+
+fn a_control_log_that_hangs(world: &World) {
+    let path = "/hanging-log";
+    grouped(path, world);
+    world.run(async {
+        let stores = Stores::start(world).await;
+        stores.get(path).await;
+        stores.edge().fault(world, "control", "hangs").await;
+        // Past the grace and the deadline of the first that waits in vain.
+        tokio::time::sleep(CONTROL_GRACE).await;
+        stores.get(path).await;
+        let begun = Instant::now();
+        let response = stores.get(path).await;
+        assert_eq!(response.status(), 200);
+        assert!(!field(&response, "cache-status").starts_with(HIT));
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    });
+}
+
+fn without_others_to_meet(world: &World) {
+    world.run(async {
+        let stores = Stores::start(world).await;
+        for (fault, path) in [("throws", "/unmet"), ("hangs", "/unmet-long")] {
+            world.scripted().script(path, |_| "200\ncache-control: max-age=600\n\nhello".to_owned());
+            stores.edge().fault(world, "collapse", fault).await;
+            let response = stores.get(path).await;
+            assert_eq!(field(&response, "cache-status"), MISS, "{fault}");
+            assert_eq!(response.text().await.unwrap(), "hello");
+            assert!(field(&stores.get(path).await, "cache-status").starts_with(HIT), "{fault}");
+        }
+    });
+}
+
+fn what_was_logged_outlives_the_edge(world: &World) {
+    let path = "/outlived";
+    grouped(path, world);
+    world.run(async {
+        let mut stores = Stores::start(world).await;
+        stores.get(path).await;
+        stores.filled(1).await;
+        stores.restart().await;
+        assert!(field(&stores.get(path).await, "cache-status").starts_with(HIT));
+        assert_eq!(
+            stores.edge().purge(world, &serde_json::json!({ "groups": ["faulty"] })).await.status(),
+            200
+        );
+        stores.restart().await;
+        let response = stores.get(path).await;
+        assert!(field(&response, "cache-status").contains("detail=invalidated-group"), "{response:?}");
     });
 }

@@ -13,6 +13,38 @@ use crate::support::poll;
 use crate::support::tidewall::Folder;
 use crate::world::World;
 
+/// The edge as it was built, with objects that do as a test says.
+const MAIN: &str = r#"
+import Edge, { Control as RealControl, Collapse as RealCollapse } from "./index.js";
+
+const faults = {};
+
+function faulty(name, Class) {
+  return class extends Class {
+    async fetch(request) {
+      if (faults[name] === "throws") throw new Error("as the test wants it");
+      if (faults[name] === "hangs") await new Promise((resolve) => setTimeout(resolve, 60_000));
+      return super.fetch(request);
+    }
+  };
+}
+
+export const Control = faulty("control", RealControl);
+export const Collapse = faulty("collapse", RealCollapse);
+
+export default class extends Edge {
+  async fetch(request) {
+    const url = new URL(request.url);
+    if (url.pathname !== "/__fault") return super.fetch(request);
+    faults[url.searchParams.get("of")] = url.searchParams.get("is");
+    return new Response("so be it");
+  }
+}
+"#;
+
+/// How long the edge believes its view of a control log that is out of reach.
+pub(crate) const CONTROL_GRACE: Duration = Duration::from_secs(3);
+
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 const PURGE_TOKEN: &str = "of this test alone";
 
@@ -37,6 +69,7 @@ impl Setup<'_> {
         let paths = json!(json!(["/"]).to_string());
         let (kv, cache_api) = (&self.kv.address, &self.cache_api.address);
         let objects = json!(self.objects);
+        let grace_ms = CONTROL_GRACE.as_millis();
         format!(
             r#"using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -52,18 +85,24 @@ const config :Workerd.Config = (
 const edge :Workerd.Worker = (
   compatibilityDate = "{compatibility_date}",
   modules = [
+    (name = "main.js", esModule = embed "main.js"),
     (name = "index.js", esModule = embed "index.js"),
     (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
   ],
   bindings = [
     (name = "CACHE", kvNamespace = "kv"),
     (name = "CONTROL", durableObjectNamespace = "Control"),
+    (name = "COLLAPSE", durableObjectNamespace = "Collapse"),
+    (name = "CONTROL_GRACE_MS", text = "{grace_ms}"),
     (name = "ORIGINS", text = {origins}),
     (name = "ORIGIN_PATHS", text = {paths}),
     (name = "PURGE_TOKEN", text = "{PURGE_TOKEN}"),
   ],
   cacheApiOutbound = "cache-api",
-  durableObjectNamespaces = [(className = "Control", uniqueKey = "control", enableSql = true)],
+  durableObjectNamespaces = [
+    (className = "Control", uniqueKey = "control", enableSql = true),
+    (className = "Collapse", uniqueKey = "collapse", enableSql = true),
+  ],
   durableObjectStorage = (localDisk = "objects"),
 );
 "#
@@ -86,6 +125,7 @@ impl Workerd {
         for file in ["index.js", "index_bg.wasm"] {
             fs::copy(root().join("target/dev/edge").join(file), folder.join(file)).unwrap();
         }
+        fs::write(folder.join("main.js"), MAIN).unwrap();
         fs::write(folder.join("config.capnp"), setup.config()).unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -112,6 +152,18 @@ impl Workerd {
         let url = format!("{}/_tidewall/status", self.url);
         let response = world.client.get(url).bearer_auth(PURGE_TOKEN).send().await.ok()?;
         response.json().await.ok()
+    }
+
+    /// Makes the objects of a class do so from now on: `throws`, `hangs`, or `works`.
+    pub(crate) async fn fault(&self, world: &World, class: &str, fault: &str) {
+        let url = format!("{}/__fault?of={class}&is={fault}", self.url);
+        assert_eq!(world.client.get(url).send().await.unwrap().status(), 200);
+    }
+
+    /// Logs a purge.
+    pub(crate) async fn purge(&self, world: &World, body: &Value) -> reqwest::Response {
+        let url = format!("{}/_tidewall/purge", self.url);
+        world.client.post(url).bearer_auth(PURGE_TOKEN).json(body).send().await.unwrap()
     }
 
     /// What it has printed.
