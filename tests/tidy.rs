@@ -90,6 +90,7 @@ const PURE: &[&str] = &[
     "bench/src/report.rs",
     "bench/src/sample.rs",
     "edge/src",
+    "origin/src/backoff.rs",
     "origin/src/db/cause.rs",
     "origin/src/db/redact.rs",
     "origin/src/db/route.rs",
@@ -97,7 +98,6 @@ const PURE: &[&str] = &[
     "origin/src/db/lag.rs",
     "origin/src/files/link.rs",
     "origin/src/http/conditional.rs",
-    "origin/src/queue/backoff.rs",
 ];
 /// The rim of `edge`, where the I/O is.
 const RIM: &str = "edge/src/worker";

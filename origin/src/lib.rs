@@ -12,12 +12,13 @@
 //!   headers; assembles the routes and their OpenAPI document; stops gracefully.
 //! - [`shop`]: the demo: its routes, its jobs, its seed.
 //! - [`command`]: the subcommands of the binary, which put these together.
-//! - [`shutdown`], [`telemetry`], [`timestamp`]: what all of them share.
+//! - [`shutdown`], [`telemetry`], [`timestamp`], `backoff`: what all of them share.
 //!
 //! Decisions are pure functions of their arguments (`db/route.rs`,
-//! `queue/backoff.rs`, `files/link.rs`, `http/conditional.rs` …); clocks, sockets
+//! `backoff.rs`, `files/link.rs`, `http/conditional.rs` …); clocks, sockets
 //! and randomness stay in the code that calls them.
 
+mod backoff;
 pub mod command;
 pub mod db;
 pub mod files;
