@@ -13,6 +13,7 @@ use tidewall_origin::files::{FileName, FileStore, LinkKey};
 use tidewall_origin::http::app::{App, router};
 use tidewall_origin::http::download::Downloads;
 use tidewall_origin::http::jobs::Jobs;
+use tidewall_origin::outbox::Outbox;
 use tidewall_origin::shop::{self, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
 use time::{Duration, OffsetDateTime};
@@ -42,8 +43,9 @@ impl Origin {
         let downloads = Downloads { files: FileStore::open(&files).await.unwrap(), links: links.clone() };
         let jobs = Jobs { db, links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
-        let routes = shop::routes(jobs.clone(), &ShopArgs { manifest: None, product_max_age: 300 }).unwrap();
-        let router = router(App { jobs, downloads, shutdown }, routes).unwrap();
+        let (outbox, args) = (Outbox::new(None), ShopArgs { manifest: None, product_max_age: 300 });
+        let routes = shop::routes(jobs.clone(), outbox.clone(), &args).unwrap();
+        let router = router(App { jobs, downloads, outbox, shutdown }, routes).unwrap();
         Self { router, links, files, stop }
     }
 

@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::db::{Db, HotStatement};
 use crate::files::FileStore;
 use crate::http::jobs::Jobs;
+use crate::outbox::Outbox;
 use crate::queue::Handlers;
 
 pub use images::{Images, ImagesError};
@@ -40,6 +41,7 @@ pub struct ShopArgs {
 struct Shop {
     db: Db,
     jobs: Jobs,
+    outbox: Outbox,
     images: Arc<Images>,
     product_max_age: Duration,
 }
@@ -51,11 +53,12 @@ impl FromRef<Shop> for Db {
 }
 
 /// The shop's routes.
-pub fn routes(jobs: Jobs, args: &ShopArgs) -> Result<OpenApiRouter, ImagesError> {
+pub fn routes(jobs: Jobs, outbox: Outbox, args: &ShopArgs) -> Result<OpenApiRouter, ImagesError> {
     let images = args.manifest.as_deref().map(Images::load).transpose()?.unwrap_or_default();
     let shop = Shop {
         db: jobs.db.clone(),
         jobs,
+        outbox,
         images: Arc::new(images),
         product_max_age: Duration::from_secs(args.product_max_age.into()),
     };

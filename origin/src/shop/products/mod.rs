@@ -1,10 +1,12 @@
 //! The catalogue.
 //!
 //! - `list`: what a list's query asks for; `input`: what staff may write. Pure.
-//! - `groups`: which cache groups an answer belongs to and a write invalidates. Pure.
+//! - `groups`: which cache groups an answer belongs to and a write invalidates;
+//!   `freshness`: for how long answers are kept. Pure.
 //! - `read`, `write`: the routes.
 //! - `storage`: every SQL statement over products.
 
+mod freshness;
 mod groups;
 mod input;
 mod list;
