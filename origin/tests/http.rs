@@ -128,6 +128,7 @@ async fn a_body_that_can_not_be_read_is_refused_with_its_reason() {
 async fn a_query_that_is_not_known_is_refused_by_name() {
     let origin = Origin::new().await;
     assert_eq!(origin.get("/api/products?colour=red&page=0").await.fields(), ["colour", "page"]);
+    assert_eq!(origin.get("/api/analytics/daily?days=0&week=1").await.fields(), ["days", "week"]);
 }
 
 #[tokio::test]
@@ -148,7 +149,7 @@ async fn an_id_that_can_not_exist_is_not_found() {
 #[tokio::test]
 async fn without_a_database_requests_are_told_to_come_back() {
     let origin = Origin::new().await;
-    for path in ["/api/products", "/api/products/1", "/api/jobs/1"] {
+    for path in ["/api/products", "/api/products/1", "/api/analytics/daily", "/api/jobs/1"] {
         let answer = origin.get(path).await;
         answer.problem(503);
         assert_eq!(answer.headers["retry-after"], "1");
@@ -214,6 +215,7 @@ async fn the_document_describes_every_route() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
     let expected = [
+        "/api/analytics/daily",
         "/api/files/{signed}",
         "/api/jobs/{id}",
         "/api/products",

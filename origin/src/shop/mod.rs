@@ -1,10 +1,12 @@
 //! The demo: a shop. The only folder that knows what is sold.
 //!
+//! - `analytics`: sales by day and category, calculated when asked for.
 //! - `products`: the catalogue, its routes and its cache groups.
 //! - `reports`: all orders of a range of days as a file, made by a job.
 //! - `images`: which picture shows which product.
 //! - `seed`: a shop's worth of rows, the same each time.
 
+mod analytics;
 mod images;
 mod products;
 mod reports;
@@ -62,7 +64,11 @@ pub fn routes(jobs: Jobs, outbox: Outbox, args: &ShopArgs) -> Result<OpenApiRout
         images: Arc::new(images),
         product_max_age: Duration::from_secs(args.product_max_age.into()),
     };
-    Ok(OpenApiRouter::new().merge(products::routes()).merge(reports::routes()).with_state(shop))
+    Ok(OpenApiRouter::new()
+        .merge(products::routes())
+        .merge(reports::routes())
+        .merge(analytics::routes())
+        .with_state(shop))
 }
 
 /// The shop's jobs.

@@ -7,9 +7,9 @@ use super::groups;
 use crate::http::caching::CachePolicy;
 
 /// While a shared cache fetches a new answer it may serve the old one for so long.
-const STALE_WHILE_REVALIDATE: Duration = Duration::from_secs(60);
+pub(in crate::shop) const STALE_WHILE_REVALIDATE: Duration = Duration::from_secs(60);
 /// While no origin answers, a catalogue of an hour ago is better than none.
-const STALE_IF_ERROR: Duration = Duration::from_secs(60 * 60);
+pub(in crate::shop) const STALE_IF_ERROR: Duration = Duration::from_secs(60 * 60);
 /// That there is no such product is remembered briefly: enough to shield the
 /// database from a crawler, and its creation invalidates it anyway.
 const MISSING_MAX_AGE: Duration = Duration::from_secs(5);

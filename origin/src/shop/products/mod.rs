@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 use super::Shop;
 use crate::http::error::ApiError;
 
+pub(in crate::shop) use freshness::{STALE_IF_ERROR, STALE_WHILE_REVALIDATE};
 pub(in crate::shop) use storage::hot_statements;
 
 pub(super) fn routes() -> OpenApiRouter<Shop> {
