@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use tidewall_api::purge::Purge;
@@ -218,37 +219,43 @@ fn what_commits_late_is_not_lost(world: &World) {
 
 fn the_position_is_past_the_commit(world: &World) {
     world.run(async {
-        let edge = Edge::start().await;
-        let sender = Sender::delivering(world, &[edge.url()]);
-        for _ in 0..4 {
-            // They are old enough when they commit, so they are seen just then.
-            let commits = join_all((0..12_u64).map(|number| {
-                let sender = &sender;
-                async move {
-                    let written = sender
-                        .db
-                        .write(async |transaction| {
-                            let invalidation = Invalidation::of_groups([format!("g{number}")]);
-                            let invalidated = sender.outbox.enqueue(transaction, invalidation).await?;
-                            tokio::time::sleep(Duration::from_millis(220 + 7 * number)).await;
-                            let before = "SELECT pg_current_wal_insert_lsn()";
-                            let row = transaction.query_one(before, &[]).await?;
-                            let before: u64 = row.get::<_, PgLsn>(0).into();
-                            Ok::<_, DbError>((invalidated.in_band().write.unwrap(), before))
-                        })
-                        .await;
-                    written.unwrap().value
-                }
-            }))
-            .await;
-            until_delivered(&sender.db).await;
-            let told: BTreeMap<_, _> =
-                edge.accepted().into_iter().map(|purge| (purge.write, purge.lsn.unwrap())).collect();
-            for (write, before) in commits {
-                let lsn = told[&Some(write)];
-                assert!(lsn > before, "write {write}: {lsn} is not past {before}");
-            }
+        let is_open = Arc::new(AtomicBool::new(false));
+        let open = Arc::clone(&is_open);
+        let edge = Edge::start()
+            .await
+            .answering(move |_| (if open.load(Ordering::SeqCst) { 200 } else { 503 }, Duration::ZERO));
+        // So many that what comes next is told together with them, in the round that finds it.
+        let sender = Sender::idle(world, &[edge.url()]);
+        for _ in 0..20 {
+            sender.write(&["first"]).await.unwrap();
         }
+        let sender = Sender::delivering(world, &[edge.url()]);
+        until("the deliverer is at it", || async { !edge.told().is_empty() }).await;
+        let written = sender
+            .db
+            .write(async |transaction| {
+                let _second = sender.outbox.enqueue(transaction, Invalidation::of_groups(["second"])).await?;
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                // The deliverer's next look finds the row, and not before this commits.
+                transaction.batch("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE").await?;
+                let waits =
+                    "SELECT count(*) FROM pg_locks WHERE relation = 'outbox'::regclass AND NOT granted";
+                until("it waits", || async {
+                    transaction.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) > 0
+                })
+                .await;
+                transaction.execute("INSERT INTO facts VALUES (-1, 0)", &[]).await?;
+                let before = transaction.query_one("SELECT pg_current_wal_insert_lsn()", &[]).await?;
+                let before: u64 = before.get::<_, PgLsn>(0).into();
+                is_open.store(true, Ordering::SeqCst);
+                Ok::<_, DbError>(before)
+            })
+            .await;
+        let before = written.unwrap().value;
+        until_delivered(&sender.db).await;
+        let told = edge.accepted();
+        let lsn = told.iter().find(|purge| purge.groups.contains(&"second".to_owned())).unwrap().lsn.unwrap();
+        assert!(lsn > before, "{lsn} is not past {before}");
     });
 }
 
