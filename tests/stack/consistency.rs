@@ -10,15 +10,20 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::support::poll;
 use crate::world::{Test, World, field, product};
 
 pub(crate) const TESTS: &[Test] = &[
     ("consistency::own_writes_are_seen_at_once_and_others_within_a_second", own_writes_and_others),
+    ("consistency::a_write_past_the_edge_reaches_it_by_the_outbox", a_write_past_the_edge),
+    ("consistency::a_write_through_the_edge_is_logged_once", a_write_is_logged_once),
     ("consistency::cached_answers_are_those_of_the_database_after_random_writes", cached_and_uncached),
 ];
 
 /// How often is looked in all, until when writers and readers are at it.
 const CHECKS: usize = 800;
+const DEADLINE: Duration = Duration::from_secs(30);
+
 /// How old the edge's view of the control log may be: CONTROL_MAX_AGE_MS in wrangler.toml.
 const CONTROL_MAX_AGE: Duration = Duration::from_secs(1);
 /// Products that are written to.
@@ -208,5 +213,65 @@ fn cached_and_uncached(world: &World) {
         for path in paths {
             world.client.delete(format!("{edge}{path}")).send().await.unwrap();
         }
+    });
+}
+
+/// The edge's position in the control log.
+async fn seq(world: &World) -> u64 {
+    let status = world.client.get(format!("{}/_tidewall/status", world.edge()));
+    let status = status.bearer_auth(world.stack.text("/purge_token")).send().await.unwrap();
+    status.json::<Value>().await.unwrap()["seq"].as_u64().unwrap()
+}
+
+fn a_write_past_the_edge(world: &World) {
+    world.run(async {
+        let edge = world.edge();
+        let made = world.send(Method::POST, &format!("{edge}/api/products"), &version(1)).await;
+        let path = field(&made, "location");
+        let url = format!("{edge}{path}");
+        let hit = poll::until_async(DEADLINE, || async {
+            field(&world.get(&url).await, "cache-status").starts_with("tidewall; hit").then_some(())
+        });
+        hit.await.expect("it is stored");
+
+        let written = world.send(Method::PUT, &format!("{}{path}", world.origin(1)), &version(2)).await;
+        // Its author is not served what is behind it, though the edge hasn't heard of it.
+        let bookmark = field(&written, "tidewall-bookmark");
+        assert!(bookmark.starts_with("0."), "{bookmark}");
+        let own = world.client.get(&url).header("tidewall-bookmark", &bookmark).send().await.unwrap();
+        assert_eq!(price(&own.json().await.unwrap()), 2);
+
+        // Another edge of the same URL would be told as well: so nothing here is by accident.
+        let seen = poll::until_async(DEADLINE, || async {
+            let answer = world.get(&url).await;
+            (price(&answer.json().await.unwrap()) == 2).then_some(())
+        });
+        seen.await.expect("the outbox tells the edge");
+        world.client.delete(&url).send().await.unwrap();
+    });
+}
+
+fn a_write_is_logged_once(world: &World) {
+    world.run(async {
+        let edge = world.edge();
+        let made = world.send(Method::POST, &format!("{edge}/api/products"), &version(1)).await;
+        let url = format!("{edge}{}", field(&made, "location"));
+        let written = world.send(Method::PUT, &url, &version(2)).await;
+        let bookmark = field(&written, "tidewall-bookmark");
+        let logged: u64 = bookmark.split_once('.').unwrap().0.parse().unwrap();
+        let stored = world.get(&url).await;
+        assert!(field(&stored, "cache-status").starts_with("tidewall; hit"), "{stored:?}");
+        // The row goes when the edge has accepted it.
+        let primary = world.database(&world.stack.text("/primary")).await;
+        let delivered = poll::until_async(DEADLINE, || async {
+            let waiting = primary.query_one("SELECT count(*) FROM outbox", &[]).await.unwrap();
+            (waiting.get::<_, i64>(0) == 0).then_some(())
+        });
+        delivered.await.expect("the outbox is empty");
+        assert!(seq(world).await >= logged);
+        // Had it been logged twice, this would be older than the second entry.
+        let still = world.get(&url).await;
+        assert!(field(&still, "cache-status").starts_with("tidewall; hit"), "{still:?}");
+        world.client.delete(&url).send().await.unwrap();
     });
 }
