@@ -28,6 +28,18 @@ pub fn too_many_refused() -> Problem {
     Problem::new(429, "rate-limited", "Too many requests", detail)
 }
 
+/// Too many purges came.
+pub fn too_many_purges() -> Problem {
+    let detail = "Too many purges came at once. Try again soon, and name more in each.";
+    Problem::new(429, "rate-limited", "Too many requests", detail)
+}
+
+/// The address that is asked for is none.
+pub fn bad_target() -> Problem {
+    let detail = "The host or the path of the request can't be part of an address.";
+    Problem::new(400, "bad-target", "Bad request", detail)
+}
+
 /// A body that is longer than it may be.
 pub fn too_large(bytes_max: usize) -> Problem {
     let detail = format!("The body is longer than {bytes_max} bytes.");
@@ -72,6 +84,12 @@ pub fn internal() -> Problem {
 /// An origin broke off its answer.
 pub fn bad_gateway() -> Problem {
     let detail = "The server broke off its answer. Trying again may help.";
+    Problem::new(502, "bad-gateway", "Bad gateway", detail)
+}
+
+/// An origin's answer is none that could be handed on.
+pub fn bad_answer() -> Problem {
+    let detail = "The server's answer has a status that can't be handed on.";
     Problem::new(502, "bad-gateway", "Bad gateway", detail)
 }
 

@@ -13,6 +13,8 @@ pub mod exchange;
 pub mod log;
 pub mod position;
 pub mod purge;
+pub mod purge_rate;
+pub mod refresh;
 pub mod servable;
 pub mod view;
 pub mod write_through;

@@ -11,6 +11,7 @@ use worker::{Context, Delay, Env, Method, ObjectNamespace, Request, RequestInit}
 use crate::control::bookmark::{Demand, demand};
 use crate::control::exchange::{Answer, Logged, Question};
 use crate::control::log::Append;
+use crate::control::refresh::{Number, Refreshes, Step, Want};
 use crate::control::view::{Currency, Limits, View};
 use crate::time::Timestamp;
 use crate::worker::deadline::within;
@@ -30,18 +31,15 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// For how long nobody waits for a keeper that has just failed: what is slow must not
 /// make each request slow.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// How often a request looks whether the refresh of another has come: it may not wait
-/// for another's I/O, only for a timer of its own.
-const LOOK_EVERY: Duration = Duration::from_millis(4);
-/// For how long it does so before it asks for itself.
-const LOOK_FOR: Duration = Duration::from_millis(100);
+/// Longest wait for the refreshes of others. Who has waited so long takes the view as it
+/// is, which costs a miss where the bookmark is past it.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The view, and what is being done about it.
 #[derive(Default)]
 pub(super) struct ControlLog {
     view: RefCell<Option<View>>,
-    /// When a refresh was sent that hasn't come back.
-    refreshing_since: Cell<Option<Timestamp>>,
+    refreshes: Cell<Refreshes>,
     /// When the keeper last failed to answer, since it last did.
     failed_at: Cell<Option<Timestamp>>,
 }
@@ -81,6 +79,36 @@ impl ControlLog {
         self.with(|view| view.map_or(Currency::Expired, |view| view.currency(limits, now)))
     }
 
+    /// Why the view has to be refreshed for a reader, if it has to.
+    fn want(&self, limits: Limits, bookmark: Bookmark) -> Option<Want> {
+        match self.currency(limits, js::now()) {
+            Currency::RefreshFirst | Currency::Expired => Some(Want::Younger),
+            Currency::Current | Currency::RefreshAhead => {
+                (self.demand(bookmark, false) == Demand::Refresh).then_some(Want::Further)
+            }
+        }
+    }
+
+    /// Whether the keeper has failed just now, so that nobody should wait for it.
+    fn is_hopeless(&self) -> bool {
+        self.failed_at.get().is_some_and(|at| js::now().since(at) < RETRY_AFTER)
+    }
+
+    /// A question is sent.
+    fn sent(&self, now: Timestamp) -> Number {
+        let mut refreshes = self.refreshes.get();
+        let number = refreshes.send(now);
+        self.refreshes.set(refreshes);
+        number
+    }
+
+    /// The answer to a question is here, or won't come.
+    fn came_back(&self, number: Number, is_answered: bool) {
+        let mut refreshes = self.refreshes.get();
+        refreshes.came_back(number, is_answered);
+        self.refreshes.set(refreshes);
+    }
+
     fn demand(&self, bookmark: Bookmark, was_refreshed: bool) -> Demand {
         // Without a view nothing is served at all.
         self.with(|view| view.map_or(Demand::Nothing, |view| demand(bookmark, view.known(), was_refreshed)))
@@ -96,73 +124,61 @@ pub(super) async fn consult(
     bookmark: Bookmark,
 ) -> Standing {
     let control = &isolate.control;
-    let needs = |now| match control.currency(limits, now) {
-        currency @ (Currency::RefreshFirst | Currency::Expired) => currency,
-        currency if control.demand(bookmark, false) == Demand::Refresh => match currency {
-            Currency::Current | Currency::RefreshAhead => Currency::RefreshFirst,
-            currency => currency,
-        },
-        currency => currency,
-    };
-    let mut was_refreshed = false;
-    match needs(js::now()) {
-        Currency::Current => {}
-        Currency::RefreshAhead => refresh_ahead(isolate, env, context),
-        Currency::RefreshFirst | Currency::Expired => {
-            let is_hopeless = control.failed_at.get().is_some_and(|at| js::now().since(at) < RETRY_AFTER);
-            if is_hopeless {
-                refresh_ahead(isolate, env, context);
-            } else if let Waited::ForNothing = wait_for_another(control, needs).await {
-                was_refreshed = refresh(isolate, env).await;
-            }
-        }
+    let arrived_after = control.refreshes.get().last_sent();
+    if control.currency(limits, js::now()) == Currency::RefreshAhead {
+        refresh_ahead(isolate, env, context);
     }
+    let was_refreshed = match control.want(limits, bookmark) {
+        None => false,
+        Some(_) if control.is_hopeless() => {
+            refresh_ahead(isolate, env, context);
+            false
+        }
+        Some(_) => catch_up(isolate, env, limits, bookmark, arrived_after).await,
+    };
     Standing {
         has_view: was_refreshed || control.currency(limits, js::now()) != Currency::Expired,
         demand: control.demand(bookmark, was_refreshed),
     }
 }
 
-/// What came of waiting for another request's refresh.
-enum Waited {
-    /// The view is fit now.
-    ForView,
-    /// Nobody refreshes it, or not soon enough, or not far enough.
-    ForNothing,
-}
-
-async fn wait_for_another(control: &ControlLog, needs: impl Fn(Timestamp) -> Currency) -> Waited {
+/// Sends a refresh, or waits for that of another ([`refresh`](crate::control::refresh)).
+/// Whether the view has seen all that was logged when the request arrived.
+async fn catch_up(
+    isolate: &Isolate,
+    env: &Env,
+    limits: Limits,
+    bookmark: Bookmark,
+    arrived_after: Number,
+) -> bool {
+    let control = &isolate.control;
     let begun = js::now();
-    while control.refreshing_since.get().is_some_and(|since| js::now().since(since) < LOOK_FOR)
-        && js::now().since(begun) < LOOK_FOR
-    {
-        Delay::from(LOOK_EVERY).await;
-        if matches!(needs(js::now()), Currency::Current | Currency::RefreshAhead) {
-            return Waited::ForView;
+    loop {
+        // What others have sent since may have made it fit.
+        let Some(want) = control.want(limits, bookmark) else { return false };
+        match control.refreshes.get().step(arrived_after, want, js::now()) {
+            Step::Seen => return true,
+            Step::Send => return ask(isolate, env, None).await.is_ok(),
+            Step::Wait(_) if control.is_hopeless() || js::now().since(begun) > WAIT_MAX => return false,
+            Step::Wait(wait) => Delay::from(wait).await,
         }
     }
-    Waited::ForNothing
 }
 
 /// Refreshes the view once the answer is out, unless that is being done.
 fn refresh_ahead(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
-    if isolate.control.refreshing_since.get().is_some_and(|since| js::now().since(since) < DEADLINE) {
+    let control = &isolate.control;
+    let now = js::now();
+    if control.refreshes.get().under_way_since().is_some_and(|since| now.since(since) < DEADLINE) {
         return;
     }
     // At once: others must see it.
-    isolate.control.refreshing_since.set(Some(js::now()));
+    let number = control.sent(now);
     let (isolate, env) = (Rc::clone(isolate), env.clone());
     context.wait_until(async move {
-        refresh(&isolate, &env).await;
+        // It has been said in the log if it failed.
+        let _ = ask_as(&isolate, &env, number, None).await;
     });
-}
-
-/// Reads what the view lacks. `false`: the log is out of reach.
-async fn refresh(isolate: &Isolate, env: &Env) -> bool {
-    isolate.control.refreshing_since.set(Some(js::now()));
-    let outcome = ask(isolate, env, None).await;
-    isolate.control.refreshing_since.set(None);
-    outcome.is_ok()
 }
 
 /// Appends to the log, and reads what the view lacks.
@@ -174,13 +190,25 @@ pub(super) async fn append(isolate: &Isolate, env: &Env, append: Append) -> Resu
     logged.ok_or_else(|| "the control log answered without a position".into())
 }
 
+/// Asks the keeper, which refreshes the view as well, whatever it is asked.
 async fn ask(isolate: &Isolate, env: &Env, append: Option<Append>) -> Result<Option<Logged>, JsValue> {
+    let number = isolate.control.sent(js::now());
+    ask_as(isolate, env, number, append).await
+}
+
+async fn ask_as(
+    isolate: &Isolate,
+    env: &Env,
+    number: Number,
+    append: Option<Append>,
+) -> Result<Option<Logged>, JsValue> {
     let control = &isolate.control;
     let known = control.with(|view| view.map(View::known));
     let sent_at = js::now();
     let answer = match within(DEADLINE, put(env, &Question { known, append })).await {
         Some(Ok(answer)) => answer,
         failed => {
+            control.came_back(number, false);
             control.failed_at.set(Some(js::now()));
             let error = match failed {
                 Some(Err(error)) => error,
@@ -191,7 +219,9 @@ async fn ask(isolate: &Isolate, env: &Env, append: Option<Append>) -> Result<Opt
         }
     };
     control.failed_at.set(None);
-    Ok(control.apply(answer, sent_at))
+    let logged = control.apply(answer, sent_at);
+    control.came_back(number, true);
+    Ok(logged)
 }
 
 async fn put(env: &Env, question: &Question) -> Result<Answer, JsValue> {

@@ -12,6 +12,7 @@ use crate::cache::storable::Unstored;
 use crate::control::{purge, view::View};
 use crate::fields::Fields;
 use crate::problems;
+use crate::refusals::Client;
 use crate::status::{OriginState, OriginStatus, Status};
 use crate::worker::body::{Buffered, buffer};
 use crate::worker::reply::{Body, Reply};
@@ -77,6 +78,12 @@ pub(super) async fn purge(edge: &Edge<'_>) -> Result<Reply, JsValue> {
         Ok(append) => append,
         Err(errors) => return problem(problems::invalid(errors)),
     };
+    let taken = edge.isolate.purges.borrow_mut().take(js::now());
+    if let Err(wait) = taken {
+        let mut reply = Reply::problem(problems::too_many_purges(), &request.id);
+        reply.fields.set("retry-after", wait.as_secs_f64().ceil().to_string());
+        return Ok(reply);
+    }
     match control_log::append(edge.isolate, edge.env, append).await {
         Ok(logged) => json(&Purged { seq: logged.seq }),
         Err(_) => {
@@ -93,15 +100,16 @@ fn refusal(edge: &Edge<'_>, allow: &str) -> Option<Reply> {
     let Some(token) = &edge.config.purge_token else {
         return Some(Reply::problem(problems::not_found(), &request.id));
     };
-    let client = request.fields.get("cf-connecting-ip").unwrap_or_default();
+    let client = Client::at(request.fields.get("cf-connecting-ip"));
     let now = js::now();
+    let has_token = bears(request.fields.get("authorization"), token);
     let mut refusals = edge.isolate.refusals.borrow_mut();
-    if !refusals.is_heard(client, now) {
+    if !refusals.is_heard(client, has_token, now) {
         let mut reply = Reply::problem(problems::too_many_refused(), &request.id);
         reply.fields.set("retry-after", "1");
         return Some(reply);
     }
-    if !bears(request.fields.get("authorization"), token) {
+    if !has_token {
         refusals.refused(client, now);
         let mut reply = Reply::problem(problems::unauthorized(), &request.id);
         reply.fields.set("www-authenticate", "Bearer");

@@ -11,6 +11,7 @@ use worker::Env;
 use crate::balance::{InFlight, RoundRobin};
 use crate::cache::memory::{Bounds, Memory};
 use crate::config::{Config, ConfigError, Vars};
+use crate::control::purge_rate::PurgeRate;
 use crate::counters::Counters;
 use crate::refusals::Refusals;
 use crate::time::Timestamp;
@@ -33,6 +34,7 @@ pub(super) struct Isolate {
     pub(super) counters: RefCell<Counters>,
     pub(super) control: ControlLog,
     pub(super) refusals: RefCell<Refusals>,
+    pub(super) purges: RefCell<PurgeRate>,
     /// Flights that nobody joins, and until when.
     pub(super) alone: RefCell<Memory<Timestamp>>,
     /// When those who miss the same could not be met.
@@ -79,6 +81,7 @@ impl Isolate {
             counters: RefCell::default(),
             control: ControlLog::default(),
             refusals: RefCell::default(),
+            purges: RefCell::default(),
             alone: RefCell::new(Memory::new(NOTES)),
             collapse_failed_at: Cell::new(None),
             revalidating: RefCell::new(Memory::new(NOTES)),
