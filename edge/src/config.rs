@@ -20,7 +20,7 @@ pub struct Vars {
     pub origins: Option<String>,
     /// `ORIGIN_PATHS`: path prefixes that go to the origins beside a site.
     pub origin_paths: Option<String>,
-    /// `PRIVATE_COOKIES`: names of cookies that make a request one person's.
+    /// `PRIVATE_COOKIES`: names of cookies that make a request one person's, or how they begin.
     pub private_cookies: Option<String>,
     /// `PRIVATE_FIELDS`: names of request fields that do the same.
     pub private_fields: Option<String>,

@@ -1,5 +1,7 @@
 //! What is handed on between client and origin, and what isn't.
 
+use core::net::IpAddr;
+
 use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::{
     CDN_CACHE_CONTROL, TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN, TIDEWALL_WRITE, X_REQUEST_ID,
@@ -23,25 +25,54 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// Fields by which a proxy tells an origin who asked for what. An origin believes
-/// them, so a client's own never pass: they would let it choose its address, or
-/// have an answer for another URL stored under this one. `x-forwarded-*` as well.
-const SET_BY_PROXIES: [&str; 14] = [
+/// Fields by which a proxy tells an origin who asked for what. An origin believes them, so
+/// a client's own never pass: they would let it choose its address, or have an answer for
+/// another URL stored under this one.
+const SET_BY_PROXIES: [&str; 33] = [
+    "base-url",
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "cf-pseudo-ipv4",
     "client-ip",
+    "fastly-client-ip",
     "forwarded",
+    "front-end-https",
+    "host-override",
+    "proxy-host",
+    "proxy-url",
+    "remote-addr",
+    "request-uri",
     "true-client-ip",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "x-backend-host",
     "x-client-ip",
     "x-cluster-client-ip",
     "x-host",
-    "x-original-host",
-    "x-original-url",
+    "x-host-override",
+    "x-http-destinationurl",
+    "x-http-host-override",
+    "x-originating-ip",
+    "x-override-url",
+    "x-proxy-host",
+    "x-proxy-url",
     "x-real-ip",
+    "x-remote-addr",
+    "x-remote-ip",
     "x-rewrite-url",
-    "front-end-https",
+    "x-scheme",
+    "x-url-scheme",
 ];
+
+/// The same by how they begin. `x-middleware-`: by these, servers of one framework tell
+/// themselves what has been checked already.
+const SET_BY_PROXIES_BEGIN: [&str; 4] = ["x-envoy-", "x-forwarded", "x-middleware-", "x-original-"];
+
+/// Fields about a body that comes with a request.
+const OF_A_BODY_BEGIN: &str = "content-";
+
+/// Content codings that the runtime undoes when a body is read.
+pub const DECODABLE: [&str; 2] = ["br", "gzip"];
 
 /// Fields that turn a GET into something else at some origins.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
@@ -60,6 +91,9 @@ const NOT_STORED: [&str; 6] =
 pub struct Via<'a> {
     /// The client's address, as the platform tells it.
     pub client_address: Option<&'a str>,
+    /// Whether the request goes on without a body, as GET and HEAD do: there is nothing
+    /// that one could mean (RFC 9110, section 9.3.1), and no key that would hold it.
+    pub is_read: bool,
     /// The host the client asked.
     pub host: &'a str,
     /// The scheme it asked with.
@@ -81,7 +115,7 @@ pub enum Purpose<'a> {
     /// The same where a stored response has these conditions
     /// ([`conditions`](crate::cache::validation::conditions)): so that only a change is sent.
     Validate(&'a Fields),
-    /// To hand a part on, without the whole. Should the whole come, it may be stored.
+    /// To hand a part on, without the whole.
     Part,
     /// To change the protocol, such as to a WebSocket.
     Upgrade,
@@ -91,10 +125,31 @@ pub enum Purpose<'a> {
 /// origin doesn't see in it what the client said. No response can be told by it from
 /// its variants.
 pub fn is_rewritten(name: &str) -> bool {
-    let prefixes = ["x-forwarded-", "cf-"];
-    let names: [&[&str]; 6] =
-        [&HOP_BY_HOP, &SET_BY_PROXIES, &METHOD_OVERRIDES, &RANGE_FIELDS, &CACHE_PRECONDITIONS, &WRITTEN_HERE];
-    prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.iter().any(|names| names.contains(&name))
+    let names: [&[&str]; 5] =
+        [&HOP_BY_HOP, &METHOD_OVERRIDES, &RANGE_FIELDS, &CACHE_PRECONDITIONS, &WRITTEN_HERE];
+    name.starts_with("cf-") || is_set_by_proxies(name) || names.iter().any(|names| names.contains(&name))
+}
+
+fn is_set_by_proxies(name: &str) -> bool {
+    SET_BY_PROXIES.contains(&name) || SET_BY_PROXIES_BEGIN.iter().any(|begin| name.starts_with(begin))
+}
+
+/// What is left of an `Accept-Encoding` for an answer that may be stored: the codings that
+/// can be undone. With others an answer could not be stored, so that anyone could keep it
+/// from everyone by asking for them.
+fn decodable(accept_encoding: &str) -> Option<String> {
+    let accepted = |coding: &str| {
+        members(accept_encoding).any(|member| {
+            let (name, weight) = member.split_once(';').unwrap_or((member, ""));
+            let is_refused = weight
+                .trim()
+                .strip_prefix("q=")
+                .is_some_and(|weight| weight.trim().parse::<f32>().is_ok_and(|weight| weight == 0.0));
+            !is_refused && name.trim().eq_ignore_ascii_case(coding)
+        })
+    };
+    let codings: Vec<&str> = DECODABLE.into_iter().filter(|coding| accepted(coding)).collect();
+    (!codings.is_empty()).then(|| codings.join(", "))
 }
 
 /// The fields an origin gets.
@@ -103,11 +158,18 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
     let for_the_whole = matches!(purpose, Purpose::Fill | Purpose::Validate(_));
     let for_the_store = for_the_whole || purpose == Purpose::Part;
     fields.retain(|name| {
-        let spoofed = name.starts_with("x-forwarded-") || SET_BY_PROXIES.contains(&name);
+        let spoofed = is_set_by_proxies(name);
+        let of_no_body = via.is_read && (name.starts_with(OF_A_BODY_BEGIN) || name == "expect");
         let partial = RANGE_FIELDS.contains(&name) || CACHE_PRECONDITIONS.contains(&name);
         let unkeyed = (for_the_whole && partial) || (for_the_store && METHOD_OVERRIDES.contains(&name));
-        name != "host" && !spoofed && !unkeyed
+        name != "host" && !spoofed && !of_no_body && !unkeyed
     });
+    if let (true, Some(accepted)) = (for_the_whole, client.get("accept-encoding")) {
+        match decodable(accepted) {
+            Some(codings) => fields.set("accept-encoding", codings),
+            None => fields.remove("accept-encoding"),
+        }
+    }
     if let Purpose::Validate(conditions) = purpose {
         for (name, value) in conditions.iter() {
             fields.set(name, value);
@@ -116,7 +178,7 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
     if let (Purpose::Upgrade, Some(protocol)) = (purpose, client.get("upgrade")) {
         fields.set("upgrade", protocol);
     }
-    if let Some(address) = via.client_address {
+    if let Some(address) = via.client_address.filter(|address| address.parse::<IpAddr>().is_ok()) {
         fields.set("x-forwarded-for", address);
     }
     fields.set("x-forwarded-host", via.host);
@@ -129,6 +191,12 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
     }
     fields.append("via", "1.1 tidewall");
     fields
+}
+
+/// Whether an answer with this status can be handed on: it is a final one (RFC 9110,
+/// section 15), or changes the protocol as was asked.
+pub fn can_be_handed_on(status: u16, purpose: Purpose<'_>) -> bool {
+    matches!(status, 200..=599) || (status == 101 && purpose == Purpose::Upgrade)
 }
 
 /// The fields of an origin's answer that go on to a client.
@@ -163,6 +231,7 @@ mod tests {
 
     const VIA: Via<'_> = Via {
         client_address: Some("203.0.113.9"),
+        is_read: true,
         host: "a.example",
         scheme: "https",
         request_id: "id-1",
@@ -181,16 +250,20 @@ mod tests {
         let spoofed = "x-forwarded-for\n1.1.1.1\nx-forwarded-host\nevil\nx-forwarded-proto\nftp\n\
                        x-forwarded-anything\nx\nforwarded\nfor=1.1.1.1\nx-original-url\n/admin\n\
                        x-rewrite-url\n/admin\nx-real-ip\n1.1.1.1\ncf-connecting-ip\n1.1.1.1\n\
-                       x-host\nevil\nx-request-id\nother\nhost\nevil";
+                       x-host\nevil\nx-request-id\nother\nhost\nevil\nx-forwarded\nevil\n\
+                       x-http-host-override\nevil\nx-original-uri\n/admin\nx-envoy-original-path\n/admin\n\
+                       x-middleware-subrequest\n1";
         check(spoofed, Purpose::Pass, "");
         check(spoofed, Purpose::Fill, "");
     }
 
     #[test]
     fn an_unknown_client_address_is_not_made_up() {
-        let via = Via { client_address: None, ..VIA };
-        let fields = to_origin(&Fields::from_lines("x-forwarded-for\n1.1.1.1"), &via, Purpose::Pass);
-        assert!(!fields.contains("x-forwarded-for"));
+        for client_address in [None, Some("<script>"), Some("203.0.113.9, evil")] {
+            let via = Via { client_address, ..VIA };
+            let fields = to_origin(&Fields::from_lines("x-forwarded-for\n1.1.1.1"), &via, Purpose::Pass);
+            assert!(!fields.contains("x-forwarded-for"), "{client_address:?}");
+        }
     }
 
     #[test]
@@ -218,6 +291,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_a_body_goes_only_where_there_is_one() {
+        let body = "content-type\na/b\ncontent-encoding\ngzip\ncontent-length\n5\nexpect\n100-continue";
+        for purpose in [Purpose::Pass, Purpose::Fill, Purpose::Part] {
+            check(body, purpose, "");
+        }
+        let via = Via { is_read: false, ..VIA };
+        let fields = to_origin(&Fields::from_lines(body), &via, Purpose::Pass);
+        assert_eq!(fields, Fields::from_lines(&format!("{body}\n{OWN}")));
+    }
+
+    #[test]
+    fn a_fill_asks_for_codings_that_can_be_undone_and_no_others() {
+        let check = |said: &str, expected: Option<&str>| {
+            let client = Fields::from_lines(&format!("accept-encoding\n{said}"));
+            let fields = to_origin(&client, &VIA, Purpose::Fill);
+            assert_eq!(fields.get("accept-encoding"), expected, "{said}");
+            let passed = to_origin(&client, &VIA, Purpose::Pass);
+            assert_eq!(passed.get("accept-encoding"), Some(said));
+        };
+        check("gzip, deflate, br, zstd", Some("br, gzip"));
+        check("GZip;q=0.5, br;q=0", Some("gzip"));
+        check("gzip ; q=0.0, br; q=1", Some("br"));
+        check("zstd, <script>", None);
+        check("identity", None);
+        check("*", None);
+        check("", None);
+        assert!(!to_origin(&Fields::default(), &VIA, Purpose::Fill).contains("accept-encoding"));
+    }
+
+    #[test]
     fn a_validation_has_conditions_of_its_own() {
         let conditions = Fields::from_lines("if-none-match\n\"stored\"");
         let client = "range\nbytes=0-1\nif-none-match\n\"a\"\nif-modified-since\nx\naccept\n*/*";
@@ -227,7 +330,7 @@ mod tests {
     #[test]
     fn what_does_not_reach_an_origin_as_it_was_said_is_rewritten() {
         let conditions = Fields::from_lines("if-none-match\n\"stored\"");
-        for name in ["accept", "accept-language", "cookie", "origin", "x-api-key", "x-forwarded", "x-cf"] {
+        for name in ["accept", "accept-language", "cookie", "origin", "x-api-key", "x-hosts", "x-cf"] {
             assert!(!is_rewritten(name), "{name}");
             for purpose in [Purpose::Fill, Purpose::Validate(&conditions), Purpose::Part] {
                 let fields = to_origin(&Fields::from_lines(&format!("{name}\nsaid")), &VIA, purpose);
@@ -250,6 +353,17 @@ mod tests {
     fn proxies_before_this_one_stay_in_via() {
         let fields = to_origin(&Fields::from_lines("via\n1.1 other"), &VIA, Purpose::Pass);
         assert_eq!(fields.get("via"), Some("1.1 other, 1.1 tidewall"));
+    }
+
+    #[test]
+    fn a_status_that_is_none_is_not_handed_on() {
+        for status in [200, 304, 404, 599] {
+            assert!(can_be_handed_on(status, Purpose::Fill), "{status}");
+        }
+        for status in [0, 100, 101, 103, 199, 600, 999] {
+            assert!(!can_be_handed_on(status, Purpose::Fill), "{status}");
+        }
+        assert!(can_be_handed_on(101, Purpose::Upgrade));
     }
 
     #[test]

@@ -22,8 +22,17 @@ pub enum Privacy {
 pub struct PrivateNames {
     /// Request fields, in lower case.
     pub fields: Vec<String>,
-    /// Cookies, compared exactly.
+    /// Cookies; one that ends in `*` stands for all that begin so.
     pub cookies: Vec<String>,
+}
+
+impl PrivateNames {
+    fn has_cookie(&self, name: &str) -> bool {
+        self.cookies.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == pattern,
+        })
+    }
 }
 
 impl Privacy {
@@ -36,7 +45,7 @@ impl Privacy {
             return Self::PrivateField;
         }
         let Some(cookies) = request.get("cookie") else { return Self::Anonymous };
-        if cookie_names(cookies).any(|name| private.cookies.iter().any(|private| private == name)) {
+        if cookie_names(cookies).any(|name| private.has_cookie(name)) {
             return Self::PrivateCookie;
         }
         Self::Cookie
@@ -61,8 +70,10 @@ mod tests {
 
     #[test]
     fn a_request_is_private_by_authorization_a_private_field_or_a_private_cookie() {
-        let private =
-            PrivateNames { fields: vec!["x-api-key".to_owned()], cookies: vec!["session".to_owned()] };
+        let private = PrivateNames {
+            fields: vec!["x-api-key".to_owned()],
+            cookies: vec!["session".to_owned(), "auth_*".to_owned()],
+        };
         let check = |lines: &str, expected| {
             assert_eq!(Privacy::of(&Fields::from_lines(lines), &private), expected, "{lines}");
         };
@@ -79,5 +90,7 @@ mod tests {
         check("cookie\nsession", Privacy::PrivateCookie);
         check("cookie\nxsession=1; sessions=2; theme=session", Privacy::Cookie);
         check("cookie\nSession=1", Privacy::Cookie);
+        check("cookie\nauth_1f=1", Privacy::PrivateCookie);
+        check("cookie\nauth=1; xauth_=1", Privacy::Cookie);
     }
 }

@@ -20,8 +20,14 @@ use crate::time::Timestamp;
 
 /// When the first answer came: Sun, 06 Nov 1994 08:49:37 GMT.
 const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
-const VIA: Via<'_> =
-    Via { client_address: None, host: "a.example", scheme: "https", request_id: "id-1", bookmark: NOTHING };
+const VIA: Via<'_> = Via {
+    client_address: None,
+    host: "a.example",
+    scheme: "https",
+    request_id: "id-1",
+    bookmark: NOTHING,
+    is_read: true,
+};
 
 /// A first line, and fields in lower case.
 fn message(text: &str) -> (&str, Fields) {

@@ -12,6 +12,7 @@ use crate::cache::terms::Terms;
 use crate::cache::vary::{self, Unhandled};
 use crate::cache::{age, groups, validation};
 use crate::fields::Fields;
+use crate::forward::DECODABLE;
 use crate::time::Timestamp;
 
 /// Largest body that is stored. Larger ones are rare among the answers of an API,
@@ -73,7 +74,7 @@ pub enum Unstored {
     Method,
     /// The client asked for `no-store`.
     RequestNoStore,
-    /// It is a part of the whole.
+    /// It is a part of the whole, or what was asked for was one.
     Partial,
     /// Its status is none that is stored.
     Status,
@@ -247,7 +248,10 @@ fn is_stream(response: &Fields) -> bool {
 fn is_decodable(response: &Fields) -> bool {
     match response.get("content-encoding").map(str::trim) {
         None | Some("") => true,
-        Some(coding) => ["gzip", "br", "identity"].iter().any(|known| coding.eq_ignore_ascii_case(known)),
+        Some(coding) => {
+            let is = |known: &str| coding.eq_ignore_ascii_case(known);
+            is("identity") || DECODABLE.into_iter().any(is)
+        }
     }
 }
 

@@ -27,6 +27,12 @@ impl<'a> Target<'a> {
         Some(Self { scheme, host, path, query })
     }
 
+    /// Splits the URL of a request. `None` where it names a user, which no host does
+    /// (RFC 9110, section 4.2.4).
+    pub fn of_request(url: &'a str) -> Option<Self> {
+        Self::parse(url).filter(|target| !target.host.is_empty() && !target.host.contains('@'))
+    }
+
     /// The URL that `reference` means beside this one (RFC 3986, section 5.2), without
     /// a fragment. `None` where it isn't of `http` or `https`.
     pub fn resolve(&self, reference: &str) -> Option<String> {
@@ -113,6 +119,14 @@ mod tests {
         check("http://a/?", Some(("http", "a", "/", Some(""))));
         check("/relative", None);
         check("http://a", None);
+    }
+
+    #[test]
+    fn a_request_is_for_a_host_and_no_user() {
+        assert!(Target::of_request("http://a/b").is_some());
+        for url in ["http://u@a/b", "http://u:p@a/b", "http:///b", ""] {
+            assert_eq!(Target::of_request(url), None, "{url}");
+        }
     }
 
     #[test]

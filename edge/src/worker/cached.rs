@@ -211,7 +211,8 @@ async fn revalidate(
     request: &Incoming,
     standing: Standing,
 ) -> Result<(), JsValue> {
-    let edge = Edge::new(isolate, env, request)?;
+    let target = request.target().ok_or("the request has no URL")?;
+    let edge = Edge::new(isolate, env, request, target)?;
     let Some(store) = Store::bound(isolate, env)? else { return Ok(()) };
     let mut timings = Timings::default();
     let is_fresh = |basis| basis == Basis::Fresh;
@@ -421,6 +422,10 @@ impl<'a> Lookup<'a> {
         if request.is_head() {
             return Ok(self.head(why, &answer));
         }
+        if purpose == Purpose::Part {
+            // Even the whole may be what it is for what was asked, such as an error.
+            return Ok(self.unstored(why, &answer, Unstored::Partial));
+        }
         match self.storable(&answer, answer.status, &answer.fields) {
             Ok((decision, position)) => self.fill(why, answer, decision, position).await,
             Err(reason) => Ok(self.unstored(why, &answer, reason)),
@@ -430,7 +435,9 @@ impl<'a> Lookup<'a> {
     fn unanswered(&self, why: Forward, unanswered: Unanswered) -> Filled {
         let instead = match unanswered {
             Unanswered::NotForwardable => None,
-            Unanswered::NoOrigin | Unanswered::Timeout => self.instead_of_error(why, None),
+            Unanswered::NoOrigin | Unanswered::Timeout | Unanswered::BadAnswer => {
+                self.instead_of_error(why, None)
+            }
         };
         instead.unwrap_or_else(|| Filled::only(unanswered.reply(self.edge)))
     }

@@ -3,10 +3,11 @@
 use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::X_REQUEST_ID;
 use wasm_bindgen::JsValue;
-use web_sys::Request;
+use web_sys::{Request, Url};
 
 use crate::cache::invalidation;
 use crate::cache::privacy::PrivateNames;
+use crate::cache::target::Target;
 use crate::control::bookmark::{self, NOTHING};
 use crate::fields::Fields;
 use crate::request_id;
@@ -20,7 +21,10 @@ pub(super) struct Incoming {
     /// For its body, which goes on as it is.
     pub(super) js: Request,
     pub(super) method: String,
-    pub(super) url: String,
+    /// As the URL Standard writes it: dot segments resolved, the host in lower case. It is
+    /// what origins are asked for, whose URLs the runtime writes so; it must be what paths
+    /// are decided by, too. `None` where host and path make no URL.
+    url: Option<String>,
     /// Its fields, less the bookmark.
     pub(super) fields: Fields,
     /// What its reader has seen.
@@ -39,7 +43,13 @@ impl Incoming {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
         };
-        Ok(Self { method: js.method(), url: js.url(), fields, bookmark, id, js, is_background: false })
+        let url = Url::new(&js.url()).ok().map(|url| url.href());
+        Ok(Self { method: js.method(), url, fields, bookmark, id, js, is_background: false })
+    }
+
+    /// What is asked for; `None` where that can't be.
+    pub(super) fn target(&self) -> Option<Target<'_>> {
+        Target::of_request(self.url.as_deref()?)
     }
 
     pub(super) fn is_head(&self) -> bool {

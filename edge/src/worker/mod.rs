@@ -49,9 +49,13 @@ struct Edge<'a> {
 }
 
 impl<'a> Edge<'a> {
-    fn new(isolate: &'a Rc<Isolate>, env: &'a Env, request: &'a Incoming) -> Result<Self, JsValue> {
+    fn new(
+        isolate: &'a Rc<Isolate>,
+        env: &'a Env,
+        request: &'a Incoming,
+        target: Target<'a>,
+    ) -> Result<Self, JsValue> {
         let config = isolate.config.as_ref().map_err(|error| JsValue::from(error.to_string()))?;
-        let target = Target::parse(&request.url).ok_or("the request's URL is not absolute")?;
         Ok(Self { isolate, config, env, request, target })
     }
 }
@@ -77,7 +81,10 @@ async fn answer(
     timings: &mut Timings,
 ) -> Result<Reply, JsValue> {
     let isolate = Isolate::get(env)?;
-    let edge = Edge::new(&isolate, env, request)?;
+    let Some(target) = request.target() else {
+        return Ok(Reply::problem(problems::bad_target(), &request.id));
+    };
+    let edge = Edge::new(&isolate, env, request, target)?;
 
     let manifest = site::manifest(&edge).await;
     let site = match &manifest {

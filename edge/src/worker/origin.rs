@@ -47,6 +47,8 @@ pub(super) enum Unanswered {
     NoOrigin,
     /// An origin took longer than [`RESPONSE_DEADLINE`].
     Timeout,
+    /// The runtime refuses to hand the answer on.
+    BadAnswer,
 }
 
 impl Unanswered {
@@ -55,6 +57,7 @@ impl Unanswered {
         match self {
             Self::NotForwardable => Reply::problem(problems::not_forwardable(), &request.id),
             Self::Timeout => Reply::problem(problems::origin_timeout(), &request.id),
+            Self::BadAnswer => Reply::problem(problems::bad_answer(), &request.id),
             Self::NoOrigin => {
                 let mut reply = Reply::problem(problems::no_origin(request.is_safe()), &request.id);
                 reply.fields.set("retry-after", RETRY_AFTER_S);
@@ -93,9 +96,19 @@ pub(super) async fn exchange<'a>(
         drop(waiting);
         match outcome {
             Some(Ok(response)) => {
+                let status = response.status();
+                if !forward::can_be_handed_on(status, purpose) {
+                    worker::console_warn!(
+                        "request {}: origin {} answered with the status {status}",
+                        request.id,
+                        origin.id
+                    );
+                    controller.abort();
+                    return Err(Unanswered::BadAnswer);
+                }
                 return Ok(Answer {
                     origin,
-                    status: response.status(),
+                    status,
                     fields: js::read_fields(&response.headers()),
                     response,
                     request_time,
@@ -134,6 +147,7 @@ pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
     let request = edge.request;
     let via = Via {
         client_address: request.fields.get("cf-connecting-ip"),
+        is_read: request.is_read(),
         host: edge.target.host,
         scheme: edge.target.scheme,
         request_id: &request.id,
