@@ -20,6 +20,7 @@ pub mod directives;
 pub mod entity_tag;
 pub mod envelope;
 pub mod flight;
+pub mod flights;
 pub mod freshness;
 pub mod groups;
 pub mod invalidation;

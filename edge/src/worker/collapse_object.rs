@@ -5,7 +5,7 @@
 //! what it stored as its body, which those who wait get as it is.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 
 use futures::channel::oneshot;
 use futures::future::select;
@@ -15,31 +15,37 @@ use web_sys::ResponseInit;
 use worker::{Delay, DurableObject, Env, Error, Request, Response, Result, State, durable_object};
 
 use crate::cache::flight::{Flight, Outcome, Role};
+use crate::cache::flights::Flights;
+use crate::cache::memory::{Bounds, Memory};
 use crate::fields::Fields;
 use crate::time::Timestamp;
-use crate::worker::collapse::{GENERATION, ROLE, VARIANT, WAIT_MAX, parameter};
+use crate::worker::collapse::{GENERATION, HANDED_BYTES_MAX, ROLE, VARIANT, WAIT_MAX, parameter};
 use crate::worker::js;
 
-/// Most flights of one object, beyond which those that are over are dropped.
-const FLIGHTS_MAX: usize = 1_024;
+/// What is kept of what leaders stored, until those who come a little late have it, too: by
+/// all objects together, as many of them may share one isolate's memory. What had to make
+/// room is told without, and found where the leader put it.
+const HANDED: Bounds = Bounds {
+    bytes_max: 8 * 1024 * 1024,
+    entry_bytes_max: 2 * HANDED_BYTES_MAX as usize,
+    entries_max: NonZeroUsize::new(4_096).unwrap(),
+};
+
+thread_local! {
+    /// By object and flight: what was stored, and the key of the variant that it is.
+    static STORED: RefCell<Memory<(Uint8Array, String)>> = RefCell::new(Memory::new(HANDED));
+}
 
 /// The object.
 #[durable_object(fetch)]
 pub struct Collapse {
-    flights: RefCell<HashMap<String, Flying>>,
-}
-
-#[derive(Default)]
-struct Flying {
-    flight: Flight,
-    /// What the last leader stored, and the key of the variant that it is.
-    stored: Option<(Uint8Array, String)>,
-    waiting: Vec<oneshot::Sender<()>>,
+    id: String,
+    flights: RefCell<Flights<Vec<oneshot::Sender<()>>>>,
 }
 
 impl DurableObject for Collapse {
-    fn new(_state: State, _env: Env) -> Self {
-        Self { flights: RefCell::default() }
+    fn new(state: State, _env: Env) -> Self {
+        Self { id: state.id().to_string(), flights: RefCell::default() }
     }
 
     async fn fetch(&self, request: Request) -> Result<Response> {
@@ -70,14 +76,11 @@ impl Collapse {
         let deadline = js::now().after(WAIT_MAX);
         loop {
             let now = js::now();
-            let role = self.with(flight, |flying| flying.flight.join(refused, now));
+            let role = self.with(flight, |flight, _| flight.join(refused, now)).unwrap_or(Role::Alone);
             match role {
                 Role::Leader { generation } => return told("leader", generation, None),
                 Role::Alone => return told("alone", 0, None),
-                Role::Landed { generation } => {
-                    let stored = self.with(flight, |flying| flying.stored.clone());
-                    return told("landed", generation, stored);
-                }
+                Role::Landed { generation } => return told("landed", generation, self.stored(flight)),
                 Role::Waiter { .. } if now >= deadline => return told("alone", 0, None),
                 Role::Waiter { until } => self.wait(flight, until.min(deadline)).await,
             }
@@ -87,15 +90,15 @@ impl Collapse {
     /// Waits for a landing, at most until then.
     async fn wait(&self, flight: &str, until: Timestamp) {
         let (landed, waiting) = oneshot::channel();
-        self.with(flight, |flying| flying.waiting.push(landed));
+        self.with(flight, |_, others| others.push(landed));
         select(waiting, Delay::from(until.since(js::now()))).await;
     }
 
     fn land(&self, flight: &str, generation: u64, outcome: Outcome, body: Uint8Array, variant: String) {
-        self.with(flight, |flying| {
-            if flying.flight.land(generation, outcome, js::now()) {
-                flying.stored = (body.length() > 0).then_some((body, variant));
-                for waiting in flying.waiting.drain(..) {
+        self.with(flight, |known, waiting| {
+            if known.land(generation, outcome, js::now()) {
+                self.store(flight, body, variant);
+                for waiting in waiting.drain(..) {
                     // One that is gone needs no word.
                     let _ = waiting.send(());
                 }
@@ -103,15 +106,33 @@ impl Collapse {
         });
     }
 
-    fn with<T>(&self, flight: &str, act: impl FnOnce(&mut Flying) -> T) -> T {
+    /// What the last leader stored, if it is still there.
+    fn stored(&self, flight: &str) -> Option<(Uint8Array, String)> {
+        STORED.with_borrow_mut(|stored| stored.get(&self.key(flight)).cloned())
+    }
+
+    fn store(&self, flight: &str, body: Uint8Array, variant: String) {
+        let (key, bytes) = (self.key(flight), body.length() as usize);
+        STORED.with_borrow_mut(|stored| match bytes {
+            0 => drop(stored.remove(&key)),
+            _ => stored.put(&key, (body, variant), key.len() + bytes),
+        });
+    }
+
+    fn key(&self, flight: &str) -> String {
+        format!("{}:{flight}", self.id)
+    }
+
+    /// A flight and those who wait for it; `None` where there are too many.
+    fn with<T>(
+        &self,
+        flight: &str,
+        act: impl FnOnce(&mut Flight, &mut Vec<oneshot::Sender<()>>) -> T,
+    ) -> Option<T> {
         let mut flights = self.flights.borrow_mut();
-        if flights.len() >= FLIGHTS_MAX && !flights.contains_key(flight) {
-            let now = js::now();
-            flights.retain(|_, flying| !flying.flight.is_over(now));
-        }
-        let flying = flights.entry(flight.to_owned()).or_default();
-        flying.waiting.retain(|waiting| !waiting.is_canceled());
-        act(flying)
+        let flying = flights.get(flight, js::now())?;
+        flying.known.retain(|waiting| !waiting.is_canceled());
+        Some(act(&mut flying.flight, &mut flying.known))
     }
 }
 
