@@ -13,8 +13,10 @@ mod control;
 mod database;
 mod faults;
 mod pages;
+mod raw;
 mod reports;
 mod rules;
+mod safety;
 mod scripted;
 mod shelf;
 mod workerd;
@@ -42,6 +44,9 @@ fn main() -> ExitCode {
         pages::TESTS,
         reports::TESTS,
         rules::TESTS,
+        safety::TESTS,
+        safety::doors::TESTS,
+        safety::exchanges::TESTS,
     ]
     .concat();
     if arguments.list {

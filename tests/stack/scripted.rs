@@ -20,7 +20,8 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     /// How many the path had before.
     pub(crate) nth: usize,
-    head: String,
+    /// Its first line and its fields, as they came.
+    pub(crate) head: String,
 }
 
 impl Asked {
@@ -62,7 +63,8 @@ impl Scripted {
         Self { edge, url, scripts, asked, _folder: folder }
     }
 
-    /// Tells what `path` answers from now on; its URL at the edge.
+    /// Tells what `path` answers from now on; its URL at the edge. One that ends in `*`
+    /// stands for all that begin so and aren't named themselves.
     pub(crate) fn script(
         &self,
         path: &str,
@@ -81,10 +83,22 @@ impl Scripted {
         self.edge.text("/purge_token")
     }
 
+    /// What the edge has printed.
+    pub(crate) fn log(&self) -> String {
+        self.edge.log()
+    }
+
     /// What the origin was asked at `path`.
     pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
         self.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
     }
+}
+
+fn script(scripts: &HashMap<String, Script>, path: &str) -> Option<Script> {
+    let is_for = |pattern: &str| pattern.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix));
+    let wide =
+        || scripts.iter().filter(|(pattern, _)| is_for(pattern)).max_by_key(|(pattern, _)| pattern.len());
+    scripts.get(path).or_else(|| Some(wide()?.1)).cloned()
 }
 
 async fn answer(
@@ -99,7 +113,7 @@ async fn answer(
             Err(_) => return,
         }
     }
-    let head = String::from_utf8(head).unwrap();
+    let head = String::from_utf8_lossy(&head).into_owned();
     let mut words = head.split(' ').map(str::to_owned);
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let asked = {
@@ -109,7 +123,7 @@ async fn answer(
         log.push(asked.clone());
         asked
     };
-    let script = scripts.lock().unwrap().get(&asked.path).cloned();
+    let script = script(&scripts.lock().unwrap(), &asked.path);
     let method = asked.method.clone();
     let answering = tokio::task::spawn_blocking(move || script.map(|script| script(&asked)));
     let answer = answering.await.unwrap().unwrap_or_else(|| "404\n\n".to_owned());

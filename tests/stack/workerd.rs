@@ -18,10 +18,12 @@ const MAIN: &str = r#"
 import Edge, { Control as RealControl, Collapse as RealCollapse } from "./index.js";
 
 const faults = {};
+const calls = {};
 
 function faulty(name, Class) {
   return class extends Class {
     async fetch(request) {
+      calls[name] = (calls[name] ?? 0) + 1;
       if (faults[name] === "throws") throw new Error("as the test wants it");
       if (faults[name] === "hangs") await new Promise((resolve) => setTimeout(resolve, 60_000));
       return super.fetch(request);
@@ -34,10 +36,18 @@ export const Collapse = faulty("collapse", RealCollapse);
 
 export default class extends Edge {
   async fetch(request) {
-    const url = new URL(request.url);
-    if (url.pathname !== "/__fault") return super.fetch(request);
-    faults[url.searchParams.get("of")] = url.searchParams.get("is");
-    return new Response("so be it");
+    const { pathname, searchParams } = URL.parse(request.url) ?? {};
+    switch (pathname) {
+      case "/__fault":
+        faults[searchParams.get("of")] = searchParams.get("is");
+        return new Response("so be it");
+      case "/__calls":
+        return Response.json(calls[searchParams.get("of")] ?? 0);
+      case "/__append":
+        return this.env.CONTROL.getByName("control").fetch("https://control.invalid/", request);
+      default:
+        return super.fetch(request);
+    }
   }
 }
 "#;
@@ -46,7 +56,7 @@ export default class extends Edge {
 pub(crate) const CONTROL_GRACE: Duration = Duration::from_secs(3);
 
 const READY_DEADLINE: Duration = Duration::from_secs(60);
-const PURGE_TOKEN: &str = "of this test alone";
+pub(crate) const PURGE_TOKEN: &str = "of this test alone";
 
 /// What an edge is to be.
 pub(crate) struct Setup<'a> {
@@ -64,6 +74,9 @@ impl Setup<'_> {
         let wrangler: toml::Table =
             fs::read_to_string(root().join("wrangler.toml")).unwrap().parse().unwrap();
         let compatibility_date = wrangler["compatibility_date"].as_str().unwrap();
+        let list = |name: &str| json!(json!(wrangler["vars"][name].as_array().unwrap()).to_string());
+        let (private_cookies, private_fields) = (list("PRIVATE_COOKIES"), list("PRIVATE_FIELDS"));
+        let tracking_parameters = list("TRACKING_PARAMETERS");
         // JSON's strings are Cap'n Proto's.
         let origins = json!(json!([{ "id": "a", "url": self.origin }]).to_string());
         let paths = json!(json!(["/"]).to_string());
@@ -97,6 +110,9 @@ const edge :Workerd.Worker = (
     (name = "ORIGINS", text = {origins}),
     (name = "ORIGIN_PATHS", text = {paths}),
     (name = "PURGE_TOKEN", text = "{PURGE_TOKEN}"),
+    (name = "PRIVATE_COOKIES", text = {private_cookies}),
+    (name = "PRIVATE_FIELDS", text = {private_fields}),
+    (name = "TRACKING_PARAMETERS", text = {tracking_parameters}),
   ],
   cacheApiOutbound = "cache-api",
   durableObjectNamespaces = [
@@ -158,6 +174,28 @@ impl Workerd {
     pub(crate) async fn fault(&self, world: &World, class: &str, fault: &str) {
         let url = format!("{}/__fault?of={class}&is={fault}", self.url);
         assert_eq!(world.client.get(url).send().await.unwrap().status(), 200);
+    }
+
+    /// How many questions the objects of a class were asked.
+    pub(crate) async fn calls(&self, world: &World, class: &str) -> u64 {
+        let url = format!("{}/__calls?of={class}", self.url);
+        world.get(&url).await.json().await.unwrap()
+    }
+
+    /// Logs an invalidation of a group as another isolate would, so that this one doesn't know
+    /// of it; its position.
+    pub(crate) async fn append_elsewhere(&self, world: &World, group: &str) -> u64 {
+        let append = json!({ "scopes": [{ "g": group }], "severity": "h" });
+        let url = format!("{}/__append", self.url);
+        let answer = world.client.post(url).json(&json!({ "append": append })).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        answer["logged"]["seq"].as_u64().unwrap_or_else(|| panic!("not logged: {answer}"))
+    }
+
+    /// A purge with this address of the client and this token.
+    pub(crate) fn purging(&self, world: &World, client: &str, token: &str) -> reqwest::RequestBuilder {
+        let request = world.client.post(format!("{}/_tidewall/purge", self.url)).bearer_auth(token);
+        request.header("cf-connecting-ip", client)
     }
 
     /// Logs a purge.
