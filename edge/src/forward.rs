@@ -87,6 +87,11 @@ pub enum Purpose<'a> {
     Upgrade,
 }
 
+/// Whether a request asks for another protocol, as far as the edge hands that on.
+pub fn upgrades(request: &Fields) -> bool {
+    request.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+}
+
 /// Whether a field of a request may be dropped or written anew on its way, so that an
 /// origin doesn't see in it what the client said. No response can be told by it from
 /// its variants.

@@ -221,6 +221,27 @@ impl View {
         self.prefixes.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str())).map(|(_, marks)| marks)
     }
 
+    /// The entries about a response.
+    pub fn entries(&self, subject: &Subject<'_>) -> Vec<(Key, Mark)> {
+        let groups = subject.groups.iter().map(|group| (Scope::Group(group.clone()), self.groups.get(group)));
+        let uri = (Scope::Uri(subject.uri.to_owned()), self.uris.get(subject.uri));
+        let path = (Scope::Path(subject.path.to_owned()), self.paths.get(subject.path));
+        let prefixes = self.prefixes.iter().filter(|(prefix, _)| subject.path.starts_with(prefix.as_str()));
+        let prefixes = prefixes.map(|(prefix, marks)| (Scope::Prefix(prefix.clone()), Some(marks)));
+        let all = (Scope::All, Some(&self.all));
+        groups
+            .chain([uri, path])
+            .chain(prefixes)
+            .chain([all])
+            .filter_map(|(scope, marks)| Some((scope, marks?)))
+            .flat_map(|(scope, marks)| {
+                [(Severity::Hard, marks.hard), (Severity::Soft, marks.soft)]
+                    .map(|(severity, mark)| (Key { scope: scope.clone(), severity }, mark))
+            })
+            .filter(|(_, mark)| mark.seq > 0)
+            .collect()
+    }
+
     fn raise(&mut self, entries: Vec<(Key, Mark)>) {
         for (Key { scope, severity }, mark) in entries {
             self.lsn_max = self.lsn_max.max(mark.lsn.unwrap_or(0));
@@ -336,6 +357,25 @@ pub(super) mod tests {
         check(Scope::Path(text("/a")), Ok(Validity::Valid));
         check(Scope::Prefix(text("/a")), Err(Invalidated::Prefix));
         check(Scope::Prefix(text("/a/bc")), Ok(Validity::Valid));
+    }
+
+    #[test]
+    fn the_entries_about_a_response_are_those_it_is_judged_by() {
+        let entry = |scope, severity| (scope, severity, seq(200));
+        let text = str::to_owned;
+        let about = [
+            entry(Scope::Group(text("g")), Severity::Soft),
+            entry(Scope::Uri(text("http://h/a/b?c")), Severity::Hard),
+            entry(Scope::Path(text("/a/b")), Severity::Hard),
+            entry(Scope::Prefix(text("/a")), Severity::Hard),
+            entry(Scope::All, Severity::Soft),
+        ];
+        let others = [Scope::Group(text("h")), Scope::Path(text("/a")), Scope::Prefix(text("/b"))];
+        let others = others.map(|scope| entry(scope, Severity::Hard));
+        let view = View::new(delta(300, [&about[..], &others[..]].concat()), ms(0));
+        let found = view.entries(&subject(&[text("g")]));
+        let expected = about.map(|(scope, severity, mark)| (Key { scope, severity }, mark));
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -25,8 +25,7 @@ pub(super) async fn answer(
 ) -> Result<Reply, JsValue> {
     let request = edge.request;
     let store = Store::bound(edge.isolate, edge.env)?;
-    let upgrades = request.fields.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
-    if upgrades {
+    if forward::upgrades(&request.fields) {
         return pass(edge, Purpose::Upgrade, Forward::Bypass, timings).await;
     }
     if !request.is_safe() {
