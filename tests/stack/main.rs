@@ -9,6 +9,7 @@ mod api;
 mod cache;
 mod control;
 mod database;
+mod explain;
 mod pages;
 mod reports;
 mod rules;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         cache::TESTS,
         control::TESTS,
         database::TESTS,
+        explain::TESTS,
         pages::TESTS,
         reports::TESTS,
         rules::TESTS,

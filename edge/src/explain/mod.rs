@@ -276,7 +276,7 @@ fn outcome(asked: Option<&Asked<'_>>, judge: &Judge<'_>, bridges_errors: bool) -
         Some(Asked::Answered(answer, _)) if is_error(answer.status) && bridges_errors => {
             (Some(answer.status), Outcome::StaleIfError)
         }
-        Some(Asked::Answered(answer, body)) => match judge.storable(answer).and_then(|_| *body) {
+        Some(Asked::Answered(answer, body)) => match judge.storable(answer).and(*body) {
             Ok(()) => (None, Outcome::Stored),
             Err(reason) => (None, Outcome::Unstored(reason)),
         },

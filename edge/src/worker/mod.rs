@@ -10,6 +10,7 @@ mod cached;
 mod control_log;
 mod control_object;
 mod deadline;
+mod explain;
 mod incoming;
 mod interface;
 mod isolate;
@@ -25,6 +26,7 @@ mod written;
 
 use std::rc::Rc;
 
+use tidewall_api::manifest::Manifest;
 use wasm_bindgen::JsValue;
 use worker::{Context, Env, event};
 
@@ -78,14 +80,7 @@ async fn answer(
     let edge = Edge::new(&isolate, env, request)?;
 
     let manifest = site::manifest(&edge).await;
-    let site = match &manifest {
-        None => Site::Absent,
-        Some(Ok(manifest)) => Site::Built(manifest),
-        Some(Err(error)) => {
-            worker::console_error!("the site's manifest can't be used: {}", js::message(error));
-            Site::Broken
-        }
-    };
+    let site = site_of(manifest.as_ref());
     let wants_html = wants_html(request.fields.get("accept"));
     match route(edge.target.path, site, &edge.config.origin_paths, wants_html) {
         Route::Origin => proxy::answer(&edge, context, timings).await,
@@ -94,8 +89,21 @@ async fn answer(
         Route::File => site::file(&edge).await,
         Route::Status => interface::status(&edge),
         Route::Purge => interface::purge(&edge).await,
+        Route::Explain => interface::explain(&edge, context, timings).await,
         Route::NotFoundPage(file) => site::not_found_page(&edge, file).await,
         Route::NotFound => Ok(Reply::problem(problems::not_found(), &request.id)),
         Route::SiteBroken => Ok(Reply::problem(problems::internal(), &request.id)),
+    }
+}
+
+/// The site, as far as there is one.
+fn site_of(manifest: Option<&Result<Rc<Manifest>, JsValue>>) -> Site<'_> {
+    match manifest {
+        None => Site::Absent,
+        Some(Ok(manifest)) => Site::Built(manifest),
+        Some(Err(error)) => {
+            worker::console_error!("the site's manifest can't be used: {}", js::message(error));
+            Site::Broken
+        }
     }
 }

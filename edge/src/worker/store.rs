@@ -8,6 +8,8 @@
 //! A level that fails costs speed, nothing else: what can't be read in time is a miss,
 //! what can't be written is fetched again.
 
+mod inspect;
+
 use std::cell::{OnceCell, RefCell};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
