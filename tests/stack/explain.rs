@@ -12,6 +12,7 @@ use crate::world::{Test, World, field};
 pub(crate) const TESTS: &[Test] = &[
     ("explain::a_stored_answer_is_explained_level_by_level", a_stored_answer_is_explained),
     ("explain::looking_leaves_no_trace", looking_leaves_no_trace),
+    ("explain::what_is_explained_is_what_happens", what_is_explained_is_what_happens),
     ("explain::an_answer_that_is_not_stored_comes_with_advice", an_answer_that_is_not_stored),
     ("explain::an_invalidation_is_shown_beside_what_it_ended", an_invalidation_is_shown),
     ("explain::a_variant_is_told_by_the_assumed_fields", a_variant_is_told_by_the_assumed_fields),
@@ -112,6 +113,58 @@ fn looking_leaves_no_trace(world: &World) {
         assert_eq!((copies(&again), asked()), (0, 2), "nothing was stored: {again:#}");
         assert_eq!(again["decision"]["cache_status"], "tidewall; fwd=uri-miss; stored");
     });
+}
+
+fn what_is_explained_is_what_happens(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        origin.script("/foretold", |asked| {
+            let says = asked.field("x-says");
+            let (cache_control, more) = says.split_once('|').unwrap_or((&says, ""));
+            let more = if more.is_empty() { String::new() } else { format!("{more}\n") };
+            format!("200\ncache-control: {cache_control}\ncache-groups: \"foretold\"\n{more}\nhello")
+        });
+        for (says, fields) in [
+            ("no-store", &[][..]),
+            ("max-age=60|set-cookie: a=1", &[]),
+            ("max-age=60|vary: user-agent", &[]),
+            ("max-age=60", &[("authorization", "x")]),
+            ("max-age=60", &[("if-match", "\"a\"")]),
+            ("max-age=60", &[("cache-control", "only-if-cached")]),
+            ("max-age=60", &[("cache-control", "no-store")]),
+            ("max-age=60", &[("range", "bytes=0-1")]),
+            ("max-age=0, stale-while-revalidate=60", &[]),
+            ("max-age=60", &[("tidewall-bookmark", "-.5")]),
+            ("max-age=60", &[]),
+            ("max-age=60", &[]),
+            ("max-age=60", &[("cookie", "tw_session=1")]),
+            ("max-age=60", &[("cache-control", "no-cache")]),
+            ("max-age=60", &[("cache-control", "min-fresh=100")]),
+            ("max-age=60", &[("tidewall-bookmark", "-.5")]),
+        ] {
+            let (authorization, others): (Vec<_>, Vec<_>) =
+                fields.iter().copied().partition(|(name, _)| *name == "authorization");
+            let in_query: Vec<_> =
+                authorization.iter().map(|(name, value)| ("header", format!("{name}:{value}"))).collect();
+            let in_query: Vec<_> = in_query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let others = [others, vec![("x-says", says)]].concat();
+            let foretold = ask(world, origin, "/foretold", &in_query, &others).await;
+            let foretold: Value = foretold.json().await.unwrap();
+            let foretold = without_ttl(foretold["decision"]["cache_status"].as_str().unwrap());
+
+            let mut request = world.client.get(origin.url("/foretold")).header("x-says", says);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            let happened = field(&request.send().await.unwrap(), "cache-status");
+            assert_eq!(without_ttl(&happened), foretold, "{says} {fields:?}");
+        }
+    });
+}
+
+/// A `Cache-Status` less what the time between two looks changes.
+fn without_ttl(status: &str) -> String {
+    status.split("; ").filter(|parameter| !parameter.starts_with("ttl=")).collect::<Vec<_>>().join("; ")
 }
 
 fn an_answer_that_is_not_stored(world: &World) {
