@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use tidewall_api::headers::LSN_PRIMARY;
 use tidewall_edge::explain::copies::{CopyAccount, LevelAccount};
 use tidewall_edge::explain::fresh::FreshAccount;
 use tidewall_edge::explain::key::KeyAccount;
@@ -109,8 +110,12 @@ fn groups(report: &mut Report, name: &str, groups: &[String]) {
 }
 
 fn position(account: &PositionAccount) -> String {
-    let lsn = account.lsn.as_deref().map(|lsn| format!(", read at {lsn}")).unwrap_or_default();
-    format!("fence {}{lsn}", account.fence)
+    let read = match account.lsn.as_deref() {
+        None => String::new(),
+        Some(LSN_PRIMARY) => ", read on the primary".to_owned(),
+        Some(lsn) => format!(", read at LSN {lsn}"),
+    };
+    format!("fence {}{read}", account.fence)
 }
 
 fn words(entry: &EntryAccount) -> String {
