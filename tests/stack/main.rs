@@ -8,6 +8,7 @@ mod support;
 mod api;
 mod cache;
 mod database;
+mod outbox;
 mod pages;
 mod reports;
 mod rules;
@@ -25,8 +26,16 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The stack has the same two cores as the tests.
     arguments.test_threads.get_or_insert(2);
-    let tests: Vec<Test> =
-        [api::TESTS, cache::TESTS, database::TESTS, pages::TESTS, reports::TESTS, rules::TESTS].concat();
+    let tests: Vec<Test> = [
+        api::TESTS,
+        cache::TESTS,
+        database::TESTS,
+        outbox::TESTS,
+        pages::TESTS,
+        reports::TESTS,
+        rules::TESTS,
+    ]
+    .concat();
     if arguments.list {
         let trials = tests.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
