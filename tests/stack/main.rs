@@ -12,6 +12,7 @@ mod consistency;
 mod control;
 mod database;
 mod faults;
+mod outbox;
 mod pages;
 mod reports;
 mod rules;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         control::TESTS,
         database::TESTS,
         faults::TESTS,
+        outbox::TESTS,
         pages::TESTS,
         reports::TESTS,
         rules::TESTS,
