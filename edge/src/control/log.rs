@@ -27,11 +27,21 @@ pub const WRITE_REMEMBERED_MS: u64 = 10 * 60 * 1_000;
 /// Most writes that are remembered.
 pub const WRITES_MAX: usize = 20_000;
 
+/// How long a log may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most entries; at least two, which are those of *all*.
+    pub entries_max: usize,
+    /// Most prefixes among them.
+    pub prefixes_max: usize,
+}
+
 /// The log.
 #[derive(Debug)]
 pub struct Log {
     first: u64,
     head: u64,
+    bounds: Bounds,
     entries: HashMap<Key, Mark>,
     /// The same entries by age, the oldest first.
     by_seq: BTreeSet<(u64, Key)>,
@@ -110,6 +120,12 @@ pub struct Delta {
     pub entries: Vec<(Key, Mark)>,
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { entries_max: ENTRIES_MAX, prefixes_max: PREFIXES_MAX }
+    }
+}
+
 impl Log {
     /// A new log. Its first position is the time, so it never looks older than what a
     /// lost one left behind (P1).
@@ -125,11 +141,17 @@ impl Log {
         Self {
             first,
             head,
+            bounds: Bounds::default(),
             entries: entries.into_iter().collect(),
             by_seq,
             writes: writes.iter().map(|(seq, write)| (write.clone(), *seq)).collect(),
             writes_by_age: writes.into(),
         }
+    }
+
+    /// The same log, and how long it may become.
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// Its first position.
@@ -211,10 +233,10 @@ impl Log {
             has_prefix |= is_prefix(&key);
             self.raise(key, mark, changes);
         }
-        while has_prefix && self.entries.keys().filter(|key| is_prefix(key)).count() > PREFIXES_MAX {
+        while has_prefix && self.entries.keys().filter(|key| is_prefix(key)).count() > self.bounds.prefixes_max {
             self.fold_oldest(is_prefix, changes);
         }
-        while self.entries.len() > ENTRIES_MAX {
+        while self.entries.len() > self.bounds.entries_max.max(2) {
             self.fold_oldest(|key| key.scope != Scope::All, changes);
         }
         // An entry may have been raised, and folded at once.

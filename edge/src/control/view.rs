@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::control::entry::{Key, Mark, Scope, Severity};
-use crate::control::log::{Delta, ENTRIES_MAX, Known};
+use crate::control::log::{Bounds, Delta, Known};
 use crate::control::position::Position;
 use crate::time::Timestamp;
 
@@ -14,6 +14,7 @@ pub struct View {
     known: Known,
     /// When its last refresh was sent; it may lack what was appended after that.
     as_of: Timestamp,
+    bounds: Bounds,
     groups: HashMap<String, Marks>,
     uris: HashMap<String, Marks>,
     paths: HashMap<String, Marks>,
@@ -110,6 +111,7 @@ impl View {
         let mut view = Self {
             known: Known { first: delta.first, head: delta.head },
             as_of: sent_at,
+            bounds: Bounds::default(),
             groups: HashMap::new(),
             uris: HashMap::new(),
             paths: HashMap::new(),
@@ -121,13 +123,18 @@ impl View {
         view
     }
 
+    /// The same view, and how long its log may become; the view may become twice as long.
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
+    }
+
     /// Takes in what was read from the log by a request that was sent at `sent_at`.
     /// Answers may arrive in another order than they were asked for: an old one
     /// changes nothing.
     pub fn apply(&mut self, delta: Delta, sent_at: Timestamp) {
         if delta.first != self.known.first {
             if delta.first > self.known.first {
-                *self = Self::new(delta, sent_at);
+                *self = Self::new(delta, sent_at).bounded(self.bounds);
             }
             return;
         }
@@ -228,8 +235,8 @@ impl View {
         }
         // The log folds entries into *all* as well; a view that lives long would keep
         // what the log has evicted.
-        if self.len() > 2 * ENTRIES_MAX {
-            self.fold_oldest(ENTRIES_MAX);
+        if self.len() > 2 * self.bounds.entries_max {
+            self.fold_oldest(self.bounds.entries_max);
         }
     }
 
@@ -292,6 +299,7 @@ impl Marks {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::control::log::ENTRIES_MAX;
     use crate::control::position::ReadAt;
 
     const LIMITS: Limits = Limits { max_age: Duration::from_secs(1), grace: Duration::from_secs(5) };
