@@ -12,9 +12,8 @@ pub enum Demand {
     Nothing,
     /// The view must be refreshed before anything can be said (S3).
     Refresh,
-    /// If it is in groups, it must have been read at this position or past it. What the
-    /// reader has seen was never logged here: it wrote without the edge, or to a log
-    /// that is lost.
+    /// It must have been read at this position or past it. What the reader has seen was
+    /// never logged here: it wrote without the edge, or to a log that is lost.
     ReadPast {
         /// The position in the WAL.
         lsn: u64,
@@ -22,8 +21,9 @@ pub enum Demand {
         /// after a log began that is later than what the reader saw.
         or_on_primary: bool,
     },
-    /// It must be in no group: an invalidation by the reader is not in the log (S4).
-    Ungrouped,
+    /// It must not come from a store at all: an invalidation by the reader is not in the
+    /// log (S4), and could be of anything, its URI included.
+    Unstored,
 }
 
 /// Field by field the greater (W6): a client's answers arrive in parallel. What could
@@ -40,10 +40,10 @@ pub fn merged(one: Bookmark, other: Bookmark) -> Bookmark {
 /// has just been refreshed for that.
 pub fn demand(bookmark: Bookmark, known: Known, was_refreshed: bool) -> Demand {
     match bookmark.seq {
-        Seq::Unlogged => Demand::Ungrouped,
+        Seq::Unlogged => Demand::Unstored,
         Seq::At(seq) if seq > known.head && !was_refreshed => Demand::Refresh,
         // Past the head of the log: that log is lost (P1).
-        Seq::At(seq) if seq > known.head => Demand::Ungrouped,
+        Seq::At(seq) if seq > known.head => Demand::Unstored,
         Seq::At(seq) if seq >= known.first => Demand::Nothing,
         Seq::At(_) if bookmark.lsn == 0 => Demand::Nothing,
         Seq::At(seq) => Demand::ReadPast { lsn: bookmark.lsn, or_on_primary: seq > 0 },
@@ -56,15 +56,13 @@ impl Demand {
         match self {
             Self::Nothing => true,
             Self::Refresh => false,
-            Self::Ungrouped => !is_grouped,
-            Self::ReadPast { lsn, or_on_primary } => {
-                let is_past = match position.read_at {
-                    ReadAt::Lsn(read_at) => read_at >= lsn,
-                    ReadAt::Primary => or_on_primary,
-                    ReadAt::Unknown => false,
-                };
-                !is_grouped || is_past
-            }
+            Self::Unstored => false,
+            Self::ReadPast { lsn, or_on_primary } => match position.read_at {
+                ReadAt::Lsn(read_at) => read_at >= lsn,
+                ReadAt::Primary => or_on_primary,
+                // In no group and without a position: not of the database.
+                ReadAt::Unknown => !is_grouped,
+            },
         }
     }
 }
@@ -98,27 +96,30 @@ mod tests {
         check("150.7", false, Demand::Nothing);
         check("200.7", false, Demand::Nothing);
         check("201.7", false, Demand::Refresh);
-        check("201.7", true, Demand::Ungrouped);
-        check("-.7", false, Demand::Ungrouped);
+        check("201.7", true, Demand::Unstored);
+        check("-.7", false, Demand::Unstored);
         check("0.7", false, Demand::ReadPast { lsn: 7, or_on_primary: false });
         check("99.7", false, Demand::ReadPast { lsn: 7, or_on_primary: true });
         check("99.0", false, Demand::Nothing);
     }
 
     #[test]
-    fn a_demand_is_about_grouped_responses() {
+    fn a_demand_is_about_positions() {
         let at = |read_at| Position { fence: 1, read_at };
-        let check = |demand: Demand, read_at, expected| {
-            assert_eq!(demand.is_met(true, at(read_at)), expected, "{demand:?} {read_at:?}");
-            assert_eq!(demand.is_met(false, at(read_at)), demand != Demand::Refresh, "{demand:?}");
+        let check = |demand: Demand, is_grouped, read_at, expected| {
+            let is_met = demand.is_met(is_grouped, at(read_at));
+            assert_eq!(is_met, expected, "{demand:?} {is_grouped} {read_at:?}");
         };
-        check(Demand::Ungrouped, ReadAt::Primary, false);
-        check(Demand::Refresh, ReadAt::Primary, false);
         let past = |or_on_primary| Demand::ReadPast { lsn: 7, or_on_primary };
-        check(past(false), ReadAt::Lsn(7), true);
-        check(past(false), ReadAt::Lsn(6), false);
-        check(past(false), ReadAt::Primary, false);
-        check(past(false), ReadAt::Unknown, false);
-        check(past(true), ReadAt::Primary, true);
+        for is_grouped in [true, false] {
+            check(Demand::Nothing, is_grouped, ReadAt::Unknown, true);
+            check(Demand::Refresh, is_grouped, ReadAt::Primary, false);
+            check(Demand::Unstored, is_grouped, ReadAt::Primary, false);
+            check(past(false), is_grouped, ReadAt::Lsn(7), true);
+            check(past(false), is_grouped, ReadAt::Lsn(6), false);
+            check(past(false), is_grouped, ReadAt::Primary, false);
+            check(past(true), is_grouped, ReadAt::Primary, true);
+            check(past(true), is_grouped, ReadAt::Unknown, !is_grouped);
+        }
     }
 }

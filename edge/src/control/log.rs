@@ -233,7 +233,9 @@ impl Log {
             has_prefix |= is_prefix(&key);
             self.raise(key, mark, changes);
         }
-        while has_prefix && self.entries.keys().filter(|key| is_prefix(key)).count() > self.bounds.prefixes_max {
+        while has_prefix
+            && self.entries.keys().filter(|key| is_prefix(key)).count() > self.bounds.prefixes_max
+        {
             self.fold_oldest(is_prefix, changes);
         }
         while self.entries.len() > self.bounds.entries_max.max(2) {

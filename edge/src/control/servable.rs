@@ -66,6 +66,6 @@ mod tests {
         check(Some(&view), Demand::Nothing, 200, Ok(()));
         check(None, Demand::Nothing, 200, Err("no-view"));
         check(Some(&view), Demand::Nothing, 199, Err("invalidated-path"));
-        check(Some(&view), Demand::Ungrouped, 200, Err("behind-bookmark"));
+        check(Some(&view), Demand::Unstored, 200, Err("behind-bookmark"));
     }
 }
