@@ -27,9 +27,13 @@ pub enum Demand {
 }
 
 /// Field by field the greater (W6): a client's answers arrive in parallel. What could
-/// not be logged outweighs every position.
+/// not be logged outweighs every position. So does what the log is not known to hold: a
+/// position in the WAL alone says nothing beside one in the log, which may be later.
 pub fn merged(one: Bookmark, other: Bookmark) -> Bookmark {
+    let is_of_wal = |bookmark: Bookmark| bookmark.seq == Seq::At(0) && bookmark.lsn > 0;
     let seq = match (one.seq, other.seq) {
+        (Seq::At(0), Seq::At(0)) => Seq::At(0),
+        (Seq::At(_), Seq::At(_)) if is_of_wal(one) || is_of_wal(other) => Seq::Unlogged,
         (Seq::At(one), Seq::At(other)) => Seq::At(one.max(other)),
         (Seq::Unlogged, _) | (_, Seq::Unlogged) => Seq::Unlogged,
     };
@@ -83,6 +87,9 @@ mod tests {
         };
         check("1.9", "2.8", "2.9");
         check("0.0", "2.8", "2.8");
+        check("0.7", "0.8", "0.8");
+        check("0.7", "2.0", "-.7");
+        check("0.7", "2.8", "-.8");
         check("-.9", "2.10", "-.10");
     }
 
