@@ -8,8 +8,17 @@ use crate::control::position::{Position, ReadAt};
 /// What a stored response must fulfil beside being valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
-    /// Nothing more: the view has seen all the reader has.
+    /// Nothing more.
     Nothing,
+    /// Nothing more of what is valid: the view has seen all the reader has. What a soft
+    /// invalidation made stale must have been read past it, as the invalidation could be
+    /// the reader's own (S6).
+    Seen {
+        /// The position in the log.
+        seq: u64,
+        /// The position in the WAL.
+        lsn: u64,
+    },
     /// The view must be refreshed before anything can be said (S3).
     Refresh,
     /// It must have been read at this position or past it. What the reader has seen was
@@ -48,7 +57,7 @@ pub fn demand(bookmark: Bookmark, known: Known, was_refreshed: bool) -> Demand {
         Seq::At(seq) if seq > known.head && !was_refreshed => Demand::Refresh,
         // Past the head of the log: that log is lost (P1).
         Seq::At(seq) if seq > known.head => Demand::Unstored,
-        Seq::At(seq) if seq >= known.first => Demand::Nothing,
+        Seq::At(seq) if seq >= known.first => Demand::Seen { seq, lsn: bookmark.lsn },
         Seq::At(_) if bookmark.lsn == 0 => Demand::Nothing,
         Seq::At(seq) => Demand::ReadPast { lsn: bookmark.lsn, or_on_primary: seq > 0 },
     }
@@ -58,7 +67,7 @@ impl Demand {
     /// Whether a response may be served to the reader.
     pub fn is_met(self, is_grouped: bool, position: Position) -> bool {
         match self {
-            Self::Nothing => true,
+            Self::Nothing | Self::Seen { .. } => true,
             Self::Refresh => false,
             Self::Unstored => false,
             Self::ReadPast { lsn, or_on_primary } => match position.read_at {
@@ -67,6 +76,17 @@ impl Demand {
                 // In no group and without a position: not of the database.
                 ReadAt::Unknown => !is_grouped,
             },
+        }
+    }
+
+    /// Whether a response that a soft invalidation made stale may be served to the
+    /// reader, if its demand is met.
+    pub fn allows_stale(self, position: Position) -> bool {
+        match self {
+            Self::Seen { seq, lsn } => {
+                position.fence >= seq && position.read_at.lsn().is_none_or(|read_at| read_at >= lsn)
+            }
+            Self::Nothing | Self::Refresh | Self::ReadPast { .. } | Self::Unstored => true,
         }
     }
 }
@@ -100,8 +120,8 @@ mod tests {
             assert_eq!(demand(bookmark(text), known, was_refreshed), expected, "{text} {was_refreshed}");
         };
         check("0.0", false, Demand::Nothing);
-        check("150.7", false, Demand::Nothing);
-        check("200.7", false, Demand::Nothing);
+        check("150.7", false, Demand::Seen { seq: 150, lsn: 7 });
+        check("200.7", false, Demand::Seen { seq: 200, lsn: 7 });
         check("201.7", false, Demand::Refresh);
         check("201.7", true, Demand::Unstored);
         check("-.7", false, Demand::Unstored);
@@ -128,5 +148,18 @@ mod tests {
             check(past(true), is_grouped, ReadAt::Primary, true);
             check(past(true), is_grouped, ReadAt::Unknown, !is_grouped);
         }
+    }
+
+    #[test]
+    fn what_is_stale_must_be_past_what_the_reader_saw() {
+        let seen = Demand::Seen { seq: 5, lsn: 7 };
+        let check = |fence, read_at, expected| {
+            assert_eq!(seen.allows_stale(Position { fence, read_at }), expected, "{fence} {read_at:?}");
+        };
+        check(5, ReadAt::Primary, true);
+        check(5, ReadAt::Unknown, true);
+        check(4, ReadAt::Primary, false);
+        check(5, ReadAt::Lsn(7), true);
+        check(5, ReadAt::Lsn(6), false);
     }
 }
