@@ -12,13 +12,22 @@ pub struct Logged {
     pub previous: Vec<(Scope, u64)>,
     /// Position of the view when the write began.
     pub began_at: u64,
+    /// Whether the log knew the write already.
+    pub is_duplicate: bool,
 }
 
 /// Whether the body shows the last state: nothing about it was logged since the write
 /// began but the write itself. Otherwise two writers may have crossed, and the one whose
 /// answer came last need not be the one that committed last. `view` has read the log
 /// past the write.
+///
+/// An answer whose write the log knew is from an earlier time: the outbox was faster, or
+/// the origin remembers the answer, and the request came again. And of a log that began
+/// after the write did, nobody knows what the one before it said.
 pub fn is_last(logged: &Logged, view: &View, subject: &Subject<'_>) -> bool {
+    if logged.is_duplicate || logged.began_at < view.known().first {
+        return false;
+    }
     view.latest(subject).all(|(scope, seq)| {
         let is_own = seq == logged.seq;
         let before = scope.filter(|_| is_own).and_then(|scope| {
@@ -45,7 +54,7 @@ mod tests {
             .map(|(scope, seq)| (scope.clone(), Severity::Hard, Mark { seq: *seq, lsn: None }))
             .collect();
         let view = View::new(delta(900, entries), Timestamp::from_millis(0));
-        let logged = Logged { seq: 500, previous: previous.to_vec(), began_at: 400 };
+        let logged = Logged { seq: 500, previous: previous.to_vec(), began_at: 400, is_duplicate: false };
         let groups = ["a".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
         assert_eq!(is_last(&logged, &view, &subject), expected, "{previous:?}");
@@ -71,5 +80,22 @@ mod tests {
     fn a_group_that_the_write_did_not_invalidate_says_nothing_of_it() {
         check(&[(group("a"), 450)], &[(group("b"), 0)], false);
         check(&[(group("a"), 300)], &[(group("b"), 0)], true);
+    }
+
+    #[test]
+    fn a_write_from_before_the_log_or_told_again_is_not_the_last() {
+        let view = View::new(
+            delta(900, vec![(group("a"), Severity::Hard, Mark { seq: 500, lsn: None })]),
+            Timestamp::from_millis(0),
+        );
+        let groups = ["a".to_owned()];
+        let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
+        let check = |began_at, is_duplicate, expected| {
+            let logged = Logged { seq: 500, previous: vec![(group("a"), 0)], began_at, is_duplicate };
+            assert_eq!(is_last(&logged, &view, &subject), expected, "{began_at} {is_duplicate}");
+        };
+        check(100, false, true);
+        check(99, false, false);
+        check(100, true, false);
     }
 }
