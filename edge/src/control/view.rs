@@ -238,6 +238,9 @@ impl View {
         if self.len() > 2 * self.bounds.entries_max {
             self.fold_oldest(self.bounds.entries_max);
         }
+        if self.prefixes.len() > 2 * self.bounds.prefixes_max {
+            self.fold_oldest_prefixes(self.bounds.prefixes_max);
+        }
     }
 
     fn marks(&mut self, scope: Scope) -> &mut Marks {
@@ -278,6 +281,17 @@ impl View {
                 }
                 is_kept
             });
+        }
+    }
+}
+
+impl View {
+    /// The same for prefixes, each of which is compared with each path.
+    fn fold_oldest_prefixes(&mut self, left: usize) {
+        self.prefixes.sort_unstable_by_key(|(_, marks)| std::cmp::Reverse(marks.seq()));
+        for (_, marks) in self.prefixes.split_off(left) {
+            self.all.raise(Severity::Hard, marks.hard);
+            self.all.raise(Severity::Soft, marks.soft);
         }
     }
 }
@@ -409,5 +423,20 @@ pub(super) mod tests {
         assert!(view.len() <= 2 * ENTRIES_MAX);
         let groups = ["0".to_owned()];
         assert!(view.judge(&subject(&groups), at(199)).is_err());
+    }
+
+    #[test]
+    fn a_view_folds_prefixes_too() {
+        let bounds = Bounds { prefixes_max: 2, ..Bounds::default() };
+        let mut view = View::new(delta(100, vec![]), ms(0)).bounded(bounds);
+        for n in 0..=4 {
+            let scope = Scope::Prefix(format!("/{n}"));
+            view.apply(delta(200 + n, vec![(scope, Severity::Hard, seq(200 + n))]), ms(n));
+        }
+        let folded = Subject { groups: &[], uri: "http://h/0", path: "/0" };
+        assert_eq!(view.judge(&folded, at(199)), Err(Invalidated::All));
+        let kept = Subject { groups: &[], uri: "http://h/4", path: "/4" };
+        assert_eq!(view.judge(&kept, at(203)), Err(Invalidated::Prefix));
+        assert_eq!(view.prefixes.len(), 2);
     }
 }
