@@ -12,8 +12,9 @@ pub struct Logged {
     pub previous: Vec<(Scope, u64)>,
     /// Position of the view when the write began.
     pub began_at: u64,
-    /// Whether the log knew the write already.
-    pub is_duplicate: bool,
+    /// Whether the answer may be one that was given before: the request had an
+    /// `Idempotency-Key`, so that the origin may remember, or the log knew the write.
+    pub may_be_old: bool,
 }
 
 /// Whether the body shows the last state: nothing about it was logged since the write
@@ -21,11 +22,11 @@ pub struct Logged {
 /// answer came last need not be the one that committed last. `view` has read the log
 /// past the write.
 ///
-/// An answer whose write the log knew is from an earlier time: the outbox was faster, or
-/// the origin remembers the answer, and the request came again. And of a log that began
-/// after the write did, nobody knows what the one before it said.
+/// An answer that an origin remembers shows the state of the first time, and what came
+/// after that may lie before `began_at`. And of a log that began after the write did,
+/// nobody knows what the one before it said.
 pub fn is_last(logged: &Logged, view: &View, subject: &Subject<'_>) -> bool {
-    if logged.is_duplicate || logged.began_at < view.known().first {
+    if logged.may_be_old || logged.began_at < view.known().first {
         return false;
     }
     view.latest(subject).all(|(scope, seq)| {
@@ -54,7 +55,7 @@ mod tests {
             .map(|(scope, seq)| (scope.clone(), Severity::Hard, Mark { seq: *seq, lsn: None }))
             .collect();
         let view = View::new(delta(900, entries), Timestamp::from_millis(0));
-        let logged = Logged { seq: 500, previous: previous.to_vec(), began_at: 400, is_duplicate: false };
+        let logged = Logged { seq: 500, previous: previous.to_vec(), began_at: 400, may_be_old: false };
         let groups = ["a".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
         assert_eq!(is_last(&logged, &view, &subject), expected, "{previous:?}");
@@ -90,9 +91,9 @@ mod tests {
         );
         let groups = ["a".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
-        let check = |began_at, is_duplicate, expected| {
-            let logged = Logged { seq: 500, previous: vec![(group("a"), 0)], began_at, is_duplicate };
-            assert_eq!(is_last(&logged, &view, &subject), expected, "{began_at} {is_duplicate}");
+        let check = |began_at, may_be_old, expected| {
+            let logged = Logged { seq: 500, previous: vec![(group("a"), 0)], began_at, may_be_old };
+            assert_eq!(is_last(&logged, &view, &subject), expected, "{began_at} {may_be_old}");
         };
         check(100, false, true);
         check(99, false, false);
