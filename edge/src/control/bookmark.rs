@@ -19,13 +19,21 @@ const UNLOGGED_KEPT_S: u64 = 10 * 60;
 /// What a stored response must fulfil beside being valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
-    /// Nothing more: the view has seen all the reader has.
+    /// Nothing more.
     Nothing,
+    /// Nothing more of what is valid: the view has seen all the reader has. What a soft
+    /// invalidation made stale must have been read past it, as the invalidation could be
+    /// the reader's own (S6).
+    Seen {
+        /// The position in the log.
+        seq: u64,
+        /// The position in the WAL.
+        lsn: u64,
+    },
     /// The view must be refreshed before anything can be said (S3).
     Refresh,
-    /// If it is in groups, it must have been read at this position or past it. What the
-    /// reader has seen was never logged here: it wrote without the edge, or to a log
-    /// that is lost.
+    /// It must have been read at this position or past it. What the reader has seen was
+    /// never logged here: it wrote without the edge, or to a log that is lost.
     ReadPast {
         /// The position in the WAL.
         lsn: u64,
@@ -33,14 +41,19 @@ pub enum Demand {
         /// after a log began that is later than what the reader saw.
         or_on_primary: bool,
     },
-    /// It must be in no group: an invalidation by the reader is not in the log (S4).
-    Ungrouped,
+    /// It must not come from a store at all: an invalidation by the reader is not in the
+    /// log (S4), and could be of anything, its URI included.
+    Unstored,
 }
 
 /// Field by field the greater (W6): a client's answers arrive in parallel. What could
-/// not be logged outweighs every position.
+/// not be logged outweighs every position. So does what the log is not known to hold: a
+/// position in the WAL alone says nothing beside one in the log, which may be later.
 pub fn merged(one: Bookmark, other: Bookmark) -> Bookmark {
+    let is_of_wal = |bookmark: Bookmark| bookmark.seq == Seq::At(0) && bookmark.lsn > 0;
     let seq = match (one.seq, other.seq) {
+        (Seq::At(0), Seq::At(0)) => Seq::At(0),
+        (Seq::At(_), Seq::At(_)) if is_of_wal(one) || is_of_wal(other) => Seq::Unlogged,
         (Seq::At(one), Seq::At(other)) => Seq::At(one.max(other)),
         (Seq::Unlogged, _) | (_, Seq::Unlogged) => Seq::Unlogged,
     };
@@ -110,11 +123,11 @@ fn cookie(bookmark: Bookmark, is_secure: bool) -> String {
 /// has just been refreshed for that.
 pub fn demand(bookmark: Bookmark, known: Known, was_refreshed: bool) -> Demand {
     match bookmark.seq {
-        Seq::Unlogged => Demand::Ungrouped,
+        Seq::Unlogged => Demand::Unstored,
         Seq::At(seq) if seq > known.head && !was_refreshed => Demand::Refresh,
         // Past the head of the log: that log is lost (P1).
-        Seq::At(seq) if seq > known.head => Demand::Ungrouped,
-        Seq::At(seq) if seq >= known.first => Demand::Nothing,
+        Seq::At(seq) if seq > known.head => Demand::Unstored,
+        Seq::At(seq) if seq >= known.first => Demand::Seen { seq, lsn: bookmark.lsn },
         Seq::At(_) if bookmark.lsn == 0 => Demand::Nothing,
         Seq::At(seq) => Demand::ReadPast { lsn: bookmark.lsn, or_on_primary: seq > 0 },
     }
@@ -124,17 +137,26 @@ impl Demand {
     /// Whether a response may be served to the reader.
     pub fn is_met(self, is_grouped: bool, position: Position) -> bool {
         match self {
-            Self::Nothing => true,
+            Self::Nothing | Self::Seen { .. } => true,
             Self::Refresh => false,
-            Self::Ungrouped => !is_grouped,
-            Self::ReadPast { lsn, or_on_primary } => {
-                let is_past = match position.read_at {
-                    ReadAt::Lsn(read_at) => read_at >= lsn,
-                    ReadAt::Primary => or_on_primary,
-                    ReadAt::Unknown => false,
-                };
-                !is_grouped || is_past
+            Self::Unstored => false,
+            Self::ReadPast { lsn, or_on_primary } => match position.read_at {
+                ReadAt::Lsn(read_at) => read_at >= lsn,
+                ReadAt::Primary => or_on_primary,
+                // In no group and without a position: not of the database.
+                ReadAt::Unknown => !is_grouped,
+            },
+        }
+    }
+
+    /// Whether a response that a soft invalidation made stale may be served to the
+    /// reader, if its demand is met.
+    pub fn allows_stale(self, position: Position) -> bool {
+        match self {
+            Self::Seen { seq, lsn } => {
+                position.fence >= seq && position.read_at.lsn().is_none_or(|read_at| read_at >= lsn)
             }
+            Self::Nothing | Self::Refresh | Self::ReadPast { .. } | Self::Unstored => true,
         }
     }
 }
@@ -155,6 +177,9 @@ mod tests {
         };
         check("1.9", "2.8", "2.9");
         check("0.0", "2.8", "2.8");
+        check("0.7", "0.8", "0.8");
+        check("0.7", "2.0", "-.7");
+        check("0.7", "2.8", "-.8");
         check("-.9", "2.10", "-.10");
     }
 
@@ -194,30 +219,46 @@ mod tests {
             assert_eq!(demand(bookmark(text), known, was_refreshed), expected, "{text} {was_refreshed}");
         };
         check("0.0", false, Demand::Nothing);
-        check("150.7", false, Demand::Nothing);
-        check("200.7", false, Demand::Nothing);
+        check("150.7", false, Demand::Seen { seq: 150, lsn: 7 });
+        check("200.7", false, Demand::Seen { seq: 200, lsn: 7 });
         check("201.7", false, Demand::Refresh);
-        check("201.7", true, Demand::Ungrouped);
-        check("-.7", false, Demand::Ungrouped);
+        check("201.7", true, Demand::Unstored);
+        check("-.7", false, Demand::Unstored);
         check("0.7", false, Demand::ReadPast { lsn: 7, or_on_primary: false });
         check("99.7", false, Demand::ReadPast { lsn: 7, or_on_primary: true });
         check("99.0", false, Demand::Nothing);
     }
 
     #[test]
-    fn a_demand_is_about_grouped_responses() {
+    fn a_demand_is_about_positions() {
         let at = |read_at| Position { fence: 1, read_at };
-        let check = |demand: Demand, read_at, expected| {
-            assert_eq!(demand.is_met(true, at(read_at)), expected, "{demand:?} {read_at:?}");
-            assert_eq!(demand.is_met(false, at(read_at)), demand != Demand::Refresh, "{demand:?}");
+        let check = |demand: Demand, is_grouped, read_at, expected| {
+            let is_met = demand.is_met(is_grouped, at(read_at));
+            assert_eq!(is_met, expected, "{demand:?} {is_grouped} {read_at:?}");
         };
-        check(Demand::Ungrouped, ReadAt::Primary, false);
-        check(Demand::Refresh, ReadAt::Primary, false);
         let past = |or_on_primary| Demand::ReadPast { lsn: 7, or_on_primary };
-        check(past(false), ReadAt::Lsn(7), true);
-        check(past(false), ReadAt::Lsn(6), false);
-        check(past(false), ReadAt::Primary, false);
-        check(past(false), ReadAt::Unknown, false);
-        check(past(true), ReadAt::Primary, true);
+        for is_grouped in [true, false] {
+            check(Demand::Nothing, is_grouped, ReadAt::Unknown, true);
+            check(Demand::Refresh, is_grouped, ReadAt::Primary, false);
+            check(Demand::Unstored, is_grouped, ReadAt::Primary, false);
+            check(past(false), is_grouped, ReadAt::Lsn(7), true);
+            check(past(false), is_grouped, ReadAt::Lsn(6), false);
+            check(past(false), is_grouped, ReadAt::Primary, false);
+            check(past(true), is_grouped, ReadAt::Primary, true);
+            check(past(true), is_grouped, ReadAt::Unknown, !is_grouped);
+        }
+    }
+
+    #[test]
+    fn what_is_stale_must_be_past_what_the_reader_saw() {
+        let seen = Demand::Seen { seq: 5, lsn: 7 };
+        let check = |fence, read_at, expected| {
+            assert_eq!(seen.allows_stale(Position { fence, read_at }), expected, "{fence} {read_at:?}");
+        };
+        check(5, ReadAt::Primary, true);
+        check(5, ReadAt::Unknown, true);
+        check(4, ReadAt::Primary, false);
+        check(5, ReadAt::Lsn(7), true);
+        check(5, ReadAt::Lsn(6), false);
     }
 }

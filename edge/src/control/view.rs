@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::control::entry::{Key, Mark, Scope, Severity};
-use crate::control::log::{Delta, ENTRIES_MAX, Known};
+use crate::control::log::{Bounds, Delta, Known};
 use crate::control::position::Position;
 use crate::time::Timestamp;
 
@@ -14,6 +14,7 @@ pub struct View {
     known: Known,
     /// When its last refresh was sent; it may lack what was appended after that.
     as_of: Timestamp,
+    bounds: Bounds,
     groups: HashMap<String, Marks>,
     uris: HashMap<String, Marks>,
     paths: HashMap<String, Marks>,
@@ -110,6 +111,7 @@ impl View {
         let mut view = Self {
             known: Known { first: delta.first, head: delta.head },
             as_of: sent_at,
+            bounds: Bounds::default(),
             groups: HashMap::new(),
             uris: HashMap::new(),
             paths: HashMap::new(),
@@ -121,13 +123,18 @@ impl View {
         view
     }
 
+    /// The same view, and how long its log may become; the view may become twice as long.
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
+    }
+
     /// Takes in what was read from the log by a request that was sent at `sent_at`.
     /// Answers may arrive in another order than they were asked for: an old one
     /// changes nothing.
     pub fn apply(&mut self, delta: Delta, sent_at: Timestamp) {
         if delta.first != self.known.first {
             if delta.first > self.known.first {
-                *self = Self::new(delta, sent_at);
+                *self = Self::new(delta, sent_at).bounded(self.bounds);
             }
             return;
         }
@@ -228,8 +235,11 @@ impl View {
         }
         // The log folds entries into *all* as well; a view that lives long would keep
         // what the log has evicted.
-        if self.len() > 2 * ENTRIES_MAX {
-            self.fold_oldest(ENTRIES_MAX);
+        if self.len() > 2 * self.bounds.entries_max {
+            self.fold_oldest(self.bounds.entries_max);
+        }
+        if self.prefixes.len() > 2 * self.bounds.prefixes_max {
+            self.fold_oldest_prefixes(self.bounds.prefixes_max);
         }
     }
 
@@ -275,6 +285,17 @@ impl View {
     }
 }
 
+impl View {
+    /// The same for prefixes, each of which is compared with each path.
+    fn fold_oldest_prefixes(&mut self, left: usize) {
+        self.prefixes.sort_unstable_by_key(|(_, marks)| std::cmp::Reverse(marks.seq()));
+        for (_, marks) in self.prefixes.split_off(left) {
+            self.all.raise(Severity::Hard, marks.hard);
+            self.all.raise(Severity::Soft, marks.soft);
+        }
+    }
+}
+
 impl Marks {
     fn raise(&mut self, severity: Severity, mark: Mark) {
         let own = match severity {
@@ -292,6 +313,7 @@ impl Marks {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::control::log::ENTRIES_MAX;
     use crate::control::position::ReadAt;
 
     const LIMITS: Limits = Limits { max_age: Duration::from_secs(1), grace: Duration::from_secs(5) };
@@ -401,5 +423,20 @@ pub(super) mod tests {
         assert!(view.len() <= 2 * ENTRIES_MAX);
         let groups = ["0".to_owned()];
         assert!(view.judge(&subject(&groups), at(199)).is_err());
+    }
+
+    #[test]
+    fn a_view_folds_prefixes_too() {
+        let bounds = Bounds { prefixes_max: 2, ..Bounds::default() };
+        let mut view = View::new(delta(100, vec![]), ms(0)).bounded(bounds);
+        for n in 0..=4 {
+            let scope = Scope::Prefix(format!("/{n}"));
+            view.apply(delta(200 + n, vec![(scope, Severity::Hard, seq(200 + n))]), ms(n));
+        }
+        let folded = Subject { groups: &[], uri: "http://h/0", path: "/0" };
+        assert_eq!(view.judge(&folded, at(199)), Err(Invalidated::All));
+        let kept = Subject { groups: &[], uri: "http://h/4", path: "/4" };
+        assert_eq!(view.judge(&kept, at(203)), Err(Invalidated::Prefix));
+        assert_eq!(view.prefixes.len(), 2);
     }
 }
