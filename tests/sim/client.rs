@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use tidewall_api::bookmark::{Bookmark, Seq};
-use tidewall_edge::control::bookmark::merged;
+use tidewall_edge::control::bookmark::Brought;
 use tidewall_edge::control::entry::{Scope, Severity};
 
 use crate::clock::all;
@@ -79,7 +79,7 @@ impl Client {
         } else if self.world.has(Flaw::WalBookmarkVanishes) {
             field_by_field(own, bookmark)
         } else {
-            merged(own, bookmark)
+            Brought::one(own).kept(bookmark)
         };
         self.bookmark.set(taken);
     }

@@ -115,7 +115,7 @@ impl World {
     pub(crate) async fn begin_log(&self) {
         let now = self.keeper_now();
         let mut log = Log::begun(now).bounded(self.settings.bounds);
-        if !self.has(Flaw::LogWithoutFloor) && !self.has(Flaw::LogCountsFromOne) {
+        if !self.has(Flaw::LogWithoutFloor) && !self.has(Flaw::AnyLog) {
             while !self.database.is_up.get() {
                 self.clock.sleep(100).await;
             }
@@ -136,9 +136,6 @@ impl World {
     }
 
     fn keeper_now(&self) -> Timestamp {
-        if self.has(Flaw::LogCountsFromOne) {
-            return Timestamp::from_millis(0);
-        }
         self.time(self.keeper.clock_ahead.get())
     }
 

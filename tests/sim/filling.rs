@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use tidewall_edge::control::bookmark::Demand;
+use tidewall_edge::control::log::Known;
 use tidewall_edge::control::position::{Position, ReadAt};
 use tidewall_edge::control::view::View;
 
@@ -23,7 +24,7 @@ const NEGATIVE_TTL_MS: u64 = 5_000;
 impl World {
     /// Asks an origin, stores what may be stored, and answers.
     pub(crate) async fn fill(self: &Rc<Self>, asked: &Asked, flight: Option<&Rc<Flight>>) -> Answer {
-        let fence = self.with_view(asked.at, View::seq).filter(|_| asked.has_view);
+        let fence = self.with_view(asked.at, View::known).filter(|_| asked.has_view);
         let exchanged_at = self.clock.now();
         let Some(told) = self.exchange(asked).await else { return self.instead_of_error(asked) };
         let content = told.content.clone();
@@ -61,10 +62,10 @@ impl World {
         None
     }
 
-    fn response(&self, asked: &Asked, told: Told, fence: u64, exchanged_at: u64) -> Stored {
+    fn response(&self, asked: &Asked, told: Told, fence: Known, exchanged_at: u64) -> Stored {
         let mut position = Position { fence, read_at: told.read_at };
         if self.has(Flaw::FenceOfAnswer) {
-            position.fence = self.with_view(asked.at, View::seq).unwrap_or(fence);
+            position.fence = self.with_view(asked.at, View::known).unwrap_or(fence);
         }
         let is_there = told.content.iter().any(|state| state.exists);
         // The entity tag is the same: a 304.
@@ -110,5 +111,5 @@ fn greater_of_either(one: Position, other: Position) -> Position {
         (ReadAt::Lsn(one), ReadAt::Lsn(other)) => ReadAt::Lsn(one.max(other)),
         _ => ReadAt::Unknown,
     };
-    Position { fence: one.fence.max(other.fence), read_at }
+    Position { fence: if one.fence.head > other.fence.head { one.fence } else { other.fence }, read_at }
 }

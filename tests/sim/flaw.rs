@@ -3,8 +3,8 @@
 /// A rule left out, or done as one would at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// P1: a log that is begun anew counts from one.
-    LogCountsFromOne,
+    /// P1: it makes no difference which log a response was stored under.
+    AnyLog,
     /// P1: a log that is begun anew doesn't ask how far the WAL is.
     LogWithoutFloor,
     /// P2: an entry has the positions of its last append.

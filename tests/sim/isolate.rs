@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidewall_api::bookmark::Bookmark;
-use tidewall_edge::control::bookmark::{Demand, demand};
+use tidewall_edge::control::bookmark::{Brought, Demand, demand};
 use tidewall_edge::control::log::{Delta, Known};
 use tidewall_edge::control::view::{Currency, View};
 use tidewall_edge::time::Timestamp;
@@ -183,7 +183,7 @@ impl World {
     /// What a reader's bookmark asks for, after a refresh where it needs one (S3).
     pub(crate) async fn demands(self: &Rc<Self>, at: usize, bookmark: Bookmark) -> Demand {
         let Some(known) = self.known(at) else { return Demand::Nothing };
-        let demanded = demand(bookmark, known, false);
+        let demanded = demand(Brought::one(bookmark), known, false);
         if demanded != Demand::Refresh {
             return demanded;
         }
@@ -191,7 +191,7 @@ impl World {
             return Demand::Nothing;
         }
         self.refresh(at, self.isolate_now(at)).await;
-        self.known(at).map_or(Demand::Nothing, |known| demand(bookmark, known, true))
+        self.known(at).map_or(Demand::Nothing, |known| demand(Brought::one(bookmark), known, true))
     }
 }
 

@@ -102,8 +102,11 @@ impl World {
             return Ok(Validity::Valid);
         }
         let mut position = stored.position;
+        if self.has(Flaw::AnyLog) {
+            position.fence.first = self.known(at).map_or(0, |known| known.first);
+        }
         if self.has(Flaw::LsnOnly) {
-            position.fence = u64::MAX;
+            position.fence.head = u64::MAX;
         }
         if self.has(Flaw::FenceOnly) {
             position.read_at = ReadAt::Unknown;

@@ -4,9 +4,9 @@
 use std::rc::Rc;
 
 use tidewall_api::bookmark::{Bookmark, Seq};
-use tidewall_edge::control::bookmark::merged;
+use tidewall_edge::control::bookmark::Brought;
 use tidewall_edge::control::entry::{Scope, Severity};
-use tidewall_edge::control::log::Append;
+use tidewall_edge::control::log::{Append, Known};
 use tidewall_edge::control::position::{Position, ReadAt};
 use tidewall_edge::control::view::View;
 use tidewall_edge::control::write_through::{Logged, is_last};
@@ -40,7 +40,7 @@ pub(crate) struct Write {
 struct Written<'a> {
     wrote: &'a Wrote,
     /// Position of the view when it began.
-    began_at: u64,
+    began_at: Known,
     /// The same as a time: known to the oracle alone.
     began: u64,
     is_keyed: bool,
@@ -49,7 +49,7 @@ struct Written<'a> {
 impl World {
     /// A write. `None` if it failed.
     pub(crate) async fn write(self: &Rc<Self>, at: usize, write: Write) -> Option<(Bookmark, Wrote)> {
-        let began_at = self.with_view(at, View::seq);
+        let began_at = self.with_view(at, View::known);
         let began = self.clock.now();
         let origin = self.random.below(self.origins.len());
         self.pass(Link::ToOrigin).await;
@@ -72,7 +72,9 @@ impl World {
             return Some((Bookmark { seq: Seq::At(self.head()), lsn: wrote.lsn }, wrote));
         }
         let seq = match self.append_at(at, append).await {
-            Err(OutOfReach) if self.has(Flaw::UnloggedIsForgotten) => Seq::At(began_at.unwrap_or(1)),
+            Err(OutOfReach) if self.has(Flaw::UnloggedIsForgotten) => {
+                Seq::At(began_at.map_or(1, |began_at| began_at.head))
+            }
             Err(OutOfReach) => {
                 self.counts.note("unlogged");
                 Seq::Unlogged
@@ -86,7 +88,7 @@ impl World {
                 Seq::At(seq)
             }
         };
-        Some((merged(write.bookmark, Bookmark { seq, lsn: wrote.lsn }), wrote))
+        Some((Brought::one(write.bookmark).kept(Bookmark { seq, lsn: wrote.lsn }), wrote))
     }
 
     async fn write_through(
@@ -109,7 +111,7 @@ impl World {
         self.counts.note("written through");
         let stored = Rc::new(Stored {
             content: vec![written.wrote.state],
-            position: Position { fence: seq, read_at: ReadAt::Primary },
+            position: Position { fence: Known { head: seq, ..written.began_at }, read_at: ReadAt::Primary },
             names,
             fresh_until: self.isolate_now(at).as_millis() + TTL_MS,
             exchanged_at: written.began,

@@ -36,11 +36,6 @@ pub struct Bounds {
     pub prefixes_max: usize,
 }
 
-/// How far the clocks of two keepers may differ, and a log may run ahead of the time by
-/// more than one append in a millisecond. A log that takes the place of a lost one begins
-/// so far ahead. In milliseconds.
-pub const AHEAD_MS: u64 = 10_000;
-
 /// The log.
 #[derive(Debug)]
 pub struct Log {
@@ -132,10 +127,10 @@ impl Default for Bounds {
 }
 
 impl Log {
-    /// A new log. Its first position is past the time, so it never looks older than what a
-    /// lost one left behind (P1).
+    /// A new log. Its first position is the time, which also tells it from others: what was
+    /// stored under a lost one is a miss (P1).
     pub fn begun(now: Timestamp) -> Self {
-        let first = now.as_millis().saturating_add(AHEAD_MS);
+        let first = now.as_millis().max(1);
         Self::restored(first, first, Vec::new(), Vec::new())
     }
 
@@ -187,6 +182,12 @@ impl Log {
         }
 
         let seq = self.advance(now);
+        if append.scopes.contains(&Scope::All) && append.severity == Severity::Hard {
+            // As after a promotion: a primary that is lost may have used the ids of writes to come.
+            changes.forgotten += self.writes_by_age.len();
+            self.writes.clear();
+            self.writes_by_age.clear();
+        }
         self.raise_all(append.scopes, append.severity, Mark { seq, lsn: append.lsn }, &mut changes);
         if let Some(write) = write {
             self.writes.insert(write.clone(), seq);
@@ -322,15 +323,6 @@ mod tests {
     }
 
     #[test]
-    fn a_log_begins_past_what_a_lost_one_can_have_said() {
-        let lost = Log::begun(ms(1_000)).append(append(&[]), ms(20_000)).seq;
-        // The next keeper's clock is behind.
-        let log = Log::begun(ms(19_900));
-        assert!(log.first() > lost);
-        assert_eq!(log.first(), log.head());
-    }
-
-    #[test]
     fn positions_rise_and_are_at_least_the_time() {
         let mut log = log_from(1_000);
         assert_eq!((log.first(), log.head()), (1_000, 1_000));
@@ -395,6 +387,15 @@ mod tests {
         assert!(answer.is_duplicate);
         assert_eq!(answer.seq, 3_000);
         assert_eq!(answer.changes.raised, [(hard(uri), Mark { seq: 3_000, lsn: None })]);
+    }
+
+    #[test]
+    fn writes_are_forgotten_when_everything_is_invalid() {
+        let mut log = Log::begun(ms(1_000));
+        log.append(of_write(&[group("a")], 7), ms(2_000));
+        let everything = log.append(append(&[Scope::All]), ms(3_000));
+        assert_eq!(everything.changes.forgotten, 1);
+        assert!(!log.append(of_write(&[group("a")], 7), ms(4_000)).is_duplicate);
     }
 
     #[test]

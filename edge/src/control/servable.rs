@@ -49,6 +49,7 @@ pub fn servable(
 mod tests {
     use super::*;
     use crate::control::entry::{Mark, Scope, Severity};
+    use crate::control::log::Known;
     use crate::control::position::ReadAt;
     use crate::control::view::tests::delta;
     use crate::time::Timestamp;
@@ -59,7 +60,7 @@ mod tests {
         let view = View::new(delta(300, vec![entry]), Timestamp::from_millis(0));
         let groups = ["g".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
-        let at = |fence| Position { fence, read_at: ReadAt::Primary };
+        let at = |fence| Position { fence: Known { first: 100, head: fence }, read_at: ReadAt::Primary };
         let check = |view, demand, fence, expected: Result<(), &str>| {
             let decision = servable(view, demand, &subject, at(fence)).map(|_| ()).map_err(Fenced::as_str);
             assert_eq!(decision, expected);
@@ -76,13 +77,13 @@ mod tests {
         let view = View::new(delta(300, vec![entry]), Timestamp::from_millis(0));
         let groups = ["g".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
-        let position = Position { fence: 150, read_at: ReadAt::Primary };
+        let position = Position { fence: Known { first: 100, head: 150 }, read_at: ReadAt::Primary };
         let stale = Ok(Validity::StaleSince(Timestamp::from_millis(200)));
         let check = |demand, expected| {
             assert_eq!(servable(Some(&view), demand, &subject, position), expected, "{demand:?}");
         };
         check(Demand::Nothing, stale);
-        check(Demand::Seen { seq: 140, lsn: 0 }, stale);
-        check(Demand::Seen { seq: 200, lsn: 0 }, Err(Fenced::BehindBookmark));
+        check(Demand::Seen { seq: 140, lsn: 0, straight_lsn: 0 }, stale);
+        check(Demand::Seen { seq: 200, lsn: 0, straight_lsn: 0 }, Err(Fenced::BehindBookmark));
     }
 }

@@ -55,7 +55,7 @@ pub enum Validity {
 /// Why a response must not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invalidated {
-    /// It is older than the log, which was lost and begun again (P1).
+    /// It is of another log: that one was lost, and this one begun in its place (P1).
     BeforeLog,
     /// Everything was purged, or an entry that was evicted could be about it.
     All,
@@ -176,7 +176,7 @@ impl View {
 
     /// Whether a response at this position may be used, or stored (S1).
     pub fn judge(&self, subject: &Subject<'_>, position: Position) -> Result<Validity, Invalidated> {
-        if position.fence < self.known.first {
+        if position.fence.first != self.known.first {
             return Err(Invalidated::BeforeLog);
         }
         let mut stale_since = None;
@@ -337,7 +337,7 @@ pub(super) mod tests {
     }
 
     fn at(fence: u64) -> Position {
-        Position { fence, read_at: ReadAt::Unknown }
+        Position { fence: Known { first: 100, head: fence }, read_at: ReadAt::Unknown }
     }
 
     #[test]
@@ -361,9 +361,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_response_older_than_the_log_is_a_miss() {
+    fn a_response_of_another_log_is_a_miss() {
         let view = View::new(delta(300, vec![]), ms(0));
-        assert_eq!(view.judge(&subject(&[]), at(99)), Err(Invalidated::BeforeLog));
+        // Whichever came first, and however far it was: clocks differ.
+        for first in [99, 101] {
+            let fence = Known { first, head: 300 };
+            let position = Position { fence, read_at: ReadAt::Primary };
+            assert_eq!(view.judge(&subject(&[]), position), Err(Invalidated::BeforeLog));
+        }
         assert_eq!(view.judge(&subject(&[]), at(100)), Ok(Validity::Valid));
     }
 
@@ -389,13 +394,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_log_begun_anew_replaces_the_view_and_an_older_one_does_not() {
+    fn of_two_logs_the_one_that_was_heard_of_last_is_there() {
         let of_log = |first| Delta { first, head: first, is_whole: true, entries: vec![] };
         let mut view = View::new(of_log(1_000), ms(0));
         view.apply(of_log(2_000), ms(10));
         assert_eq!(view.known(), Known { first: 2_000, head: 2_000 });
-        view.apply(of_log(1_000), ms(20));
+        view.apply(of_log(1_000), ms(9));
         assert_eq!((view.known().first, view.as_of), (2_000, ms(10)));
+        view.apply(of_log(1_500), ms(20));
+        assert_eq!((view.known().first, view.as_of), (1_500, ms(20)));
     }
 
     #[test]

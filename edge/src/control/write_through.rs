@@ -2,6 +2,7 @@
 
 use crate::cache::target::Target;
 use crate::control::entry::Scope;
+use crate::control::log::Known;
 use crate::control::view::{Subject, View};
 use crate::fields::Fields;
 
@@ -12,8 +13,8 @@ pub struct Logged {
     pub seq: u64,
     /// The scopes it invalidated, each with the position of its entry before.
     pub previous: Vec<(Scope, u64)>,
-    /// Position of the view when the write began.
-    pub began_at: u64,
+    /// How far the view had read when the write began.
+    pub began_at: Known,
     /// Whether the answer may be one that was given before: the request had an
     /// `Idempotency-Key`, so that the origin may remember, or the log knew the write.
     pub may_be_old: bool,
@@ -38,7 +39,7 @@ pub fn represented(method: &str, target: &Target<'_>, status: u16, answer: &Fiel
 /// after that may lie before `began_at`. And of a log that began after the write did,
 /// nobody knows what the one before it said.
 pub fn is_last(logged: &Logged, view: &View, subject: &Subject<'_>) -> bool {
-    if logged.may_be_old || logged.began_at < view.known().first {
+    if logged.may_be_old || logged.began_at.first != view.known().first {
         return false;
     }
     view.latest(subject).all(|(scope, seq)| {
@@ -46,7 +47,7 @@ pub fn is_last(logged: &Logged, view: &View, subject: &Subject<'_>) -> bool {
         let before = scope.filter(|_| is_own).and_then(|scope| {
             logged.previous.iter().find(|(own, _)| *own == scope).map(|(_, previous)| *previous)
         });
-        before.unwrap_or(seq) <= logged.began_at
+        before.unwrap_or(seq) <= logged.began_at.head
     })
 }
 
@@ -67,7 +68,12 @@ mod tests {
             .map(|(scope, seq)| (scope.clone(), Severity::Hard, Mark { seq: *seq, lsn: None }))
             .collect();
         let view = View::new(delta(900, entries), Timestamp::from_millis(0));
-        let logged = Logged { seq: 500, previous: previous.to_vec(), began_at: 400, may_be_old: false };
+        let logged = Logged {
+            seq: 500,
+            previous: previous.to_vec(),
+            began_at: Known { first: 100, head: 400 },
+            may_be_old: false,
+        };
         let groups = ["a".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
         assert_eq!(is_last(&logged, &view, &subject), expected, "{previous:?}");
@@ -118,9 +124,10 @@ mod tests {
         );
         let groups = ["a".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
-        let check = |began_at, may_be_old, expected| {
+        let check = |first, may_be_old, expected| {
+            let began_at = Known { first, head: 400 };
             let logged = Logged { seq: 500, previous: vec![(group("a"), 0)], began_at, may_be_old };
-            assert_eq!(is_last(&logged, &view, &subject), expected, "{began_at} {may_be_old}");
+            assert_eq!(is_last(&logged, &view, &subject), expected, "{first} {may_be_old}");
         };
         check(100, false, true);
         check(99, false, false);

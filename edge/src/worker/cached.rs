@@ -682,7 +682,7 @@ pub(super) fn envelope_of(
 async fn consult(edge: &Edge<'_>, context: &Context, timings: &mut Timings) -> Standing {
     let begun = js::now();
     let limits = edge.config.control;
-    let standing = control_log::consult(edge.isolate, edge.env, context, limits, edge.request.bookmark).await;
+    let standing = control_log::consult(edge.isolate, edge.env, context, limits, edge.request.brought).await;
     let took = js::now().since(begun);
     if !took.is_zero() {
         timings.record("control", took);

@@ -4,13 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidewall_api::bookmark::Bookmark;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::{Context, Delay, Env, Method, ObjectNamespace, Request, RequestInit};
 
-use crate::control::bookmark::{Demand, demand};
+use crate::control::bookmark::{Brought, Demand, demand};
 use crate::control::exchange::{Answer, Logged, Question};
-use crate::control::log::Append;
+use crate::control::log::{Append, Known};
 use crate::control::view::{Currency, Limits, View};
 use crate::time::Timestamp;
 use crate::worker::deadline::within;
@@ -63,8 +62,8 @@ impl ControlLog {
 
     /// Position of the view: the fence of an exchange that begins now. Without a view no
     /// answer can be stored.
-    pub(super) fn fence(&self) -> Option<u64> {
-        self.with(|view| view.map(View::seq))
+    pub(super) fn fence(&self) -> Option<Known> {
+        self.with(|view| view.map(View::known))
     }
 
     /// Takes in an answer of the keeper.
@@ -81,9 +80,9 @@ impl ControlLog {
         self.with(|view| view.map_or(Currency::Expired, |view| view.currency(limits, now)))
     }
 
-    fn demand(&self, bookmark: Bookmark, was_refreshed: bool) -> Demand {
+    fn demand(&self, brought: Brought, was_refreshed: bool) -> Demand {
         // Without a view nothing is served at all.
-        self.with(|view| view.map_or(Demand::Nothing, |view| demand(bookmark, view.known(), was_refreshed)))
+        self.with(|view| view.map_or(Demand::Nothing, |view| demand(brought, view.known(), was_refreshed)))
     }
 }
 
@@ -93,12 +92,12 @@ pub(super) async fn consult(
     env: &Env,
     context: &Context,
     limits: Limits,
-    bookmark: Bookmark,
+    brought: Brought,
 ) -> Standing {
     let control = &isolate.control;
     let needs = |now| match control.currency(limits, now) {
         currency @ (Currency::RefreshFirst | Currency::Expired) => currency,
-        currency if control.demand(bookmark, false) == Demand::Refresh => match currency {
+        currency if control.demand(brought, false) == Demand::Refresh => match currency {
             Currency::Current | Currency::RefreshAhead => Currency::RefreshFirst,
             currency => currency,
         },
@@ -119,7 +118,7 @@ pub(super) async fn consult(
     }
     Standing {
         has_view: was_refreshed || control.currency(limits, js::now()) != Currency::Expired,
-        demand: control.demand(bookmark, was_refreshed),
+        demand: control.demand(brought, was_refreshed),
     }
 }
 

@@ -81,7 +81,7 @@ fn is_found_out(flaw: Flaw) {
 #[test]
 fn broken_rules_are_found_out() {
     for flaw in [
-        Flaw::LogCountsFromOne,
+        Flaw::AnyLog,
         Flaw::LogWithoutFloor,
         Flaw::LsnBeforeCommit,
         Flaw::MergesPositions,
