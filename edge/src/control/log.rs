@@ -73,7 +73,8 @@ pub struct Append {
     pub severity: Severity,
     /// Where in the WAL the write can be seen.
     pub lsn: Option<u64>,
-    /// The origin's id of the write.
+    /// The origin's id of the write. It must tell timelines apart, too: after a promotion
+    /// transaction ids are given out again.
     pub write: Option<u64>,
 }
 
@@ -133,7 +134,8 @@ impl Default for Bounds {
 
 impl Log {
     /// A new log. Its first position is past the time, so it never looks older than what a
-    /// lost one left behind (P1).
+    /// lost one left behind (P1). It doesn't know how far the WAL was: before anybody is
+    /// answered, its keeper must ask an origin, and append *all* at that position.
     pub fn begun(now: Timestamp) -> Self {
         let first = now.as_millis().saturating_add(AHEAD_MS);
         Self::restored(first, first, Vec::new(), Vec::new())
