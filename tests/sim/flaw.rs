@@ -69,8 +69,6 @@ pub(crate) enum Flaw {
     OutboxLsnBeforeRow,
     /// W2: the log takes a write twice.
     LogsTwice,
-    /// W2: ids of writes don't tell one timeline from another.
-    WriteIdWithoutTimeline,
     /// W3: the answer to a write is always stored.
     StoresEveryWrite,
     /// W3: an answer that the origin may remember is stored like any other.

@@ -141,14 +141,9 @@ impl World {
         let before = self.database.flushed.get();
         let scopes = self.settings.extent.invalidated(row);
         let outbox = (!self.has(Flaw::NoOutbox) && !scopes.is_empty()).then(|| scopes.clone());
-        let (timeline, commit) = self.commit(row, exists, outbox).await?;
+        let (_, commit) = self.commit(row, exists, outbox).await?;
         let lsn = if self.has(Flaw::LsnBeforeCommit) { before } else { self.database.flushed.get() };
-        Ok(Wrote { state: commit.state, lsn, id: self.write_id(timeline, commit.xid), scopes })
-    }
-
-    fn write_id(&self, timeline: usize, xid: u64) -> u64 {
-        let timeline = if self.has(Flaw::WriteIdWithoutTimeline) { 0 } else { timeline as u64 };
-        (timeline << 48) | xid
+        Ok(Wrote { state: commit.state, lsn, id: commit.xid, scopes })
     }
 
     /// The bookmark of what a write did that no answer to a request told of, such as a
@@ -190,16 +185,16 @@ impl World {
             let lsn = if self.has(Flaw::OutboxLsnBeforeRow) { flushed_before } else { flushed };
             flushed_before = flushed;
             for row in rows.iter().rev() {
-                if self.delivers(row, timeline, lsn).await {
+                if self.delivers(row, lsn).await {
                     done.insert(row.state.version);
                 }
             }
         }
     }
 
-    async fn delivers(&self, row: &Commit, timeline: usize, lsn: u64) -> bool {
+    async fn delivers(&self, row: &Commit, lsn: u64) -> bool {
         let scopes = row.outbox.clone().unwrap_or_default();
-        let write = Some(self.write_id(timeline, row.xid));
+        let write = Some(row.xid);
         let append = Append { scopes, severity: Severity::Hard, lsn: Some(lsn), write };
         let Ok(reply) = self.append(self.outside(), append, None).await else { return false };
         self.outbox.delivered.borrow_mut().insert(row.state.version, reply.seq);

@@ -68,7 +68,8 @@ pub struct Append {
     pub severity: Severity,
     /// Where in the WAL the write can be seen.
     pub lsn: Option<u64>,
-    /// The origin's id of the write.
+    /// The origin's id of the write. It must tell timelines apart, too: after a promotion
+    /// transaction ids are given out again.
     pub write: Option<u64>,
 }
 
@@ -129,6 +130,9 @@ impl Default for Bounds {
 impl Log {
     /// A new log. Its first position is the time, which also tells it from others: what was
     /// stored under a lost one is a miss (P1).
+    ///
+    /// It doesn't know how far the WAL was. Whoever loses a log by force (its storage was
+    /// deleted) purges everything at the position that the primary has by then.
     pub fn begun(now: Timestamp) -> Self {
         let first = now.as_millis().max(1);
         Self::restored(first, first, Vec::new(), Vec::new())

@@ -133,7 +133,8 @@ impl View {
     /// changes nothing.
     pub fn apply(&mut self, delta: Delta, sent_at: Timestamp) {
         if delta.first != self.known.first {
-            if delta.first > self.known.first {
+            // Of two logs the one that was heard of last is there.
+            if sent_at > self.as_of {
                 *self = Self::new(delta, sent_at).bounded(self.bounds);
             }
             return;

@@ -71,7 +71,9 @@ impl ControlLog {
         let mut view = self.view.borrow_mut();
         match &mut *view {
             Some(view) => view.apply(answer.delta, sent_at),
-            None => *view = Some(View::new(answer.delta, sent_at)),
+            None if answer.delta.is_whole => *view = Some(View::new(answer.delta, sent_at)),
+            // A part of the log is no view of it.
+            None => {}
         }
         answer.logged
     }

@@ -221,8 +221,8 @@ fn p6_a_replica_on_a_former_timeline_serves_nothing() {
 }
 
 #[test]
-fn p6_ids_of_writes_tell_timelines_apart() {
-    check(&with_promotion(), &[Flaw::WriteIdWithoutTimeline], async |world| {
+fn p6_ids_of_writes_that_are_given_out_again_are_new_writes() {
+    check(&with_promotion(), &[], async |world| {
         let (reader, writer) = (Client::new(&world, 1, false), Client::new(&world, 2, true));
         world.database.replicas[0].is_paused.set(true);
         writer.writes(0, 0, true, false).await;

@@ -57,6 +57,13 @@ fn the_guarantees_hold() {
     }
 }
 
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for seed in 0..4 {
+        assert_eq!(run(seed, None, true).counts, run(seed, None, true).counts, "{seed}");
+    }
+}
+
 /// A reader without a bookmark has as many hits beside readers with one.
 #[test]
 fn a_bookmark_costs_nobody_else_a_hit() {
