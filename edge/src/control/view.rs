@@ -160,11 +160,12 @@ impl View {
         self.lsn_max
     }
 
-    /// Whether it may be used now. Its age counts from when its refresh was sent: what
-    /// was appended after that it may lack.
+    /// Whether it may be used for a request that came at `now`. Its age counts from when
+    /// its refresh was sent: what was appended after that it may lack. One that was
+    /// refreshed since the request came is as young as can be.
     pub fn currency(&self, limits: Limits, now: Timestamp) -> Currency {
         let age = now.since(self.as_of);
-        if age < limits.max_age / 2 {
+        if self.as_of > now || age < limits.max_age / 2 {
             Currency::Current
         } else if age < limits.max_age {
             Currency::RefreshAhead
@@ -419,6 +420,7 @@ pub(super) mod tests {
         check(6_000, Currency::Expired);
         let at_once = Limits { max_age: Duration::ZERO, ..LIMITS };
         assert_eq!(view.currency(at_once, ms(1_000)), Currency::RefreshFirst);
+        assert_eq!(view.currency(at_once, ms(999)), Currency::Current);
     }
 
     #[test]

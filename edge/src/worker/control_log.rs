@@ -97,7 +97,8 @@ pub(super) async fn consult(
     brought: Brought,
 ) -> Standing {
     let control = &isolate.control;
-    let needs = |now| match control.currency(limits, now) {
+    let arrived = js::now();
+    let needs = || match control.currency(limits, arrived) {
         currency @ (Currency::RefreshFirst | Currency::Expired) => currency,
         currency if control.demand(brought, false) == Demand::Refresh => match currency {
             Currency::Current | Currency::RefreshAhead => Currency::RefreshFirst,
@@ -106,20 +107,20 @@ pub(super) async fn consult(
         currency => currency,
     };
     let mut was_refreshed = false;
-    match needs(js::now()) {
+    match needs() {
         Currency::Current => {}
         Currency::RefreshAhead => refresh_ahead(isolate, env, context),
         Currency::RefreshFirst | Currency::Expired => {
-            let is_hopeless = control.failed_at.get().is_some_and(|at| js::now().since(at) < RETRY_AFTER);
+            let is_hopeless = control.failed_at.get().is_some_and(|at| arrived.since(at) < RETRY_AFTER);
             if is_hopeless {
                 refresh_ahead(isolate, env, context);
-            } else if let Waited::ForNothing = wait_for_another(control, needs).await {
+            } else if let Waited::ForNothing = wait_for_another(control, arrived, limits, needs).await {
                 was_refreshed = refresh(isolate, env).await;
             }
         }
     }
     Standing {
-        has_view: was_refreshed || control.currency(limits, js::now()) != Currency::Expired,
+        has_view: was_refreshed || control.currency(limits, arrived) != Currency::Expired,
         demand: control.demand(brought, was_refreshed),
     }
 }
@@ -132,13 +133,20 @@ enum Waited {
     ForNothing,
 }
 
-async fn wait_for_another(control: &ControlLog, needs: impl Fn(Timestamp) -> Currency) -> Waited {
-    let begun = js::now();
-    while control.refreshing_since.get().is_some_and(|since| js::now().since(since) < LOOK_FOR)
-        && js::now().since(begun) < LOOK_FOR
+/// Waits for a refresh that another request has sent, if that was late enough for this one.
+async fn wait_for_another(
+    control: &ControlLog,
+    arrived: Timestamp,
+    limits: Limits,
+    needs: impl Fn() -> Currency,
+) -> Waited {
+    let is_late_enough = |sent: Timestamp| sent > arrived || arrived.since(sent) < limits.max_age;
+    let is_new = |sent: Timestamp| js::now().since(sent) < LOOK_FOR;
+    while control.refreshing_since.get().is_some_and(|sent| is_late_enough(sent) && is_new(sent))
+        && js::now().since(arrived) < LOOK_FOR
     {
         Delay::from(LOOK_EVERY).await;
-        if matches!(needs(js::now()), Currency::Current | Currency::RefreshAhead) {
+        if matches!(needs(), Currency::Current | Currency::RefreshAhead) {
             return Waited::ForView;
         }
     }
