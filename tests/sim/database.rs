@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 
 use tidewall_edge::control::entry::Scope;
 
+use crate::flaw::Flaw;
 use crate::resource::State;
 use crate::weather::Link;
 use crate::world::World;
@@ -24,6 +25,9 @@ pub(crate) struct Commit {
     pub(crate) visible_at: u64,
     /// Its `xid8`.
     pub(crate) xid: u64,
+    /// The id by which the edge is told of it. None for longer after a promotion than the
+    /// log remembers ids, for a lost primary may have given the same out before.
+    pub(crate) name: Option<u64>,
     /// What it wrote.
     pub(crate) row: usize,
     /// To which state.
@@ -68,6 +72,7 @@ impl Database {
             lsn: WAL_FIRST + row as u64,
             visible_at: 0,
             xid: row as u64,
+            name: None,
             row,
             state: State { version: row as u64 + 1, exists: true },
             outbox: None,
@@ -170,6 +175,8 @@ impl World {
                 lsn: database.flushed.get(),
                 visible_at: self.clock.now() + self.weather.ms(Link::Visible),
                 xid: database.xid.get(),
+                name: (timeline == 0 || self.has(Flaw::NamesWritesAfterPromotion))
+                    .then(|| database.xid.get()),
                 row,
                 state: State { version: database.version.get(), exists },
                 outbox,

@@ -63,6 +63,9 @@ pub(crate) enum Flaw {
     WaitersAllLead,
     /// W1: a write's answer is handed on before it is logged.
     AnswersBeforeAppending,
+    /// P6: a write is named by its transaction though a lost primary may have given out the
+    /// same id.
+    NamesWritesAfterPromotion,
     /// W2: there is no outbox.
     NoOutbox,
     /// W2: the outbox's LSN is asked before the row was seen.

@@ -52,7 +52,7 @@ pub(crate) struct Wrote {
     /// Where in the WAL it can be seen.
     pub(crate) lsn: u64,
     /// Which write it was.
-    pub(crate) id: u64,
+    pub(crate) id: Option<u64>,
     /// What it invalidated.
     pub(crate) scopes: Vec<Scope>,
 }
@@ -143,7 +143,7 @@ impl World {
         let outbox = (!self.has(Flaw::NoOutbox) && !scopes.is_empty()).then(|| scopes.clone());
         let (_, commit) = self.commit(row, exists, outbox).await?;
         let lsn = if self.has(Flaw::LsnBeforeCommit) { before } else { self.database.flushed.get() };
-        Ok(Wrote { state: commit.state, lsn, id: commit.xid, scopes })
+        Ok(Wrote { state: commit.state, lsn, id: commit.name, scopes })
     }
 
     /// The bookmark of what a write did that no answer to a request told of, such as a
@@ -194,7 +194,7 @@ impl World {
 
     async fn delivers(&self, row: &Commit, lsn: u64) -> bool {
         let scopes = row.outbox.clone().unwrap_or_default();
-        let write = Some(row.xid);
+        let write = row.name;
         let append = Append { scopes, severity: Severity::Hard, lsn: Some(lsn), write };
         let Ok(reply) = self.append(self.outside(), append, None).await else { return false };
         self.outbox.delivered.borrow_mut().insert(row.state.version, reply.seq);

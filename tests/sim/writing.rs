@@ -63,7 +63,7 @@ impl World {
         let mut scopes = wrote.scopes.clone();
         scopes.push(Scope::Uri(resource.uri()));
         let severity = self.settings.severity;
-        let append = Append { scopes, severity, lsn: Some(wrote.lsn), write: Some(wrote.id) };
+        let append = Append { scopes, severity, lsn: Some(wrote.lsn), write: wrote.id };
         if self.has(Flaw::AnswersBeforeAppending) {
             let world = self.clone();
             self.clock.spawn(async move {
