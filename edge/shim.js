@@ -81,6 +81,7 @@ function durable(name) {
 }
 
 export const Control = durable("Control");
+export const Collapse = durable("Collapse");
 
 export default class extends WorkerEntrypoint {
   async fetch(request) {

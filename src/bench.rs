@@ -104,7 +104,7 @@ impl Run<'_> {
             cargo::build(workspace, cargo::Artifact::Binary("tidewall-origin"))
         )?;
         progress.step("filling the database, building the benches (optimised: the first time takes minutes)");
-        let origins = Origins { program: origin, data, servers: &servers };
+        let origins = Origins { program: origin, data, servers: &servers, edge: None };
         let ((), program) = tokio::try_join!(
             async {
                 origins.migrate(supervisor).await?;

@@ -190,7 +190,8 @@ impl Plan {
             cargo::build(&self.workspace, cargo::Artifact::Binary("tidewall-origin"))
         )?;
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
-        let origins = Origins { program, data: &self.data, servers: &servers };
+        let edge = self.edge_url().map(|url| origins::Edge { url, purge_token: &self.purge_token });
+        let origins = Origins { program, data: &self.data, servers: &servers, edge };
         let manifest = self.workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         tokio::try_join!(

@@ -25,6 +25,14 @@ pub(crate) struct Origins<'a> {
     pub(crate) program: PathBuf,
     pub(crate) data: &'a DataDir,
     pub(crate) servers: &'a Servers,
+    /// Who is told what writes make invalid.
+    pub(crate) edge: Option<Edge<'a>>,
+}
+
+/// An edge, as those know it who tell it what to drop.
+pub(crate) struct Edge<'a> {
+    pub(crate) url: String,
+    pub(crate) purge_token: &'a str,
 }
 
 impl Origins<'_> {
@@ -75,10 +83,17 @@ impl Origins<'_> {
     }
 
     fn spec(&self, name: &str, args: &[&str]) -> Result<Spec, Failure> {
+        // Where there is no edge, one that the environment names is not to be told either.
+        let (edge_url, purge_token) = match &self.edge {
+            Some(edge) => (edge.url.clone(), edge.purge_token.to_owned()),
+            None => (String::new(), String::new()),
+        };
         let env = [
             ("DATABASE_URL", self.servers.primary.clone()),
             ("REPLICA_URLS", self.servers.replicas.join(",")),
             ("TIDEWALL_SECRET", self.data.secret("signing-key")?),
+            ("EDGE_URL", edge_url),
+            ("PURGE_TOKEN", purge_token),
         ];
         let logs = self.data.folder("logs")?;
         Ok(Spec {

@@ -90,6 +90,8 @@ const PURE: &[&str] = &[
     "bench/src/report.rs",
     "bench/src/sample.rs",
     "edge/src",
+    "origin/src/backoff.rs",
+    "origin/src/cache_group.rs",
     "origin/src/db/cause.rs",
     "origin/src/db/redact.rs",
     "origin/src/db/route.rs",
@@ -97,7 +99,9 @@ const PURE: &[&str] = &[
     "origin/src/db/lag.rs",
     "origin/src/files/link.rs",
     "origin/src/http/conditional.rs",
-    "origin/src/queue/backoff.rs",
+    "origin/src/outbox/answer.rs",
+    "origin/src/outbox/delivery.rs",
+    "origin/src/outbox/invalidation.rs",
 ];
 /// The rim of `edge`, where the I/O is.
 const RIM: &str = "edge/src/worker";

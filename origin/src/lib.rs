@@ -7,21 +7,26 @@
 //!   second leads to a replica that has what the reader already saw.
 //! - [`queue`]: background jobs in the same database, enqueued in the caller's
 //!   transaction, run under a lease by whichever worker claims them.
+//! - [`outbox`]: what a write made invalid, enqueued in its transaction and delivered to
+//!   the edge until that has accepted it.
 //! - [`files`]: what jobs make, in a directory, fetched by signed links.
 //! - [`http`]: problem details, request ids, metrics, health, positions and cache
 //!   headers; assembles the routes and their OpenAPI document; stops gracefully.
 //! - [`shop`]: the demo: its routes, its jobs, its seed.
 //! - [`command`]: the subcommands of the binary, which put these together.
-//! - [`shutdown`], [`telemetry`], [`timestamp`]: what all of them share.
+//! - [`shutdown`], [`telemetry`], [`timestamp`], `backoff`, `cache_group`: what they share.
 //!
 //! Decisions are pure functions of their arguments (`db/route.rs`,
-//! `queue/backoff.rs`, `files/link.rs`, `http/conditional.rs` …); clocks, sockets
+//! `outbox/delivery.rs`, `files/link.rs`, `http/conditional.rs` …); clocks, sockets
 //! and randomness stay in the code that calls them.
 
+mod backoff;
+mod cache_group;
 pub mod command;
 pub mod db;
 pub mod files;
 pub mod http;
+pub mod outbox;
 pub mod queue;
 pub mod shop;
 pub mod shutdown;

@@ -13,6 +13,7 @@ use tidewall_origin::files::{FileName, FileStore, LinkKey};
 use tidewall_origin::http::app::{App, router};
 use tidewall_origin::http::download::Downloads;
 use tidewall_origin::http::jobs::Jobs;
+use tidewall_origin::outbox::Outbox;
 use tidewall_origin::shop::{self, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
 use time::{Duration, OffsetDateTime};
@@ -42,8 +43,9 @@ impl Origin {
         let downloads = Downloads { files: FileStore::open(&files).await.unwrap(), links: links.clone() };
         let jobs = Jobs { db, links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
-        let routes = shop::routes(jobs.clone(), &ShopArgs { manifest: None, product_max_age: 300 }).unwrap();
-        let router = router(App { jobs, downloads, shutdown }, routes).unwrap();
+        let (outbox, args) = (Outbox::new(None), ShopArgs { manifest: None, product_max_age: 300 });
+        let routes = shop::routes(jobs.clone(), outbox.clone(), &args).unwrap();
+        let router = router(App { jobs, downloads, outbox, shutdown }, routes).unwrap();
         Self { router, links, files, stop }
     }
 
@@ -126,6 +128,7 @@ async fn a_body_that_can_not_be_read_is_refused_with_its_reason() {
 async fn a_query_that_is_not_known_is_refused_by_name() {
     let origin = Origin::new().await;
     assert_eq!(origin.get("/api/products?colour=red&page=0").await.fields(), ["colour", "page"]);
+    assert_eq!(origin.get("/api/analytics/daily?days=0&week=1").await.fields(), ["days", "week"]);
 }
 
 #[tokio::test]
@@ -146,7 +149,7 @@ async fn an_id_that_can_not_exist_is_not_found() {
 #[tokio::test]
 async fn without_a_database_requests_are_told_to_come_back() {
     let origin = Origin::new().await;
-    for path in ["/api/products", "/api/products/1", "/api/jobs/1"] {
+    for path in ["/api/products", "/api/products/1", "/api/analytics/daily", "/api/jobs/1"] {
         let answer = origin.get(path).await;
         answer.problem(503);
         assert_eq!(answer.headers["retry-after"], "1");
@@ -212,6 +215,7 @@ async fn the_document_describes_every_route() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
     let expected = [
+        "/api/analytics/daily",
         "/api/files/{signed}",
         "/api/jobs/{id}",
         "/api/products",

@@ -1,5 +1,5 @@
-//! The library's database module on real servers: a primary and two streaming
-//! replicas that are paused, stopped, killed and promoted.
+//! The library on real servers: a primary and two streaming replicas that are
+//! paused, stopped, killed and promoted.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -8,9 +8,13 @@ mod support;
 #[path = "../../src/cargo/variables.rs"]
 mod variables;
 
+mod answers;
+mod edge;
 mod example;
+mod outbox;
 mod pairs;
 mod pool;
+mod program;
 mod promotion;
 mod routing;
 mod statements;
@@ -29,8 +33,17 @@ fn main() -> ExitCode {
     // They pause and kill the servers that all of them use.
     arguments.test_threads = Some(1);
     // Promotion leaves the servers of no use to others.
-    let shared: Vec<Test> =
-        [pool::TESTS, traps::TESTS, routing::TESTS, pairs::TESTS, example::TESTS, promotion::TESTS].concat();
+    let shared: Vec<Test> = [
+        pool::TESTS,
+        traps::TESTS,
+        routing::TESTS,
+        pairs::TESTS,
+        example::TESTS,
+        answers::TESTS,
+        outbox::TESTS,
+        promotion::TESTS,
+    ]
+    .concat();
     let names = shared.iter().map(|(name, _)| *name).chain([statements::NAME]);
     if arguments.list {
         let trials = names.map(|name| Trial::test(name, || Ok(()))).collect();

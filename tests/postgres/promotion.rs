@@ -1,15 +1,24 @@
-//! A replica is promoted while the old primary still runs: the worst case, since
+//! Replicas are promoted while the old primary still runs: the worst case, since
 //! both take writes.
 
 use std::time::{Duration, Instant};
 
-use tidewall_origin::db::{DbError, PoolSettings, Position};
+use tidewall_api::purge::Purge;
+use tidewall_origin::db::{DbError, PoolSettings, Position, Written};
+use tidewall_origin::outbox::{Invalidated, Invalidation};
 use tokio_postgres::Client;
 
+use crate::edge::Edge;
+use crate::outbox::{Sender, until_delivered};
 use crate::world::{Metrics, Test, World, until};
 
-pub(crate) const TESTS: &[Test] =
-    &[("promotion::everybody_follows_the_new_primary_at_once", everybody_follows_the_new_primary_at_once)];
+pub(crate) const TESTS: &[Test] = &[
+    ("promotion::everybody_follows_the_new_primary_at_once", everybody_follows_the_new_primary_at_once),
+    (
+        "promotion::the_edge_drops_everything_once_for_each_promotion",
+        the_edge_drops_everything_once_for_each_promotion,
+    ),
+];
 
 /// "Writes back within 2 s of the promotion's end".
 const BACK: Duration = Duration::from_secs(2);
@@ -117,4 +126,51 @@ async fn follow(replica: &Client, conninfo: &str) {
         row.get::<_, i64>(0) == i64::from(!conninfo.is_empty())
     })
     .await;
+}
+
+/// What an edge was told of everything, rather than of something.
+fn of_everything(edge: &Edge) -> Vec<Purge> {
+    edge.accepted().into_iter().filter(|purge| purge.all).collect()
+}
+
+fn the_edge_drops_everything_once_for_each_promotion(world: &World) {
+    world.run(async {
+        let edge = Edge::start().await;
+        // Nobody was there when the other one was promoted.
+        let senders = [(); 3].map(|()| Sender::delivering(world, &[edge.url()]));
+        until("the edge drops everything", || async { of_everything(&edge).len() == 1 }).await;
+        let first = of_everything(&edge)[0].clone();
+        assert_eq!((first.write, first.soft), (None, false));
+        assert!(first.lsn.is_some());
+
+        // Numbers of transactions may have been given by both servers.
+        let written = enqueue(&senders[0]).await.unwrap();
+        assert_eq!(written.value.in_band().write, None);
+        until_delivered(&senders[0].db).await;
+        assert_eq!(edge.accepted().last().unwrap().write, None);
+
+        let replica = world.server(2).await;
+        assert!(replica.query_one("SELECT pg_promote()", &[]).await.unwrap().get::<_, bool>(0));
+        until("it does so again", || async { of_everything(&edge).len() == 2 }).await;
+        // Whoever else sees it, and later, too.
+        let again = Sender::delivering(world, &[edge.url()]);
+        for sender in senders.iter().chain([&again]) {
+            until("the new primary takes writes", || async { enqueue(sender).await.is_ok() }).await;
+            until_delivered(&sender.db).await;
+        }
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(of_everything(&edge).len(), 2, "{:?}", edge.accepted());
+        let row = "SELECT timeline = 3, since > now() - interval '1 minute' FROM outbox_log";
+        let row = replica.query_one(row, &[]).await.unwrap();
+        assert!(row.get::<_, bool>(0) && row.get::<_, bool>(1));
+        // In time, they are nobody else's any more.
+        replica.execute("UPDATE outbox_log SET since = since - interval '1 hour'", &[]).await.unwrap();
+        assert!(enqueue(&again).await.unwrap().value.in_band().write.is_some());
+        until_delivered(&again.db).await;
+    });
+}
+
+async fn enqueue(sender: &Sender) -> Result<Written<Invalidated>, DbError> {
+    let invalidation = Invalidation::of_groups(["a"]);
+    sender.db.write(async |transaction| sender.outbox.enqueue(transaction, invalidation).await).await
 }

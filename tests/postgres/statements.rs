@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use tidewall_origin::db::HotStatement;
-use tidewall_origin::{queue, shop};
+use tidewall_origin::{outbox, queue, shop};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
@@ -16,6 +16,9 @@ pub(crate) const NAME: &str = "statements::hot_statements_read_by_an_index";
 const FINISHED_JOBS: &str = "
     INSERT INTO jobs (kind, payload, state, attempt, attempts_max, finished_at)
     SELECT 'report', '{}', 'completed', 1, 5, now() FROM generate_series(1, 100000)";
+/// And invalidations that an edge refused in an outbox that nobody looks at.
+const FAILED_ROWS: &str = "
+    INSERT INTO outbox (purge, failed_at, failure) SELECT '{}', now(), 'why' FROM generate_series(1, 100000)";
 
 /// What the migrations say they are for, and is not asked for by a route yet.
 fn promised() -> Vec<HotStatement> {
@@ -45,9 +48,11 @@ pub(crate) fn test() {
     Runtime::new().unwrap().block_on(async {
         let client = connect(&stack.text("/primary")).await.unwrap();
         client.batch_execute(FINISHED_JOBS).await.unwrap();
-        client.batch_execute("VACUUM (ANALYZE) jobs").await.unwrap();
+        client.batch_execute(FAILED_ROWS).await.unwrap();
+        client.batch_execute("VACUUM (ANALYZE) jobs, outbox").await.unwrap();
 
-        let statements = [shop::hot_statements(), queue::hot_statements(), promised()].concat();
+        let statements =
+            [shop::hot_statements(), queue::hot_statements(), outbox::hot_statements(), promised()].concat();
         let mut scans = Vec::new();
         for statement in &statements {
             for table in tables_read_whole(&client, statement).await {

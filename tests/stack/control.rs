@@ -227,7 +227,7 @@ fn a_bookmark_merges(world: &World) {
     let origin = world.scripted();
     world.run(async {
         let url = origin.script("/bookmarked", |_| "200\ncache-control: no-store\n\n".into());
-        let request = world.client.get(&url).header("tidewall-bookmark", "5.900");
+        let request = world.client.get(&url).header("tidewall-bookmark", "0.900");
         request.header("cookie", "a=1; tw_bookmark=7.800").send().await.unwrap();
         let asked = origin.asked("/bookmarked").pop().unwrap();
         assert_eq!(asked.field("cookie"), "a=1");
@@ -256,9 +256,10 @@ fn unlogged_positions(world: &World) {
         assert!(with(&url, "0.40").await.starts_with(HIT));
         // Past the head of the log: of a log that is lost.
         assert!(with(&url, "9999999999999.10").await.contains("detail=behind-bookmark"));
-        for bookmark in ["-.10", "0.41", "9999999999999.10"] {
-            assert!(with(&plain, bookmark).await.starts_with(HIT), "{bookmark}");
-        }
+        // It could be about this as well, by its URI alone.
+        assert!(with(&plain, "-.10").await.contains("detail=behind-bookmark"));
+        // What says nothing of a database is not behind it.
+        assert!(with(&plain, "0.41").await.starts_with(HIT));
         assert!(status(world, &url).await.starts_with(HIT));
     });
 }

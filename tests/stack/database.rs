@@ -42,7 +42,7 @@ fn the_demo_data_is_all_there(world: &World) {
         let row = primary
             .query_one(
                 "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM orders),
-                    (SELECT count(*) FROM products WHERE id <= 10000), (SELECT count(DISTINCT category) FROM products)",
+                    (SELECT count(*) FROM products WHERE id <= 10000), (SELECT count(DISTINCT category) FROM products WHERE id <= 10000)",
                 &[],
             )
             .await

@@ -7,13 +7,19 @@ mod support;
 
 mod api;
 mod cache;
+mod collapse;
+mod consistency;
 mod control;
 mod database;
 mod explain;
+mod faults;
+mod outbox;
 mod pages;
 mod reports;
 mod rules;
 mod scripted;
+mod shelf;
+mod workerd;
 mod world;
 
 use std::process::ExitCode;
@@ -30,9 +36,13 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = [
         api::TESTS,
         cache::TESTS,
+        collapse::TESTS,
+        consistency::TESTS,
         control::TESTS,
         database::TESTS,
         explain::TESTS,
+        faults::TESTS,
+        outbox::TESTS,
         pages::TESTS,
         reports::TESTS,
         rules::TESTS,

@@ -35,6 +35,8 @@ impl Asked {
 /// The origin and its edge.
 pub(crate) struct Scripted {
     edge: Running,
+    /// The origin itself.
+    pub(crate) url: String,
     scripts: Arc<Mutex<HashMap<String, Script>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
     _folder: Folder,
@@ -57,7 +59,7 @@ impl Scripted {
             }
         });
         let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &url], &[]);
-        Self { edge, scripts, asked, _folder: folder }
+        Self { edge, url, scripts, asked, _folder: folder }
     }
 
     /// Tells what `path` answers from now on; its URL at the edge.
@@ -108,13 +110,15 @@ async fn answer(
         asked
     };
     let script = scripts.lock().unwrap().get(&asked.path).cloned();
-    let answer = script.map_or_else(|| "404\n\n".to_owned(), |script| script(&asked));
+    let method = asked.method.clone();
+    let answering = tokio::task::spawn_blocking(move || script.map(|script| script(&asked)));
+    let answer = answering.await.unwrap().unwrap_or_else(|| "404\n\n".to_owned());
     let Some((fields, body)) = answer.split_once("\n\n") else { return };
     let length = match fields.starts_with("304") || fields.starts_with("204") {
         true => String::new(),
         false => format!("content-length: {}\r\n", body.len()),
     };
-    let body = if asked.method == "HEAD" { "" } else { body };
+    let body = if method == "HEAD" { "" } else { body };
     let (status, fields) = fields.split_once('\n').unwrap_or((fields, ""));
     let fields: String = fields.lines().map(|line| format!("{}\r\n", line.trim())).collect();
     let message = format!("HTTP/1.1 {status} X\r\n{fields}{length}connection: close\r\n\r\n{body}");

@@ -22,7 +22,7 @@ use crate::forward;
 use crate::time::Timestamp;
 
 /// Raised with each change to the form or to the meaning of a field.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 5;
 const MAGIC: [u8; 2] = *b"TW";
 
 /// Bytes before the head.
@@ -71,32 +71,18 @@ pub struct Envelope {
 pub struct Variants {
     /// The request fields that select one; see [`vary`](crate::cache::vary).
     pub selecting: Vec<String>,
-    /// Variants that were asked for earlier count as gone. Whoever removes this
-    /// record removes all variants by that: the next begins anew.
-    pub since: Timestamp,
     /// Until when this is of use: as long as any variant.
     pub until: Timestamp,
 }
 
 impl Variants {
-    /// The record once the variant `stored`, which is of use until `until`, has been
-    /// added; `None` where the record there is says it already.
-    pub fn with(
-        earlier: Option<&Self>,
-        selecting: &[String],
-        stored: &Envelope,
-        until: Timestamp,
-    ) -> Option<Self> {
+    /// The record once a variant that is of use until `until` has been added; `None`
+    /// where the record there is says it already.
+    pub fn with(earlier: Option<&Self>, selecting: &[String], until: Timestamp) -> Option<Self> {
         match earlier.filter(|earlier| earlier.selecting == selecting) {
             Some(earlier) if earlier.until >= until => None,
-            Some(earlier) => Some(Self { until, ..earlier.clone() }),
-            None => Some(Self { selecting: selecting.to_vec(), since: stored.request_time, until }),
+            _ => Some(Self { selecting: selecting.to_vec(), until }),
         }
-    }
-
-    /// Whether a variant is one of these.
-    pub fn contain(&self, variant: &Envelope) -> bool {
-        variant.request_time >= self.since
     }
 }
 
@@ -168,7 +154,8 @@ impl Envelope {
         self.is_fresh() || self.terms.may_be_used_stale() || undated(self) != undated(earlier)
     }
 
-    fn is_fresh(&self) -> bool {
+    /// Whether it was of use to others, unasked, when it arrived.
+    pub fn is_fresh(&self) -> bool {
         self.terms.reuse != Reuse::Validated && self.age(self.response_time) < self.terms.lifetime()
     }
 
@@ -219,6 +206,7 @@ mod tests {
     use super::*;
     use crate::cache::directives::Directives;
     use crate::cache::freshness::Lifetime;
+    use crate::control::log::Known;
     use crate::control::position::ReadAt;
 
     fn envelope(body_bytes: usize) -> Envelope {
@@ -230,7 +218,7 @@ mod tests {
             response_time: Timestamp::from_millis(1_000),
             initial_age_ms: 250,
             terms: Terms::new(&directives, Lifetime::Explicit(Duration::from_secs(60))),
-            position: Position { fence: 7, read_at: ReadAt::Lsn(u64::MAX) },
+            position: Position { fence: Known { first: 1, head: 7 }, read_at: ReadAt::Lsn(u64::MAX) },
             groups: vec!["g".to_owned()],
             is_decoded: true,
             body_bytes,
@@ -251,7 +239,6 @@ mod tests {
         assert_eq!(read(&response(b"body")), Ok(Record::Response(envelope(4))));
         let variants = Record::Variants(Variants {
             selecting: vec!["accept-language".to_owned()],
-            since: Timestamp::from_millis(1),
             until: Timestamp::from_millis(2),
         });
         assert_eq!(read(&variants.encode().unwrap()), Ok(variants));
@@ -260,7 +247,7 @@ mod tests {
     #[test]
     fn a_value_of_another_version_is_named() {
         let mut value = response(b"");
-        for version in [2, 9] {
+        for version in [4, 9] {
             value[3] = version;
             assert_eq!(read(&value), Err(Broken::Version(version.into())));
         }
@@ -338,23 +325,15 @@ mod tests {
     }
 
     #[test]
-    fn variants_are_kept_together_until_their_record_is_removed() {
+    fn what_tells_variants_apart_is_written_when_it_changes_or_ends_too_soon() {
         let ms = Timestamp::from_millis;
-        let names = ["accept-language".to_owned()];
-        let first = Variants::with(None, &names, &envelope(0), ms(5_000)).unwrap();
-        assert_eq!((first.since, first.until), (ms(900), ms(5_000)));
-        assert!(first.contain(&envelope(0)));
-        assert_eq!(Variants::with(Some(&first), &names, &envelope(0), ms(4_000)), None);
-
-        let second = Variants::with(Some(&first), &names, &envelope(0), ms(6_000)).unwrap();
-        assert_eq!((second.since, second.until), (ms(900), ms(6_000)));
-
-        // Removed, it begins anew, and what was stored before is no part of it.
-        let later = Envelope { request_time: ms(901), ..envelope(0) };
-        let anew = Variants::with(None, &names, &later, ms(6_000)).unwrap();
-        assert!(anew.contain(&later) && !anew.contain(&envelope(0)));
-        let others = Variants::with(Some(&first), &["origin".to_owned()], &later, ms(1)).unwrap();
-        assert!(!others.contain(&envelope(0)));
+        let (names, others) = (["accept-language".to_owned()], ["origin".to_owned()]);
+        let first = Variants::with(None, &names, ms(5_000)).unwrap();
+        assert_eq!(first, Variants { selecting: names.to_vec(), until: ms(5_000) });
+        assert_eq!(Variants::with(Some(&first), &names, ms(5_000)), None);
+        assert_eq!(Variants::with(Some(&first), &names, ms(6_000)).unwrap().until, ms(6_000));
+        let changed = Variants::with(Some(&first), &others, ms(1)).unwrap();
+        assert_eq!(changed, Variants { selecting: others.to_vec(), until: ms(1) });
     }
 
     proptest! {

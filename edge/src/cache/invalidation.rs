@@ -94,9 +94,9 @@ mod tests {
         let (append, _) = check("PUT", 200, lines, Some((&["a", "b"], 1)));
         let append = append.unwrap();
         assert_eq!((append.lsn, append.write), (Some(7), Some(9)));
-        check("PUT", 500, lines, Some((&["a", "b"], 0)));
-        check("GET", 200, lines, None);
-        check("POST", 409, "", None);
+        let _ = check("PUT", 500, lines, Some((&["a", "b"], 0)));
+        let _ = check("GET", 200, lines, None);
+        let _ = check("POST", 409, "", None);
         let (_, groups) = check("POST", 200, "cache-group-invalidation\nnone", Some((&[], 1)));
         assert!(groups.is_err());
     }

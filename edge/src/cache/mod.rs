@@ -12,12 +12,14 @@
 //! - [`invalidation`]: what a write takes back.
 //! - [`envelope`]: the form in the store. [`status`]: the account given of it.
 //! - [`level`]: the places for copies; [`memory`]: what an isolate keeps itself;
-//!   [`write_rate`], [`removals`]: when the slower ones are written.
+//!   [`rest`]: when a slower one isn't asked; [`write_rate`], [`removals`]: when it is
+//!   written.
 
 pub mod age;
 pub mod directives;
 pub mod entity_tag;
 pub mod envelope;
+pub mod flight;
 pub mod freshness;
 pub mod groups;
 pub mod invalidation;
@@ -29,6 +31,7 @@ pub mod privacy;
 pub mod range;
 pub mod removals;
 pub mod request;
+pub mod rest;
 pub mod status;
 pub mod storable;
 pub mod target;

@@ -73,6 +73,8 @@ pub enum Outcome {
     Passed,
     /// The answer is stored, or what is stored was renewed by it.
     Stored,
+    /// Another request was answered first, and its answer is used.
+    Collapsed,
     /// The answer could not be stored.
     Unstored(Unstored),
     /// What is stored was confirmed, and stays as it is.
@@ -128,8 +130,13 @@ impl fmt::Display for CacheStatus {
                 if *outcome == Outcome::Stored {
                     f.write_str("; stored")?;
                 }
+                if *outcome == Outcome::Collapsed {
+                    f.write_str("; collapsed")?;
+                }
                 match outcome {
-                    Outcome::Passed | Outcome::Stored | Outcome::Confirmed => why.detail(),
+                    Outcome::Collapsed | Outcome::Passed | Outcome::Stored | Outcome::Confirmed => {
+                        why.detail()
+                    }
                     Outcome::Unstored(reason) => Some(reason.as_str()),
                     Outcome::StaleIfError => Basis::IfError.as_str(),
                 }

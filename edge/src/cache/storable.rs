@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::cache::directives::Policy;
+use crate::cache::flight::Outcome;
 use crate::cache::freshness::{self, Lifetime};
 use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
@@ -147,6 +148,16 @@ impl Unstored {
             Self::Stale => "stale",
             Self::TooLarge => "too-large",
             Self::Slow => "slow",
+        }
+    }
+
+    /// What it means to others who wait for the same: whether they are to ask one by one,
+    /// as the next answer may be better, or each for itself.
+    pub fn outcome(self, status: u16) -> Outcome {
+        match self {
+            Self::Invalidated | Self::NoView | Self::RequestNoStore | Self::Partial => Outcome::Failed,
+            _ if status >= 500 => Outcome::Failed,
+            _ => Outcome::Unstorable,
         }
     }
 

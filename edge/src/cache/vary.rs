@@ -29,7 +29,7 @@ pub enum Unhandled {
     /// A field that the edge drops or writes itself: what a client says in it doesn't
     /// reach the origin, so it can't be what tells variants apart.
     Rewritten,
-    /// More than [`FIELDS_MAX`] fields, or something that is none.
+    /// More than `FIELDS_MAX` fields, or something that is none.
     Fields,
 }
 

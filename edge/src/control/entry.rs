@@ -70,7 +70,7 @@ impl Mark {
             (ReadAt::Lsn(read_at), Some(lsn)) => read_at >= lsn,
             (ReadAt::Primary | ReadAt::Unknown, _) | (_, None) => true,
         };
-        position.fence >= self.seq && was_read_after
+        position.fence.head >= self.seq && was_read_after
     }
 }
 
@@ -90,6 +90,11 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::log::Known;
+
+    fn known(head: u64) -> Known {
+        Known { first: 1, head }
+    }
 
     #[test]
     fn neither_position_of_a_mark_ever_decreases() {
@@ -103,7 +108,11 @@ mod tests {
     fn a_response_must_have_reached_both_positions() {
         let mark = Mark { seq: 5, lsn: Some(900) };
         let check = |fence, read_at, expected| {
-            assert_eq!(mark.is_passed_by(Position { fence, read_at }), expected, "{fence} {read_at:?}");
+            assert_eq!(
+                mark.is_passed_by(Position { fence: known(fence), read_at }),
+                expected,
+                "{fence} {read_at:?}"
+            );
         };
         check(5, ReadAt::Lsn(900), true);
         check(4, ReadAt::Lsn(900), false);
@@ -113,6 +122,6 @@ mod tests {
         check(5, ReadAt::Unknown, true);
         check(4, ReadAt::Unknown, false);
         let without = Mark { seq: 5, lsn: None };
-        assert!(without.is_passed_by(Position { fence: 5, read_at: ReadAt::Lsn(1) }));
+        assert!(without.is_passed_by(Position { fence: known(5), read_at: ReadAt::Lsn(1) }));
     }
 }

@@ -27,11 +27,21 @@ pub const WRITE_REMEMBERED_MS: u64 = 10 * 60 * 1_000;
 /// Most writes that are remembered.
 pub const WRITES_MAX: usize = 20_000;
 
+/// How long a log may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most entries; at least two, which are those of *all*.
+    pub entries_max: usize,
+    /// Most prefixes among them.
+    pub prefixes_max: usize,
+}
+
 /// The log.
 #[derive(Debug)]
 pub struct Log {
     first: u64,
     head: u64,
+    bounds: Bounds,
     entries: HashMap<Key, Mark>,
     /// The same entries by age, the oldest first.
     by_seq: BTreeSet<(u64, Key)>,
@@ -58,7 +68,8 @@ pub struct Append {
     pub severity: Severity,
     /// Where in the WAL the write can be seen.
     pub lsn: Option<u64>,
-    /// The origin's id of the write.
+    /// The origin's id of the write. It must tell timelines apart, too: after a promotion
+    /// transaction ids are given out again.
     pub write: Option<u64>,
 }
 
@@ -110,9 +121,18 @@ pub struct Delta {
     pub entries: Vec<(Key, Mark)>,
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { entries_max: ENTRIES_MAX, prefixes_max: PREFIXES_MAX }
+    }
+}
+
 impl Log {
-    /// A new log. Its first position is the time, so it never looks older than what a
-    /// lost one left behind (P1).
+    /// A new log. Its first position is the time, which also tells it from others: what was
+    /// stored under a lost one is a miss (P1).
+    ///
+    /// It doesn't know how far the WAL was. Whoever loses a log by force (its storage was
+    /// deleted) purges everything at the position that the primary has by then.
     pub fn begun(now: Timestamp) -> Self {
         let first = now.as_millis().max(1);
         Self::restored(first, first, Vec::new(), Vec::new())
@@ -125,11 +145,17 @@ impl Log {
         Self {
             first,
             head,
+            bounds: Bounds::default(),
             entries: entries.into_iter().collect(),
             by_seq,
             writes: writes.iter().map(|(seq, write)| (write.clone(), *seq)).collect(),
             writes_by_age: writes.into(),
         }
+    }
+
+    /// The same log, and how long it may become.
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// Its first position.
@@ -160,6 +186,12 @@ impl Log {
         }
 
         let seq = self.advance(now);
+        if append.scopes.contains(&Scope::All) && append.severity == Severity::Hard {
+            // As after a promotion: a primary that is lost may have used the ids of writes to come.
+            changes.forgotten += self.writes_by_age.len();
+            self.writes.clear();
+            self.writes_by_age.clear();
+        }
         self.raise_all(append.scopes, append.severity, Mark { seq, lsn: append.lsn }, &mut changes);
         if let Some(write) = write {
             self.writes.insert(write.clone(), seq);
@@ -211,10 +243,12 @@ impl Log {
             has_prefix |= is_prefix(&key);
             self.raise(key, mark, changes);
         }
-        while has_prefix && self.entries.keys().filter(|key| is_prefix(key)).count() > PREFIXES_MAX {
+        while has_prefix
+            && self.entries.keys().filter(|key| is_prefix(key)).count() > self.bounds.prefixes_max
+        {
             self.fold_oldest(is_prefix, changes);
         }
-        while self.entries.len() > ENTRIES_MAX {
+        while self.entries.len() > self.bounds.entries_max.max(2) {
             self.fold_oldest(|key| key.scope != Scope::All, changes);
         }
         // An entry may have been raised, and folded at once.
@@ -272,6 +306,10 @@ mod tests {
         Timestamp::from_millis(ms)
     }
 
+    fn log_from(first: u64) -> Log {
+        Log::restored(first, first, Vec::new(), Vec::new())
+    }
+
     fn group(name: &str) -> Scope {
         Scope::Group(name.to_owned())
     }
@@ -290,7 +328,7 @@ mod tests {
 
     #[test]
     fn positions_rise_and_are_at_least_the_time() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         assert_eq!((log.first(), log.head()), (1_000, 1_000));
         let mut seqs = Vec::new();
         for now in [1_000, 1_000, 5_000, 4_000] {
@@ -301,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_follower_reads_what_is_new() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         log.append(append(&[group("a")]), ms(2_000));
         let known = Known { first: 1_000, head: log.head() };
         assert_eq!(log.since(Some(known)).entries, []);
@@ -313,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_follower_of_another_log_gets_everything() {
-        let mut log = Log::begun(ms(5_000));
+        let mut log = log_from(5_000);
         log.append(append(&[group("a")]), ms(6_000));
         for known in [None, Some(Known { first: 1, head: 1 }), Some(Known { first: 5_000, head: 6_001 })] {
             let delta = log.since(known);
@@ -324,7 +362,7 @@ mod tests {
 
     #[test]
     fn an_append_tells_what_was_logged_before() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         log.append(append(&[group("a")]), ms(2_000));
         log.append(Append { severity: Severity::Soft, ..append(&[group("a")]) }, ms(3_000));
         let appended = log.append(append(&[group("b"), group("a")]), ms(4_000));
@@ -333,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_write_is_logged_once() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         let first = log.append(of_write(&[group("b"), group("a")], 7), ms(2_000));
         let second = log.append(of_write(&[group("a"), group("b")], 7), ms(3_000));
         assert!(!first.is_duplicate && second.is_duplicate);
@@ -346,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_uri_that_only_the_answer_knows_is_logged_even_of_a_known_write() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         log.append(of_write(&[group("a")], 7), ms(2_000));
         let uri = Scope::Uri("http://h/a".to_owned());
         let answer = log.append(of_write(&[group("a"), uri.clone()], 7), ms(3_000));
@@ -356,8 +394,17 @@ mod tests {
     }
 
     #[test]
-    fn a_write_is_forgotten_after_a_time() {
+    fn writes_are_forgotten_when_everything_is_invalid() {
         let mut log = Log::begun(ms(1_000));
+        log.append(of_write(&[group("a")], 7), ms(2_000));
+        let everything = log.append(append(&[Scope::All]), ms(3_000));
+        assert_eq!(everything.changes.forgotten, 1);
+        assert!(!log.append(of_write(&[group("a")], 7), ms(4_000)).is_duplicate);
+    }
+
+    #[test]
+    fn a_write_is_forgotten_after_a_time() {
+        let mut log = log_from(1_000);
         log.append(of_write(&[group("a")], 7), ms(2_000));
         let again = log.append(of_write(&[group("a")], 7), ms(2_001 + WRITE_REMEMBERED_MS));
         assert!(!again.is_duplicate);
@@ -366,7 +413,7 @@ mod tests {
 
     #[test]
     fn what_is_evicted_must_still_be_passed_by_all() {
-        let mut log = Log::begun(ms(1));
+        let mut log = log_from(1);
         for n in 0..=ENTRIES_MAX as u64 {
             let lsn = Some(1_000_000 - n);
             log.append(Append { lsn, ..append(&[group(&n.to_string())]) }, ms(10 + n));
@@ -381,7 +428,7 @@ mod tests {
 
     #[test]
     fn prefixes_have_a_bound_of_their_own() {
-        let mut log = Log::begun(ms(1));
+        let mut log = log_from(1);
         let mut changes = Changes::default();
         for n in 0..=PREFIXES_MAX as u64 {
             changes = log.append(append(&[Scope::Prefix(format!("/{n}"))]), ms(10 + n)).changes;
@@ -393,7 +440,7 @@ mod tests {
 
     #[test]
     fn what_was_written_down_is_the_log() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         let mut entries: HashMap<Key, Mark> = HashMap::new();
         let mut writes = Vec::new();
         for n in 0..200_u64 {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::control::entry::{Key, Mark, Scope, Severity};
-use crate::control::log::{Delta, ENTRIES_MAX, Known};
+use crate::control::log::{Bounds, Delta, Known};
 use crate::control::position::Position;
 use crate::time::Timestamp;
 
@@ -14,6 +14,7 @@ pub struct View {
     known: Known,
     /// When its last refresh was sent; it may lack what was appended after that.
     as_of: Timestamp,
+    bounds: Bounds,
     groups: HashMap<String, Marks>,
     uris: HashMap<String, Marks>,
     paths: HashMap<String, Marks>,
@@ -54,7 +55,7 @@ pub enum Validity {
 /// Why a response must not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invalidated {
-    /// It is older than the log, which was lost and begun again (P1).
+    /// It is of another log: that one was lost, and this one begun in its place (P1).
     BeforeLog,
     /// Everything was purged, or an entry that was evicted could be about it.
     All,
@@ -110,6 +111,7 @@ impl View {
         let mut view = Self {
             known: Known { first: delta.first, head: delta.head },
             as_of: sent_at,
+            bounds: Bounds::default(),
             groups: HashMap::new(),
             uris: HashMap::new(),
             paths: HashMap::new(),
@@ -121,13 +123,19 @@ impl View {
         view
     }
 
+    /// The same view, and how long its log may become; the view may become twice as long.
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
+    }
+
     /// Takes in what was read from the log by a request that was sent at `sent_at`.
     /// Answers may arrive in another order than they were asked for: an old one
     /// changes nothing.
     pub fn apply(&mut self, delta: Delta, sent_at: Timestamp) {
         if delta.first != self.known.first {
-            if delta.first > self.known.first {
-                *self = Self::new(delta, sent_at);
+            // Of two logs the one that was heard of last is there.
+            if sent_at > self.as_of {
+                *self = Self::new(delta, sent_at).bounded(self.bounds);
             }
             return;
         }
@@ -152,11 +160,12 @@ impl View {
         self.lsn_max
     }
 
-    /// Whether it may be used now. Its age counts from when its refresh was sent: what
-    /// was appended after that it may lack.
+    /// Whether it may be used for a request that came at `now`. Its age counts from when
+    /// its refresh was sent: what was appended after that it may lack. One that was
+    /// refreshed since the request came is as young as can be.
     pub fn currency(&self, limits: Limits, now: Timestamp) -> Currency {
         let age = now.since(self.as_of);
-        if age < limits.max_age / 2 {
+        if self.as_of > now || age < limits.max_age / 2 {
             Currency::Current
         } else if age < limits.max_age {
             Currency::RefreshAhead
@@ -169,7 +178,7 @@ impl View {
 
     /// Whether a response at this position may be used, or stored (S1).
     pub fn judge(&self, subject: &Subject<'_>, position: Position) -> Result<Validity, Invalidated> {
-        if position.fence < self.known.first {
+        if position.fence.first != self.known.first {
             return Err(Invalidated::BeforeLog);
         }
         let mut stale_since = None;
@@ -249,8 +258,11 @@ impl View {
         }
         // The log folds entries into *all* as well; a view that lives long would keep
         // what the log has evicted.
-        if self.len() > 2 * ENTRIES_MAX {
-            self.fold_oldest(ENTRIES_MAX);
+        if self.len() > 2 * self.bounds.entries_max {
+            self.fold_oldest(self.bounds.entries_max);
+        }
+        if self.prefixes.len() > 2 * self.bounds.prefixes_max {
+            self.fold_oldest_prefixes(self.bounds.prefixes_max);
         }
     }
 
@@ -296,6 +308,17 @@ impl View {
     }
 }
 
+impl View {
+    /// The same for prefixes, each of which is compared with each path.
+    fn fold_oldest_prefixes(&mut self, left: usize) {
+        self.prefixes.sort_unstable_by_key(|(_, marks)| std::cmp::Reverse(marks.seq()));
+        for (_, marks) in self.prefixes.split_off(left) {
+            self.all.raise(Severity::Hard, marks.hard);
+            self.all.raise(Severity::Soft, marks.soft);
+        }
+    }
+}
+
 impl Marks {
     fn raise(&mut self, severity: Severity, mark: Mark) {
         let own = match severity {
@@ -313,6 +336,7 @@ impl Marks {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::control::log::ENTRIES_MAX;
     use crate::control::position::ReadAt;
 
     const LIMITS: Limits = Limits { max_age: Duration::from_secs(1), grace: Duration::from_secs(5) };
@@ -336,7 +360,7 @@ pub(super) mod tests {
     }
 
     fn at(fence: u64) -> Position {
-        Position { fence, read_at: ReadAt::Unknown }
+        Position { fence: Known { first: 100, head: fence }, read_at: ReadAt::Unknown }
     }
 
     #[test]
@@ -379,9 +403,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_response_older_than_the_log_is_a_miss() {
+    fn a_response_of_another_log_is_a_miss() {
         let view = View::new(delta(300, vec![]), ms(0));
-        assert_eq!(view.judge(&subject(&[]), at(99)), Err(Invalidated::BeforeLog));
+        // Whichever came first, and however far it was: clocks differ.
+        for first in [99, 101] {
+            let fence = Known { first, head: 300 };
+            let position = Position { fence, read_at: ReadAt::Primary };
+            assert_eq!(view.judge(&subject(&[]), position), Err(Invalidated::BeforeLog));
+        }
         assert_eq!(view.judge(&subject(&[]), at(100)), Ok(Validity::Valid));
     }
 
@@ -407,13 +436,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_log_begun_anew_replaces_the_view_and_an_older_one_does_not() {
+    fn of_two_logs_the_one_that_was_heard_of_last_is_there() {
         let of_log = |first| Delta { first, head: first, is_whole: true, entries: vec![] };
         let mut view = View::new(of_log(1_000), ms(0));
         view.apply(of_log(2_000), ms(10));
         assert_eq!(view.known(), Known { first: 2_000, head: 2_000 });
-        view.apply(of_log(1_000), ms(20));
+        view.apply(of_log(1_000), ms(9));
         assert_eq!((view.known().first, view.as_of), (2_000, ms(10)));
+        view.apply(of_log(1_500), ms(20));
+        assert_eq!((view.known().first, view.as_of), (1_500, ms(20)));
     }
 
     #[test]
@@ -429,6 +460,7 @@ pub(super) mod tests {
         check(6_000, Currency::Expired);
         let at_once = Limits { max_age: Duration::ZERO, ..LIMITS };
         assert_eq!(view.currency(at_once, ms(1_000)), Currency::RefreshFirst);
+        assert_eq!(view.currency(at_once, ms(999)), Currency::Current);
     }
 
     #[test]
@@ -441,5 +473,20 @@ pub(super) mod tests {
         assert!(view.len() <= 2 * ENTRIES_MAX);
         let groups = ["0".to_owned()];
         assert!(view.judge(&subject(&groups), at(199)).is_err());
+    }
+
+    #[test]
+    fn a_view_folds_prefixes_too() {
+        let bounds = Bounds { prefixes_max: 2, ..Bounds::default() };
+        let mut view = View::new(delta(100, vec![]), ms(0)).bounded(bounds);
+        for n in 0..=4 {
+            let scope = Scope::Prefix(format!("/{n}"));
+            view.apply(delta(200 + n, vec![(scope, Severity::Hard, seq(200 + n))]), ms(n));
+        }
+        let folded = Subject { groups: &[], uri: "http://h/0", path: "/0" };
+        assert_eq!(view.judge(&folded, at(199)), Err(Invalidated::All));
+        let kept = Subject { groups: &[], uri: "http://h/4", path: "/4" };
+        assert_eq!(view.judge(&kept, at(203)), Err(Invalidated::Prefix));
+        assert_eq!(view.prefixes.len(), 2);
     }
 }

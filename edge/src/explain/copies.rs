@@ -7,6 +7,7 @@ use crate::cache::level::Level;
 use crate::cache::status::Forward;
 use crate::cache::usable::{Situation, Usable};
 use crate::cache::validation;
+use crate::control::servable::Fenced;
 use crate::explain::judge::Judge;
 use crate::explain::lifetime::LifetimeAccount;
 use crate::explain::reason::{self, Reason};
@@ -141,7 +142,10 @@ fn walk<'a>(held: impl Iterator<Item = (Level, &'a Held)>, judge: &Judge<'_>) ->
 fn accepts(usable: Result<Usable, Forward>) -> bool {
     match usable {
         Ok(_) => true,
-        Err(why) => matches!(why, Forward::NoCache | Forward::RequestNoCache | Forward::Private),
+        Err(why) => matches!(
+            why,
+            Forward::NoCache | Forward::RequestNoCache | Forward::Private | Forward::Fenced(Fenced::NoView)
+        ),
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::storable::Unstored;
 use crate::cache::validation;
+use crate::control::log::Known;
 use crate::explain::judge::Judge;
 use crate::explain::lifetime::LifetimeAccount;
 use crate::explain::reason::{self, Reason};
@@ -50,7 +51,7 @@ pub struct Answer<'a> {
     /// When its head was there.
     pub response_time: Timestamp,
     /// Position of the view when it was asked for; `None` without a view.
-    pub fence: Option<u64>,
+    pub fence: Option<Known>,
 }
 
 /// What became of asking.

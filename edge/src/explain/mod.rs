@@ -356,9 +356,9 @@ mod tests {
     use crate::cache::request::{ClientCacheControl, RequestDirectives};
     use crate::cache::storable::Unstored;
     use crate::cache::terms::millis;
-    use crate::control::bookmark::{NOTHING, demand};
+    use crate::control::bookmark::{Brought, NOTHING, demand};
     use crate::control::entry::{Key, Mark, Scope, Severity};
-    use crate::control::log::Delta;
+    use crate::control::log::{Delta, Known};
     use crate::control::view::View;
     use crate::explain::copies::Held;
     use crate::explain::fresh::Answer;
@@ -370,6 +370,10 @@ mod tests {
 
     fn at(ms: u64) -> Timestamp {
         Timestamp::from_millis(ms)
+    }
+
+    fn fence(head: u64) -> Known {
+        Known { first: 1, head }
     }
 
     /// A case: what is there, and what is asked.
@@ -423,7 +427,7 @@ mod tests {
                 fields: &fields,
                 request_time,
                 response_time,
-                fence: Some(THEN_MS),
+                fence: Some(fence(THEN_MS)),
             };
             let now = response_time;
             let (storable, position) = Self::default()
@@ -452,7 +456,7 @@ mod tests {
                 privacy: Privacy::of(request, &private),
                 view: Some(view),
                 is_view_current: self.has_view,
-                demand: demand(self.bookmark, view.known(), true),
+                demand: demand(Brought::one(self.bookmark), view.known(), true),
                 now,
             }
         }
@@ -470,7 +474,7 @@ mod tests {
                     fields,
                     request_time: now,
                     response_time: now,
-                    fence: Some(THEN_MS + 500),
+                    fence: Some(fence(THEN_MS + 500)),
                 };
                 match status {
                     0 => Asked::Failed("no connection"),
@@ -650,11 +654,7 @@ mod tests {
 
     #[test]
     fn a_variant_is_looked_for_under_its_own_key() {
-        let variants = Held::Variants(Variants {
-            selecting: vec!["accept".to_owned()],
-            since: at(0),
-            until: at(u64::MAX),
-        });
+        let variants = Held::Variants(Variants { selecting: vec!["accept".to_owned()], until: at(u64::MAX) });
         let mut case = Case { request: "accept\ntext/csv", ..Case::default() };
         case.looks[2].url = variants;
         for look in &mut case.looks {

@@ -354,7 +354,7 @@ fn row_of_invalidated(invalidated: Invalidated) -> Row {
     use Side::{Response, Setting};
     match invalidated {
         Invalidated::BeforeLog => Row(
-            "it is older than the control log, which was begun anew",
+            "it is of another control log than the one that is there: that one was lost",
             Setting,
             "CONTROL",
             "Nothing to change: the store fills again; the log is lost when the objects of `CONTROL` are deleted.",

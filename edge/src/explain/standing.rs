@@ -29,6 +29,8 @@ pub struct ViewAccount {
 pub struct PositionAccount {
     /// In the control log, when its exchange with the origin began.
     pub fence: u64,
+    /// Which control log that was: where it begins.
+    pub log: u64,
     /// In the WAL: a number, or `primary`; `None` where the origin didn't say.
     pub lsn: Option<String>,
 }
@@ -71,7 +73,7 @@ impl PositionAccount {
             ReadAt::Lsn(lsn) => Some(lsn.to_string()),
             ReadAt::Primary => Some(LSN_PRIMARY.to_owned()),
         };
-        Self { fence: position.fence, lsn }
+        Self { fence: position.fence.head, log: position.fence.first, lsn }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use js_sys::Uint8Array;
 use tidewall_api::headers::TIDEWALL_ORIGIN;
@@ -13,7 +14,9 @@ use wasm_bindgen::JsValue;
 use worker::{Context, Env};
 
 use crate::cache::envelope::{self, Envelope, Variants};
+use crate::cache::flight;
 use crate::cache::key::canonical_query;
+use crate::cache::level::Level;
 use crate::cache::precondition::From;
 use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
@@ -24,10 +27,10 @@ use crate::cache::storable::{
 use crate::cache::terms::millis;
 use crate::cache::usable::{Basis, Situation, Usable, is_error, is_for, usable};
 use crate::cache::validation::{self, Verdict};
-use crate::cache::vary::variant_key;
+use crate::cache::vary::{self, variant_key};
 use crate::control::bookmark::Demand;
 use crate::control::position::{Position, ReadAt};
-use crate::control::servable::servable;
+use crate::control::servable::{Fenced, servable};
 use crate::control::view::{Subject, Validity};
 use crate::fields::Fields;
 use crate::forward::{self, Purpose};
@@ -35,25 +38,81 @@ use crate::problems;
 use crate::time::Timestamp;
 use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
+use crate::worker::collapse::{self, HANDED_BYTES_MAX, Joined, Leader};
 use crate::worker::control_log::{self, Standing};
 use crate::worker::incoming::Incoming;
 use crate::worker::isolate::Isolate;
 use crate::worker::origin::{Answer, RESPONSE_DEADLINE, Unanswered, presented};
 use crate::worker::proxy::{ask, handed_on, key};
 use crate::worker::reply::{Body, Reply};
-use crate::worker::store::{Found, FoundCopy, Place, Store, Stored};
+use crate::worker::store::{Found, FoundCopy, Place, Put, Store, Stored};
 use crate::worker::{Edge, js};
+
+/// How often others are met for one request, should it never get what it can use.
+const MEETINGS_MAX: usize = 4;
 
 /// An answer, and what is to be done once it is out.
 struct Filled {
     reply: Reply,
+    /// What it means to others who wait for the same.
+    landing: Landing,
     work: Option<LocalBoxFuture<'static, ()>>,
+}
+
+/// What those get who wait for the same.
+enum Landing {
+    /// What is stored; whether it is fresh, so that they may use it.
+    Stored(Put, bool),
+    /// Nothing.
+    Nothing(flight::Outcome),
 }
 
 impl Filled {
     fn only(reply: Reply) -> Self {
-        Self { reply, work: None }
+        Self { reply, landing: Landing::Nothing(flight::Outcome::Failed), work: None }
     }
+
+    /// The answer, and all that is left to do for it; `leader` is there if others wait.
+    fn landed(self, leader: Option<Leader>) -> (Reply, LocalBoxFuture<'static, ()>) {
+        let Self { reply, landing, work } = self;
+        let all = async move {
+            match landing {
+                Landing::Stored(put, is_fresh) => land(put, is_fresh, leader).await,
+                Landing::Nothing(outcome) => {
+                    if let Some(leader) = leader {
+                        leader.land(outcome, None).await;
+                    }
+                }
+            }
+            if let Some(work) = work {
+                work.await;
+            }
+        };
+        (reply, all.boxed_local())
+    }
+}
+
+/// Hands what is stored to those who wait, and puts it on the other levels.
+async fn land(Put { stored, variant, near, far }: Put, is_fresh: bool, leader: Option<Leader>) {
+    match leader {
+        None => near.await,
+        Some(leader) if !is_fresh => {
+            leader.land(flight::Outcome::Unstorable, None).await;
+            near.await;
+        }
+        Some(leader) => match stored.encode() {
+            Ok(value) if value.length() <= HANDED_BYTES_MAX => {
+                leader.land(flight::Outcome::Filled, Some((value, variant))).await;
+                near.await;
+            }
+            _ => {
+                // There they find it.
+                near.await;
+                leader.land(flight::Outcome::Filled, None).await;
+            }
+        },
+    }
+    far.await;
 }
 
 /// One request and what the store has for it.
@@ -99,11 +158,24 @@ pub(super) async fn answer(
     if lookup.asked.only_if_cached {
         return Ok(not_cached(edge));
     }
-    let Filled { reply, work } = lookup.forward(why, timings).await?;
-    if let Some(work) = work {
-        context.wait_until(work);
-    }
+    let leader = match lookup.meet(why, timings).await {
+        Met::Reply(reply) => return Ok(reply),
+        Met::Leader(leader) => Some(leader),
+        Met::Nobody => None,
+    };
+    let (reply, work) = lookup.forward(why, timings).await?.landed(leader);
+    context.wait_until(work);
     Ok(reply.evaluated(edge.request, From::Origin))
+}
+
+/// What came of meeting others who miss the same.
+enum Met {
+    /// One of them has what is asked for.
+    Reply(Reply),
+    /// They wait for this request.
+    Leader(Leader),
+    /// There is nobody to wait for, or no use.
+    Nobody,
 }
 
 fn not_cached(edge: &Edge<'_>) -> Reply {
@@ -118,10 +190,18 @@ fn revalidate_later(edge: &Edge<'_>, standing: Standing, context: &Context) {
     let standing = Standing { demand: Demand::Nothing, ..standing };
     let (isolate, env, request) =
         (Rc::clone(edge.isolate), edge.env.clone(), edge.request.in_background(&edge.config.private));
+    let key = key(edge, &edge.target);
+    let now = js::now();
+    let mut revalidating = edge.isolate.revalidating.borrow_mut();
+    if revalidating.get(&key).is_some_and(|since| now.since(*since) < RESPONSE_DEADLINE) {
+        return;
+    }
+    revalidating.put(&key, now, key.len() + size_of_val(&now));
     context.wait_until(async move {
         if let Err(error) = revalidate(&isolate, &env, &request, standing).await {
             worker::console_warn!("request {}: not revalidated: {}", request.id, js::message(&error));
         }
+        isolate.revalidating.borrow_mut().remove(&key);
     });
 }
 
@@ -145,11 +225,15 @@ async fn revalidate(
         Ok(_) => Forward::Stale,
         Err(why) => why,
     };
-    let Filled { reply, work } = lookup.forward(why, &mut timings).await?;
+    let leader = match lookup.meet(why, &mut timings).await {
+        // Another has done it.
+        Met::Reply(_) => return Ok(()),
+        Met::Leader(leader) => Some(leader),
+        Met::Nobody => None,
+    };
+    let (reply, work) = lookup.forward(why, &mut timings).await?.landed(leader);
     reply.body.discard();
-    if let Some(work) = work {
-        work.await;
-    }
+    work.await;
     Ok(())
 }
 
@@ -172,10 +256,16 @@ impl<'a> Lookup<'a> {
         let accept = |stored: &Envelope| match judge.usable(stored, Situation::Lookup, js::now()) {
             Ok(found) => wanted(found.basis),
             // It would be no different with another copy.
-            Err(why) => matches!(why, Forward::NoCache | Forward::RequestNoCache | Forward::Private),
+            Err(why) => matches!(
+                why,
+                Forward::NoCache
+                    | Forward::RequestNoCache
+                    | Forward::Private
+                    | Forward::Fenced(Fenced::NoView)
+            ),
         };
         let variant = |selecting: &[String]| variant_key(&key, selecting, &presented(edge, Purpose::Fill));
-        let Found { copy, variants, work } = store.find(&key, variant, accept).await;
+        let Found { copy, variants, work } = store.find(&Level::ALL, &key, variant, accept).await;
         let step = copy.as_ref().map_or("lookup", |copy| copy.level.as_str());
         timings.record(step, js::now().since(begun));
         (Self { edge, store, key, asked, privacy, standing, copy, variants }, work)
@@ -202,12 +292,7 @@ impl<'a> Lookup<'a> {
 
     /// What is stored, as an answer.
     fn serve(&self, status: CacheStatus, now: Timestamp) -> Option<Reply> {
-        let stored = self.stored()?;
-        let mut fields = stored.to_client().clone();
-        fields.set("age", stored.envelope.age(now).as_secs().to_string());
-        status.append_to(&mut fields);
-        let reply = Reply { status: stored.envelope.status, fields, body: Body::Bytes(stored.body.clone()) };
-        Some(reply.evaluated(self.edge.request, From::Store))
+        Some(reply_of(self.stored()?, status, now).evaluated(self.edge.request, From::Store))
     }
 
     /// What is stored instead of an error, where that is allowed; RFC 5861, section 4.
@@ -216,6 +301,78 @@ impl<'a> Lookup<'a> {
         self.judge().usable(&self.stored()?.envelope, Situation::OriginFailed, now).ok()?;
         let status = CacheStatus::Forwarded { why, origin_status, outcome: Outcome::StaleIfError };
         self.serve(status, now).map(Filled::only)
+    }
+
+    /// Meets the others who miss the same, if that is of use.
+    async fn meet(&self, why: Forward, timings: &mut Timings) -> Met {
+        let request = self.edge.request;
+        let is_for_all = match why {
+            Forward::UriMiss | Forward::VaryMiss | Forward::Stale => true,
+            Forward::Fenced(fenced) => fenced != Fenced::NoView,
+            _ => false,
+        };
+        if !is_for_all || request.method != "GET" || request.fields.contains("range") || self.asked.no_store {
+            return Met::Nobody;
+        }
+        let begun = js::now();
+        let met = self.join(why).await;
+        timings.record("collapse", js::now().since(begun));
+        met
+    }
+
+    async fn join(&self, why: Forward) -> Met {
+        let is_private = self.privacy != Privacy::Anonymous;
+        let own_variant = self.variants.as_ref().map(|variants| self.variant_key(&variants.selecting));
+        let mut flight = collapse::flight(own_variant.as_ref().unwrap_or(&self.key), is_private);
+        let mut refused = 0;
+        for _ in 0..MEETINGS_MAX {
+            let (generation, variant, stored) = match collapse::join(self.edge, &flight, refused).await {
+                Joined::Alone => return Met::Nobody,
+                Joined::Leader(leader) => return Met::Leader(leader),
+                Joined::Landed { generation, variant, stored } => (generation, variant, stored),
+            };
+            let Some(stored) = stored else {
+                // Too long to be handed over: it is where the leader put it.
+                return self.near(why).await.map_or(Met::Nobody, Met::Reply);
+            };
+            let selecting = vary::selecting(&stored.envelope.fields).unwrap_or_default();
+            let own_variant = (!selecting.is_empty()).then(|| self.variant_key(&selecting));
+            if own_variant != variant {
+                // It was for those who ask for another variant.
+                let Some(own_variant) = own_variant else { return Met::Nobody };
+                (flight, refused) = (collapse::flight(&own_variant, is_private), 0);
+                continue;
+            }
+            let now = js::now();
+            if self.judge().usable(&stored.envelope, Situation::Lookup, now).is_ok() {
+                let place = own_variant.as_deref().map(|variant| (variant, selecting.as_slice()));
+                self.store.keep(&self.key, place, &stored);
+                return Met::Reply(self.collapsed(why, &stored, now));
+            }
+            refused = generation;
+        }
+        Met::Nobody
+    }
+
+    /// What is in memory or in the Cache API by now.
+    async fn near(&self, why: Forward) -> Option<Reply> {
+        let judge = self.judge();
+        let accept = |stored: &Envelope| judge.usable(stored, Situation::Lookup, js::now()).is_ok();
+        let variant = |selecting: &[String]| self.variant_key(selecting);
+        let copy = self.store.find(&Level::NEAR, &self.key, variant, accept).await.copy?;
+        let now = js::now();
+        judge.usable(&copy.stored.envelope, Situation::Lookup, now).ok()?;
+        Some(self.collapsed(why, &copy.stored, now))
+    }
+
+    fn collapsed(&self, why: Forward, stored: &Stored, now: Timestamp) -> Reply {
+        let outcome = Outcome::Collapsed;
+        reply_of(stored, CacheStatus::Forwarded { why, origin_status: None, outcome }, now)
+            .evaluated(self.edge.request, From::Store)
+    }
+
+    fn variant_key(&self, selecting: &[String]) -> String {
+        variant_key(&self.key, selecting, &presented(self.edge, Purpose::Fill))
     }
 
     /// Asks an origin, for a change only where that will do.
@@ -328,22 +485,25 @@ impl<'a> Lookup<'a> {
             Err(reason) => Outcome::Unstored(*reason),
         };
         let body = stored.body.clone();
-        let work = match decision {
+        let (landing, work) = match decision {
             Ok((decision, position)) => {
                 let body_form = BodyForm { is_decoded, body_bytes };
                 let envelope = envelope_of(answer, status, &fields, &decision, position, body_form);
-                envelope
-                    .replaces(&stored.envelope)
-                    .then(|| self.put(envelope, decision.selecting, body.clone()))
+                let landing = match envelope.replaces(&stored.envelope) {
+                    true => self.put(envelope, &decision.selecting, body.clone()),
+                    // It is to be asked about each time.
+                    false => Landing::Nothing(flight::Outcome::Unstorable),
+                };
+                (landing, None)
             }
-            Err(reason) => self.rejected(reason, status),
+            Err(reason) => (Landing::Nothing(reason.outcome(status)), self.rejected(reason, status)),
         };
 
         let mut fields = envelope::to_client(&aged, is_decoded, body_bytes);
         fields.set(TIDEWALL_ORIGIN, &*answer.origin.id);
         let origin_status = (answer.status != status).then_some(answer.status);
         CacheStatus::Forwarded { why, origin_status, outcome }.append_to(&mut fields);
-        Filled { reply: Reply { status, fields, body: Body::Bytes(body) }, work }
+        Filled { reply: Reply { status, fields, body: Body::Bytes(body) }, landing, work }
     }
 
     /// An answer to a HEAD. It isn't stored, but says something about what is.
@@ -369,7 +529,8 @@ impl<'a> Lookup<'a> {
         let outcome = Outcome::Unstored(reason);
         let status = CacheStatus::Forwarded { why, origin_status: None, outcome };
         let work = self.rejected(reason, answer.status);
-        Filled { reply: handed_on(answer, forward::to_client(&answer.fields), status), work }
+        let landing = Landing::Nothing(reason.outcome(answer.status));
+        Filled { reply: handed_on(answer, forward::to_client(&answer.fields), status), landing, work }
     }
 
     /// Counts an answer that isn't stored; what is stored goes where it is superseded.
@@ -421,25 +582,19 @@ impl<'a> Lookup<'a> {
         let reply = Reply { body: Body::Bytes(body.clone()), ..handed_on(&answer, fields, status) };
         let body_form = BodyForm { is_decoded: is_coded, body_bytes };
         let envelope = envelope_of(&answer, answer.status, &answer.fields, &decision, position, body_form);
-        let work = self.put(envelope, decision.selecting, body);
-        Ok(Filled { reply, work: Some(work) })
+        let landing = self.put(envelope, &decision.selecting, body);
+        Ok(Filled { reply, landing, work: None })
     }
 
     /// Stores a response, among its variants where it has any.
-    fn put(
-        &self,
-        envelope: Envelope,
-        selecting: Vec<String>,
-        body: Uint8Array,
-    ) -> LocalBoxFuture<'static, ()> {
+    fn put(&self, envelope: Envelope, selecting: &[String], body: Uint8Array) -> Landing {
         let place = (!selecting.is_empty()).then(|| Place {
-            key: variant_key(&self.key, &selecting, &presented(self.edge, Purpose::Fill)),
-            variants: {
-                let until = envelope.useful_until();
-                Variants::with(self.variants.as_deref(), &selecting, &envelope, until)
-            },
+            key: self.variant_key(selecting),
+            variants: Variants::with(self.variants.as_deref(), selecting, envelope.useful_until()),
         });
-        self.store.put(&self.key, place, Stored::new(envelope, body))
+        let is_fresh = envelope.is_fresh();
+        let put = self.store.put(&self.key, place, Stored::new(envelope, body));
+        Landing::Stored(put, is_fresh)
     }
 
     /// Removes what is stored for the request; the URL's other variants stay.
@@ -452,6 +607,14 @@ impl<'a> Lookup<'a> {
             }
         }
     }
+}
+
+/// What is stored, as an answer.
+fn reply_of(stored: &Stored, status: CacheStatus, now: Timestamp) -> Reply {
+    let mut fields = stored.to_client().clone();
+    fields.set("age", stored.envelope.age(now).as_secs().to_string());
+    status.append_to(&mut fields);
+    Reply { status: stored.envelope.status, fields, body: Body::Bytes(stored.body.clone()) }
 }
 
 /// What there is to judge a stored response by.
@@ -519,7 +682,7 @@ pub(super) fn envelope_of(
 async fn consult(edge: &Edge<'_>, context: &Context, timings: &mut Timings) -> Standing {
     let begun = js::now();
     let limits = edge.config.control;
-    let standing = control_log::consult(edge.isolate, edge.env, context, limits, edge.request.bookmark).await;
+    let standing = control_log::consult(edge.isolate, edge.env, context, limits, edge.request.brought).await;
     let took = js::now().since(begun);
     if !took.is_zero() {
         timings.record("control", took);

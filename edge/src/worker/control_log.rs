@@ -4,13 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidewall_api::bookmark::Bookmark;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::{Context, Delay, Env, Method, ObjectNamespace, Request, RequestInit};
 
-use crate::control::bookmark::{Demand, demand};
+use crate::control::bookmark::{Brought, Demand, demand};
 use crate::control::exchange::{Answer, Logged, Question};
-use crate::control::log::Append;
+use crate::control::log::{Append, Known};
 use crate::control::view::{Currency, Limits, View};
 use crate::time::Timestamp;
 use crate::worker::deadline::within;
@@ -63,8 +62,8 @@ impl ControlLog {
 
     /// Position of the view: the fence of an exchange that begins now. Without a view no
     /// answer can be stored.
-    pub(super) fn fence(&self) -> Option<u64> {
-        self.with(|view| view.map(View::seq))
+    pub(super) fn fence(&self) -> Option<Known> {
+        self.with(|view| view.map(View::known))
     }
 
     /// Takes in an answer of the keeper.
@@ -72,7 +71,9 @@ impl ControlLog {
         let mut view = self.view.borrow_mut();
         match &mut *view {
             Some(view) => view.apply(answer.delta, sent_at),
-            None => *view = Some(View::new(answer.delta, sent_at)),
+            None if answer.delta.is_whole => *view = Some(View::new(answer.delta, sent_at)),
+            // A part of the log is no view of it.
+            None => {}
         }
         answer.logged
     }
@@ -81,9 +82,9 @@ impl ControlLog {
         self.with(|view| view.map_or(Currency::Expired, |view| view.currency(limits, now)))
     }
 
-    fn demand(&self, bookmark: Bookmark, was_refreshed: bool) -> Demand {
+    fn demand(&self, brought: Brought, was_refreshed: bool) -> Demand {
         // Without a view nothing is served at all.
-        self.with(|view| view.map_or(Demand::Nothing, |view| demand(bookmark, view.known(), was_refreshed)))
+        self.with(|view| view.map_or(Demand::Nothing, |view| demand(brought, view.known(), was_refreshed)))
     }
 }
 
@@ -93,33 +94,34 @@ pub(super) async fn consult(
     env: &Env,
     context: &Context,
     limits: Limits,
-    bookmark: Bookmark,
+    brought: Brought,
 ) -> Standing {
     let control = &isolate.control;
-    let needs = |now| match control.currency(limits, now) {
+    let arrived = js::now();
+    let needs = || match control.currency(limits, arrived) {
         currency @ (Currency::RefreshFirst | Currency::Expired) => currency,
-        currency if control.demand(bookmark, false) == Demand::Refresh => match currency {
+        currency if control.demand(brought, false) == Demand::Refresh => match currency {
             Currency::Current | Currency::RefreshAhead => Currency::RefreshFirst,
             currency => currency,
         },
         currency => currency,
     };
     let mut was_refreshed = false;
-    match needs(js::now()) {
+    match needs() {
         Currency::Current => {}
         Currency::RefreshAhead => refresh_ahead(isolate, env, context),
         Currency::RefreshFirst | Currency::Expired => {
-            let is_hopeless = control.failed_at.get().is_some_and(|at| js::now().since(at) < RETRY_AFTER);
+            let is_hopeless = control.failed_at.get().is_some_and(|at| arrived.since(at) < RETRY_AFTER);
             if is_hopeless {
                 refresh_ahead(isolate, env, context);
-            } else if let Waited::ForNothing = wait_for_another(control, needs).await {
+            } else if let Waited::ForNothing = wait_for_another(control, arrived, limits, needs).await {
                 was_refreshed = refresh(isolate, env).await;
             }
         }
     }
     Standing {
-        has_view: was_refreshed || control.currency(limits, js::now()) != Currency::Expired,
-        demand: control.demand(bookmark, was_refreshed),
+        has_view: was_refreshed || control.currency(limits, arrived) != Currency::Expired,
+        demand: control.demand(brought, was_refreshed),
     }
 }
 
@@ -131,13 +133,20 @@ enum Waited {
     ForNothing,
 }
 
-async fn wait_for_another(control: &ControlLog, needs: impl Fn(Timestamp) -> Currency) -> Waited {
-    let begun = js::now();
-    while control.refreshing_since.get().is_some_and(|since| js::now().since(since) < LOOK_FOR)
-        && js::now().since(begun) < LOOK_FOR
+/// Waits for a refresh that another request has sent, if that was late enough for this one.
+async fn wait_for_another(
+    control: &ControlLog,
+    arrived: Timestamp,
+    limits: Limits,
+    needs: impl Fn() -> Currency,
+) -> Waited {
+    let is_late_enough = |sent: Timestamp| sent > arrived || arrived.since(sent) < limits.max_age;
+    let is_new = |sent: Timestamp| js::now().since(sent) < LOOK_FOR;
+    while control.refreshing_since.get().is_some_and(|sent| is_late_enough(sent) && is_new(sent))
+        && js::now().since(arrived) < LOOK_FOR
     {
         Delay::from(LOOK_EVERY).await;
-        if matches!(needs(js::now()), Currency::Current | Currency::RefreshAhead) {
+        if matches!(needs(), Currency::Current | Currency::RefreshAhead) {
             return Waited::ForView;
         }
     }

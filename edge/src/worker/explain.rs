@@ -13,7 +13,7 @@ use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
 use crate::cache::storable::{BODY_BYTES_MAX, BODY_WAIT_MAX, Unstored, content_length, is_coded};
 use crate::cache::vary::variant_key;
-use crate::control::bookmark;
+use crate::control::bookmark::{self, Brought, NOTHING};
 use crate::explain::copies::{Look, find};
 use crate::explain::fresh::{Answer, Asked};
 use crate::explain::judge::Judge;
@@ -47,12 +47,13 @@ pub(super) fn assumed(own: &Incoming, question: &Question) -> Result<Incoming, S
     }
     let mut fields = question.assumed(&own.fields);
     let named = bookmark::take(&mut fields);
+    let brought = if named == Brought::one(NOTHING) { own.brought } else { named };
     Ok(Incoming {
         js: Clone::clone(&own.js),
         method: "GET".to_owned(),
         url: url.href(),
         fields,
-        bookmark: bookmark::merged(own.bookmark, named),
+        brought,
         id: own.id.clone(),
         is_background: false,
     })
@@ -79,7 +80,7 @@ pub(super) async fn explanation(
     let assumed = Assumed {
         target: &edge.target,
         fields: &request.fields,
-        bookmark: request.bookmark,
+        bookmark: request.brought.bookmark,
         presented: &fields,
     };
     let store = match (bypass(&request.fields, store.is_some()), store) {
@@ -88,7 +89,7 @@ pub(super) async fn explanation(
     };
 
     let standing =
-        control_log::consult(edge.isolate, edge.env, context, config.control, request.bookmark).await;
+        control_log::consult(edge.isolate, edge.env, context, config.control, request.brought).await;
     // The view may be another now, and with it where the origin is asked to read.
     let fields = presented(edge, Purpose::Fill);
     let assumed = Assumed { presented: &fields, ..assumed };

@@ -1,13 +1,12 @@
 //! A client's request, read once.
 
-use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::X_REQUEST_ID;
 use wasm_bindgen::JsValue;
 use web_sys::Request;
 
 use crate::cache::invalidation;
 use crate::cache::privacy::PrivateNames;
-use crate::control::bookmark::{self, NOTHING};
+use crate::control::bookmark::{self, Brought, NOTHING};
 use crate::fields::Fields;
 use crate::request_id;
 use crate::worker::js;
@@ -23,8 +22,8 @@ pub(super) struct Incoming {
     pub(super) url: String,
     /// Its fields, less the bookmark.
     pub(super) fields: Fields,
-    /// What its reader has seen.
-    pub(super) bookmark: Bookmark,
+    /// What its client has seen.
+    pub(super) brought: Brought,
     /// The client's request id, or a new one.
     pub(super) id: String,
     /// Whether the edge asks for itself, so that nobody waits for the answer.
@@ -34,12 +33,12 @@ pub(super) struct Incoming {
 impl Incoming {
     pub(super) fn read(js: Request) -> Result<Self, JsValue> {
         let mut fields = js::read_fields(&js.headers());
-        let bookmark = bookmark::take(&mut fields);
+        let brought = bookmark::take(&mut fields);
         let id = match request_id::sane(fields.get(X_REQUEST_ID)) {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
         };
-        Ok(Self { method: js.method(), url: js.url(), fields, bookmark, id, js, is_background: false })
+        Ok(Self { method: js.method(), url: js.url(), fields, brought, id, js, is_background: false })
     }
 
     pub(super) fn is_head(&self) -> bool {
@@ -66,7 +65,7 @@ impl Incoming {
             method: "GET".to_owned(),
             url: self.url.clone(),
             fields,
-            bookmark: NOTHING,
+            brought: Brought::one(NOTHING),
             id: self.id.clone(),
             is_background: true,
         }

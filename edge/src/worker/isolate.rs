@@ -1,6 +1,7 @@
 //! What one isolate remembers between requests.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use tidewall_api::manifest::Manifest;
@@ -8,12 +9,21 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::balance::{InFlight, RoundRobin};
+use crate::cache::memory::{Bounds, Memory};
 use crate::config::{Config, ConfigError, Vars};
 use crate::counters::Counters;
 use crate::refusals::Refusals;
+use crate::time::Timestamp;
 use crate::worker::control_log::ControlLog;
 use crate::worker::store::Remembered;
 use crate::worker::{js, origin};
+
+/// What an isolate notes of some keys: a few thousand at about 100 bytes each.
+const NOTES: Bounds = Bounds {
+    bytes_max: 512 * 1024,
+    entry_bytes_max: 4 * 1024,
+    entries_max: NonZeroUsize::new(4_096).unwrap(),
+};
 
 /// The memory of one isolate. Bindings and variables don't change in its lifetime.
 pub(super) struct Isolate {
@@ -23,6 +33,12 @@ pub(super) struct Isolate {
     pub(super) counters: RefCell<Counters>,
     pub(super) control: ControlLog,
     pub(super) refusals: RefCell<Refusals>,
+    /// Flights that nobody joins, and until when.
+    pub(super) alone: RefCell<Memory<Timestamp>>,
+    /// When those who miss the same could not be met.
+    pub(super) collapse_failed_at: Cell<Option<Timestamp>>,
+    /// What is being revalidated in the background, by cache key, and since when.
+    pub(super) revalidating: RefCell<Memory<Timestamp>>,
     pub(super) stored: Remembered,
     pub(super) manifest: OnceCell<Rc<Manifest>>,
 }
@@ -63,6 +79,9 @@ impl Isolate {
             counters: RefCell::default(),
             control: ControlLog::default(),
             refusals: RefCell::default(),
+            alone: RefCell::new(Memory::new(NOTES)),
+            collapse_failed_at: Cell::new(None),
+            revalidating: RefCell::new(Memory::new(NOTES)),
             stored: Remembered::default(),
             manifest: OnceCell::new(),
         })

@@ -7,6 +7,8 @@
 mod body;
 mod cache_api;
 mod cached;
+mod collapse;
+mod collapse_object;
 mod control_log;
 mod control_object;
 mod deadline;

@@ -11,6 +11,7 @@ use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
 
 use crate::balance::{InFlight, Pick, Ticket};
 use crate::config::Origin;
+use crate::control::log::Known;
 use crate::control::view::View;
 use crate::fields::Fields;
 use crate::forward::{self, Purpose, Via};
@@ -35,8 +36,8 @@ pub(super) struct Answer<'a> {
     pub(super) fields: Fields,
     pub(super) request_time: Timestamp,
     pub(super) response_time: Timestamp,
-    /// The view's position when the request was sent; `None` without a view.
-    pub(super) fence: Option<u64>,
+    /// How far the view had read when the request was sent; `None` without a view.
+    pub(super) fence: Option<Known>,
 }
 
 /// Why there is no answer.
@@ -138,15 +139,15 @@ pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
         scheme: edge.target.scheme,
         request_id: &request.id,
         bookmark: match purpose {
-            Purpose::Pass | Purpose::Upgrade => request.bookmark,
+            Purpose::Pass | Purpose::Upgrade => request.brought.bookmark,
             // So that what is read can be stored, whoever asks for it (S5).
             Purpose::Fill | Purpose::Validate(_) | Purpose::Part => Bookmark {
                 lsn: edge
                     .isolate
                     .control
                     .with(|view| view.map_or(0, View::lsn_max))
-                    .max(request.bookmark.lsn),
-                ..request.bookmark
+                    .max(request.brought.bookmark.lsn),
+                ..request.brought.bookmark
             },
         },
     };

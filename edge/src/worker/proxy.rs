@@ -70,8 +70,8 @@ async fn pass(
     if let Some(told) = answer.fields.get(TIDEWALL_BOOKMARK).and_then(|_| bookmark::of_answer(&answer.fields))
     {
         // Such as that of a finished job: where its effect can be seen.
-        let merged = bookmark::merged(edge.request.bookmark, told);
-        bookmark::tell(&mut reply.fields, merged, edge.target.scheme == "https");
+        let kept = edge.request.brought.kept(told);
+        bookmark::tell(&mut reply.fields, kept, edge.target.scheme == "https");
     }
     Ok(reply)
 }

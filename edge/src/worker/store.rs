@@ -25,6 +25,7 @@ use crate::cache::envelope::{self, Envelope, PREFIX_BYTES, Record, Variants};
 use crate::cache::level::Level;
 use crate::cache::memory::{Bounds, Memory};
 use crate::cache::removals::{Mark, Removals};
+use crate::cache::rest::Rests;
 use crate::cache::write_rate::{Turn, WriteRate};
 use crate::fields::Fields;
 use crate::time::Timestamp;
@@ -62,9 +63,6 @@ const ENTRY_BYTES: usize = 512;
 /// long, if at all, only for what nobody has asked for in a while.
 const READ_DEADLINE: Duration = Duration::from_millis(500);
 
-/// Longest wait for a removal, which the answer to a write waits for.
-const REMOVAL_DEADLINE: Duration = Duration::from_secs(5);
-
 /// The store, as one request sees it.
 #[derive(Clone)]
 pub(super) struct Store {
@@ -80,6 +78,7 @@ pub(super) struct Remembered {
     variants: RefCell<Memory<Rc<Variants>>>,
     writes: RefCell<WriteRate>,
     removals: RefCell<Removals>,
+    rests: RefCell<Rests>,
 }
 
 impl Default for Remembered {
@@ -89,6 +88,7 @@ impl Default for Remembered {
             variants: RefCell::new(Memory::new(VARIANTS)),
             writes: RefCell::default(),
             removals: RefCell::default(),
+            rests: RefCell::default(),
         }
     }
 }
@@ -98,17 +98,33 @@ pub(super) struct Stored {
     pub(super) envelope: Envelope,
     /// JavaScript's, and never copied into Wasm.
     pub(super) body: Uint8Array,
+    /// Until when it is of any use.
+    until: Timestamp,
     to_client: OnceCell<Fields>,
 }
 
 impl Stored {
     pub(super) fn new(envelope: Envelope, body: Uint8Array) -> Self {
-        Self { envelope, body, to_client: OnceCell::new() }
+        let until = envelope.useful_until();
+        Self { envelope, body, until, to_client: OnceCell::new() }
     }
 
     /// Its fields as clients get them.
     pub(super) fn to_client(&self) -> &Fields {
         self.to_client.get_or_init(|| self.envelope.to_client())
+    }
+
+    /// Its stored form.
+    pub(super) fn encode(&self) -> Result<Uint8Array, JsValue> {
+        encode(&Record::Response(self.envelope.clone()), Some(&self.body))
+    }
+
+    /// Reads a stored form, if it is one of a response.
+    pub(super) fn decode(value: &Uint8Array) -> Option<Rc<Self>> {
+        match decode(value) {
+            Ok(Value::Response(stored)) => Some(stored),
+            Ok(Value::Variants(_)) | Err(_) => None,
+        }
     }
 
     /// About what it takes in memory. The fields count for three: as they were stored,
@@ -145,16 +161,43 @@ pub(super) struct Place {
     pub(super) variants: Option<Variants>,
 }
 
+/// A response that is in memory, and on its way to the other levels.
+pub(super) struct Put {
+    pub(super) stored: Rc<Stored>,
+    /// The key of the variant that it is, if it is one.
+    pub(super) variant: Option<String>,
+    /// Puts it where others nearby find it.
+    pub(super) near: LocalBoxFuture<'static, ()>,
+    /// Puts it where everyone finds it.
+    pub(super) far: LocalBoxFuture<'static, ()>,
+}
+
 /// What lies under a key.
 enum Value {
     Response(Rc<Stored>),
     Variants(Rc<Variants>),
 }
 
-/// What lies under a key on the levels below memory, ready to be written.
+/// What is to lie under a key on the levels below memory.
 struct Write {
     key: String,
     value: Value,
+    /// Its stored form, made once for all levels.
+    encoded: OnceCell<Uint8Array>,
+}
+
+impl Write {
+    fn new(key: &str, value: Value) -> Self {
+        Self { key: key.to_owned(), value, encoded: OnceCell::new() }
+    }
+
+    fn encoded(&self) -> Result<&Uint8Array, JsValue> {
+        if let Some(encoded) = self.encoded.get() {
+            return Ok(encoded);
+        }
+        let encoded = self.value.encode()?;
+        Ok(self.encoded.get_or_init(|| encoded))
+    }
 }
 
 /// What a look for one key on all levels came to.
@@ -182,6 +225,7 @@ impl Store {
     /// one where the isolate didn't know yet that the URL has variants.
     pub(super) async fn find(
         &self,
+        levels: &[Level],
         key: &str,
         variant_key: impl Fn(&[String]) -> String,
         mut accept: impl FnMut(&Envelope) -> bool,
@@ -191,7 +235,7 @@ impl Store {
         let known = self.known_variants(key);
         let variants = match known {
             Some(known) => known,
-            None => match self.look(key, |_| true, &mut accept).await {
+            None => match self.look(levels, key, &mut accept).await {
                 Looked::Accepted(copy) => {
                     writes.extend(self.promote(key, &copy, mark));
                     return self.found(Some(copy), None, writes, mark);
@@ -202,15 +246,14 @@ impl Store {
                         self.remembered().keep_variants(key, &variants);
                     }
                     if level == Level::Kv {
-                        let value = Value::Variants(Rc::clone(&variants));
-                        writes.push(Write { key: key.to_owned(), value });
+                        writes.push(Write::new(key, Value::Variants(Rc::clone(&variants))));
                     }
                     variants
                 }
             },
         };
         let variant_key = variant_key(&variants.selecting);
-        let copy = match self.look(&variant_key, |copy| variants.contain(copy), &mut accept).await {
+        let copy = match self.look(levels, &variant_key, &mut accept).await {
             Looked::Accepted(copy) => {
                 writes.extend(self.promote(&variant_key, &copy, mark));
                 Some(copy)
@@ -224,16 +267,17 @@ impl Store {
 
     /// Stores a response to the URL whose key this is, or one of its variants: in memory
     /// at once, elsewhere by the work that is returned.
-    pub(super) fn put(&self, key: &str, place: Option<Place>, stored: Stored) -> LocalBoxFuture<'static, ()> {
+    pub(super) fn put(&self, key: &str, place: Option<Place>, stored: Stored) -> Put {
         let stored = Rc::new(stored);
         let remembered = self.remembered();
         let mark = remembered.removals.borrow().mark();
         let value = Value::Response(Rc::clone(&stored));
+        let variant = place.as_ref().map(|place| place.key.clone());
         let writes = match place {
             None => {
                 remembered.variants.borrow_mut().remove(key);
                 remembered.keep(key, &stored);
-                vec![Write { key: key.to_owned(), value }]
+                vec![Write::new(key, value)]
             }
             Some(Place { key: variant_key, variants }) => {
                 remembered.responses.borrow_mut().remove(key);
@@ -241,22 +285,37 @@ impl Store {
                 let variants = variants.map(|variants| {
                     let variants = Rc::new(variants);
                     remembered.keep_variants(key, &variants);
-                    Write { key: key.to_owned(), value: Value::Variants(variants) }
+                    Write::new(key, Value::Variants(variants))
                 });
-                [Write { key: variant_key, value }].into_iter().chain(variants).collect()
+                [Write::new(&variant_key, value)].into_iter().chain(variants).collect()
             }
         };
         self.isolate.counters.borrow_mut().stored();
+        let writes = Rc::new(writes);
+        let (store, written) = (self.clone(), Rc::clone(&writes));
+        let near = async move { store.write_to_cache_api(&written, mark).await }.boxed_local();
         let store = self.clone();
-        async move {
-            store.write_to_cache_api(&writes, mark).await;
-            store.write_to_kv(&writes, mark).await;
+        let far = async move { store.write_to_kv(&writes, mark).await }.boxed_local();
+        Put { stored, variant, near, far }
+    }
+
+    /// Keeps in memory what another has stored: a response to the URL whose key this is, or
+    /// the variant with this key.
+    pub(super) fn keep(&self, key: &str, variant: Option<(&str, &[String])>, stored: &Rc<Stored>) {
+        let remembered = self.remembered();
+        let Some((variant, selecting)) = variant else { return remembered.keep(key, stored) };
+        remembered.keep(variant, stored);
+        let until = stored.envelope.useful_until();
+        let earlier = remembered.variants.borrow().peek(key).map(Rc::clone);
+        let variants = Variants::with(earlier.as_deref(), selecting, until);
+        if let Some(variants) = variants {
+            remembered.keep_variants(key, &Rc::new(variants));
         }
-        .boxed_local()
     }
 
     /// Removes what is stored under `key`: from memory at once, from elsewhere by the
-    /// work that is returned. Other isolates keep what they have in memory.
+    /// work that is returned. It saves others from asking in vain; what must not be used
+    /// any more is told by the control log, since other isolates have copies as well.
     pub(super) fn delete(&self, key: &str) -> LocalBoxFuture<'static, ()> {
         let remembered = self.remembered();
         remembered.removals.borrow_mut().note(key);
@@ -264,10 +323,7 @@ impl Store {
         remembered.variants.borrow_mut().remove(key);
         let (store, key) = (self.clone(), key.to_owned());
         async move {
-            let removed = join(store.delete_from(Level::CacheApi, &key), store.delete_from(Level::Kv, &key));
-            if within(REMOVAL_DEADLINE, removed).await.is_none() {
-                worker::console_warn!("{key} could not be removed within {} s", REMOVAL_DEADLINE.as_secs());
-            }
+            join(store.delete_from(Level::CacheApi, &key), store.delete_from(Level::Kv, &key)).await;
         }
         .boxed_local()
     }
@@ -296,22 +352,14 @@ impl Store {
     }
 
     /// Looks for `key` level by level.
-    async fn look(
-        &self,
-        key: &str,
-        is_member: impl Fn(&Envelope) -> bool,
-        accept: &mut impl FnMut(&Envelope) -> bool,
-    ) -> Looked {
+    async fn look(&self, levels: &[Level], key: &str, accept: &mut impl FnMut(&Envelope) -> bool) -> Looked {
         let mut newest: Option<FoundCopy> = None;
-        for level in Level::ALL {
+        for &level in levels {
             let stored = match self.read(level, key).await {
                 None => continue,
                 Some(Value::Variants(variants)) => return Looked::Variants(variants, level),
                 Some(Value::Response(stored)) => stored,
             };
-            if !is_member(&stored.envelope) {
-                continue;
-            }
             let copy = FoundCopy { stored, level };
             if accept(&copy.stored.envelope) {
                 return Looked::Accepted(copy);
@@ -337,68 +385,72 @@ impl Store {
             remembered.keep(key, &copy.stored);
         }
         let value = Value::Response(Rc::clone(&copy.stored));
-        (copy.level == Level::Kv).then(|| Write { key: key.to_owned(), value })
+        (copy.level == Level::Kv).then(|| Write::new(key, value))
     }
 
     async fn read(&self, level: Level, key: &str) -> Option<Value> {
+        let remembered = self.remembered();
+        if remembered.rests.borrow().is_resting(level, js::now()) {
+            return None;
+        }
         let read = match level {
-            Level::Memory => return self.remembered().response(key, js::now()).map(Value::Response),
+            Level::Memory => return remembered.response(key, js::now()).map(Value::Response),
             Level::CacheApi => within(READ_DEADLINE, self.cache_api.as_ref()?.get(key)).await,
             Level::Kv => within(READ_DEADLINE, self.kv.get(key)).await,
         };
-        let level = level.as_str();
+        let name = level.as_str();
         match read {
             Some(Ok(value)) => decode(&value?)
-                .inspect_err(|broken| {
-                    worker::console_warn!("{level} has {key}, but not to be used: {broken}")
-                })
+                .inspect_err(|broken| worker::console_warn!("{name} has {key}, but not to be used: {broken}"))
                 .ok(),
             Some(Err(error)) => {
-                worker::console_warn!("{level} can't be read: {}", js::message(&error));
+                worker::console_warn!("{name} can't be read: {}", js::message(&error));
                 None
             }
             None => {
-                worker::console_warn!("{level} took longer than {} ms", READ_DEADLINE.as_millis());
+                worker::console_warn!("{name} took longer than {} ms", READ_DEADLINE.as_millis());
+                remembered.rests.borrow_mut().was_slow(level, js::now());
                 None
             }
         }
     }
 
     async fn write_to_cache_api(&self, writes: &[Write], mark: Mark) {
-        for Write { key, value } in writes {
-            self.write(Level::CacheApi, key, value, mark).await;
+        for write in writes {
+            self.write(Level::CacheApi, write, mark).await;
         }
     }
 
     async fn write_to_kv(&self, writes: &[Write], mark: Mark) {
-        for Write { key, value } in writes {
-            let turn = self.remembered().writes.borrow_mut().take(key, js::now());
+        for write in writes {
+            let turn = self.remembered().writes.borrow_mut().take(&write.key, js::now());
             match turn {
-                Turn::Now => self.write(Level::Kv, key, value, mark).await,
+                Turn::Now => self.write(Level::Kv, write, mark).await,
                 Turn::Never => {}
                 Turn::After(wait) => {
                     Delay::from(wait).await;
-                    let newest = self.remembered().newest(key, value);
-                    self.write(Level::Kv, key, newest.as_ref().unwrap_or(value), mark).await;
+                    let newest = self.remembered().newest(write);
+                    self.write(Level::Kv, newest.as_ref().unwrap_or(write), mark).await;
                 }
             }
         }
     }
 
     /// Writes to one level, unless the key was removed since the write began.
-    async fn write(&self, level: Level, key: &str, value: &Value, mark: Mark) {
+    async fn write(&self, level: Level, write: &Write, mark: Mark) {
+        let key = &write.key;
         if self.remembered().is_removed_since(key, mark) {
             return;
         }
-        let (cache_api, until) = (self.cache_api.as_ref(), value.until());
-        let left_s = until.since(js::now()).as_secs();
+        let left_s = write.value.until().since(js::now()).as_secs();
         let written = async {
-            let value = value.encode()?;
-            match (level, cache_api) {
+            match (level, &self.cache_api) {
                 // The end there is the end, so it isn't rounded up.
-                (Level::CacheApi, Some(cache_api)) if left_s > 0 => cache_api.put(key, &value, left_s).await,
+                (Level::CacheApi, Some(cache_api)) if left_s > 0 => {
+                    cache_api.put(key, write.encoded()?, left_s).await
+                }
                 // The value knows its exact end; KV only cleans up.
-                (Level::Kv, _) => self.kv.put(key, &value, left_s + 1).await,
+                (Level::Kv, _) => self.kv.put(key, write.encoded()?, left_s + 1).await,
                 _ => Ok(()),
             }
         };
@@ -430,7 +482,7 @@ impl Remembered {
     fn response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
         let mut responses = self.responses.borrow_mut();
         let stored = Rc::clone(responses.get(key)?);
-        if stored.envelope.useful_until() <= now {
+        if stored.until <= now {
             responses.remove(key);
             return None;
         }
@@ -450,12 +502,14 @@ impl Remembered {
         self.removals.borrow().is_removed_since(key, mark)
     }
 
-    /// What has come under `key` since, in the place of `value`.
-    fn newest(&self, key: &str, value: &Value) -> Option<Value> {
-        match value {
-            Value::Response(_) => self.responses.borrow().peek(key).map(|it| Value::Response(Rc::clone(it))),
-            Value::Variants(_) => self.variants.borrow().peek(key).map(|it| Value::Variants(Rc::clone(it))),
-        }
+    /// What has come in the place of what is to be written.
+    fn newest(&self, write: &Write) -> Option<Write> {
+        let key = &write.key;
+        let newest = match &write.value {
+            Value::Response(_) => Value::Response(Rc::clone(self.responses.borrow().peek(key)?)),
+            Value::Variants(_) => Value::Variants(Rc::clone(self.variants.borrow().peek(key)?)),
+        };
+        Some(Write::new(key, newest))
     }
 }
 
@@ -463,26 +517,29 @@ impl Value {
     /// Until when it is of use.
     fn until(&self) -> Timestamp {
         match self {
-            Self::Response(stored) => stored.envelope.useful_until(),
+            Self::Response(stored) => stored.until,
             Self::Variants(variants) => variants.until,
         }
     }
 
     /// Its stored form.
     fn encode(&self) -> Result<Uint8Array, JsValue> {
-        let (record, body) = match self {
-            Self::Response(stored) => (Record::Response(stored.envelope.clone()), Some(&stored.body)),
-            Self::Variants(variants) => (Record::Variants(Variants::clone(variants)), None),
-        };
-        let head = record.encode().map_err(|error| error.to_string())?;
-        let head = Uint8Array::from(head.as_slice());
-        let value = Uint8Array::new_with_length(head.length() + body.map_or(0, Uint8Array::length));
-        value.set(&head, 0);
-        if let Some(body) = body {
-            value.set(body, head.length());
+        match self {
+            Self::Response(stored) => stored.encode(),
+            Self::Variants(variants) => encode(&Record::Variants(Variants::clone(variants)), None),
         }
-        Ok(value)
     }
+}
+
+fn encode(record: &Record, body: Option<&Uint8Array>) -> Result<Uint8Array, JsValue> {
+    let head = record.encode().map_err(|error| error.to_string())?;
+    let head = Uint8Array::from(head.as_slice());
+    let value = Uint8Array::new_with_length(head.length() + body.map_or(0, Uint8Array::length));
+    value.set(&head, 0);
+    if let Some(body) = body {
+        value.set(body, head.length());
+    }
+    Ok(value)
 }
 
 /// Reads a stored form. Its body stays where it is.

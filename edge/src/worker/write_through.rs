@@ -11,6 +11,7 @@ use crate::cache::storable::{
     BODY_BYTES_MAX, BODY_WAIT_MAX, Exchange, Storable, Unstored, content_length, is_coded, storable,
 };
 use crate::cache::target::Target;
+use crate::control::log::Known;
 use crate::control::position::{Position, ReadAt};
 use crate::control::view::Subject;
 use crate::control::write_through::{Logged, is_last, represented};
@@ -60,10 +61,15 @@ pub(super) async fn answer(
         }
     };
     let body_bytes = body.length() as usize;
-    let position = Position { fence: logged.seq, read_at: ReadAt::Primary };
+    let fence = Known { head: logged.seq, ..logged.began_at };
+    let position = Position { fence, read_at: ReadAt::Primary };
     let body_form = BodyForm { is_decoded, body_bytes };
     let stored = envelope_of(&answer, 200, &answer.fields, &decision, position, body_form);
-    context.wait_until(store.put(&key, None, Stored::new(stored, body.clone())));
+    let put = store.put(&key, None, Stored::new(stored, body.clone()));
+    context.wait_until(async move {
+        put.near.await;
+        put.far.await;
+    });
     let fields = envelope::to_client(&answer.fields, is_decoded, body_bytes);
     Ok(Reply { body: Body::Bytes(body), ..handed_on(&answer, fields, status(Outcome::Stored)) })
 }

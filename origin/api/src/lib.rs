@@ -2,6 +2,7 @@
 //! the site's manifest. No behaviour beyond reading and writing these forms, so
 //! that app, edge, origin and tests share one definition.
 
+pub mod analytics;
 pub mod bookmark;
 pub mod headers;
 pub mod job;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::db::{DbError, MigrateError, SettingsError};
 use crate::files::SecretError;
+use crate::outbox::EdgeSettingsError;
 use crate::shop::ImagesError;
 use crate::shop::seed::SeedError;
 
@@ -17,6 +18,9 @@ pub enum CommandError {
     /// A database that can't be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// An edge that can't be used.
+    #[error(transparent)]
+    Edge(#[from] EdgeSettingsError),
     /// Nothing to sign links with.
     #[error("TIDEWALL_SECRET is not set; give all origins the same random secret, which signs result links")]
     NoSecret,

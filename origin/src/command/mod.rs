@@ -2,6 +2,7 @@
 //! down as values; nothing below looks at arguments or the environment.
 
 mod database;
+mod edge;
 mod error;
 mod serve;
 mod work;

@@ -108,6 +108,12 @@ impl Connection {
         &self.server.name
     }
 
+    /// The server is the primary still, and was when this connection was made.
+    pub(super) fn is_of_the_primary(&self) -> bool {
+        let is_primary = self.shared.view.borrow().primary == Some(self.server.index);
+        is_primary && self.server.pool().manager().is_of_this_term(self.link())
+    }
+
     /// All rows.
     pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         self.run(sql, async |client, statement| client.query(&statement, params).await).await

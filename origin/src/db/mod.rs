@@ -39,7 +39,8 @@
 //! - `monitor`: looks at each server; `shared`: what follows from that, for all.
 //! - `server`: one server's pool; `gate`: who is let in; `link`: how connections are
 //!   made and end; `upkeep`: how many there are; `holder`: who has them.
-//! - `connection`, `transaction`, `rows`: what callers hold.
+//! - `connection`, `transaction`, `rows`: what callers hold; `exclusive`: what one of
+//!   all processes holds.
 //! - `migrate`: the schema; `hot`: the statements that its indexes are there for.
 //!
 //! # What is needed of the database
@@ -54,6 +55,7 @@
 mod cause;
 mod connection;
 mod error;
+mod exclusive;
 mod gate;
 mod holder;
 mod hot;
@@ -88,6 +90,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use cause::Cause;
 pub use connection::{Connection, Params, Position, ReadConnection, WriteConnection};
 pub use error::{DbError, Exhausted};
+pub use exclusive::Exclusive;
 pub use holder::Holder;
 pub use hot::HotStatement;
 pub use lsn::Lsn;
@@ -462,6 +465,16 @@ impl Db {
     /// Counts a bookmark that a client sent and that can't be read.
     pub fn count_malformed_bookmark(&self) {
         self.inner.shared.metrics.ignored(Ignored::Malformed);
+    }
+
+    /// Returns when another server has become the primary, as after a promotion.
+    pub async fn primary_changed(&self) {
+        let mut view = self.inner.shared.view.subscribe();
+        let before = view.borrow().primary;
+        if view.wait_for(|view| view.primary.is_some() && view.primary != before).await.is_err() {
+            // Nobody looks any more.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Reads can be served: by the primary or by a replica.

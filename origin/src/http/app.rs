@@ -15,6 +15,7 @@ use super::health::Health;
 use super::jobs::Jobs;
 use super::metrics::Metrics;
 use super::{download, draining, health, jobs, metrics, observe, openapi, problems};
+use crate::outbox::Outbox;
 use crate::shutdown::Shutdown;
 
 /// No handler takes longer: long work is a job.
@@ -26,6 +27,8 @@ pub struct App {
     pub jobs: Jobs,
     /// What jobs made.
     pub downloads: Downloads,
+    /// What writes made invalid.
+    pub outbox: Outbox,
     /// Tells when to stop being ready.
     pub shutdown: Shutdown,
 }
@@ -33,7 +36,7 @@ pub struct App {
 /// The routes of this module and the `own` ones of whoever uses it, behind the layers that
 /// all share.
 pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error> {
-    let metrics = Metrics::new(app.jobs.db.clone());
+    let metrics = Metrics::new(app.jobs.db.clone(), app.outbox);
     let health = Health { db: app.jobs.db.clone(), shutdown: app.shutdown.clone() };
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .merge(own)

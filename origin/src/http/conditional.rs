@@ -16,14 +16,22 @@ const TAG_BYTES: usize = 16;
 /// Answers with `body` as JSON under a strong entity tag, or with 304 if the
 /// client has it. The caller adds the other fields, the same in both cases.
 pub fn json<T: Serialize>(request: &HeaderMap, body: &T) -> Result<Response, ApiError> {
+    let mut response = tagged(body)?;
+    let tag = &response.headers()[ETAG];
+    if tag.to_str().is_ok_and(|tag| matches_any(request, tag)) {
+        let tag = tag.clone();
+        response = StatusCode::NOT_MODIFIED.into_response();
+        response.headers_mut().insert(ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// Answers with `body` as JSON under a strong entity tag, byte for byte and with the same
+/// tag as [`json`]: for the answer to a write that says what a read would say now.
+pub fn tagged<T: Serialize>(body: &T) -> Result<Response, ApiError> {
     let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
-    let tag = entity_tag(&body);
-    let mut response = if matches_any(request, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(CONTENT_TYPE, "application/json")], body).into_response()
-    };
-    let tag = HeaderValue::try_from(tag).map_err(ApiError::internal)?;
+    let tag = HeaderValue::try_from(entity_tag(&body)).map_err(ApiError::internal)?;
+    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
     response.headers_mut().insert(ETAG, tag);
     Ok(response)
 }

@@ -15,13 +15,14 @@ use tokio::time::timeout;
 
 use super::error::ApiError;
 use crate::db::Db;
+use crate::outbox::Outbox;
 use crate::queue::QueueMetrics;
 use crate::telemetry::chain;
 
 /// From an answer out of memory to one past every deadline.
 const REQUEST_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// Longest that the page waits for the database; without it the page lacks the
-/// newest state of the queue, and nothing else.
+/// newest state of queue and outbox, and nothing else.
 const OBSERVE_MAX: Duration = Duration::from_secs(1);
 
 /// Everything that is measured; cheap to clone.
@@ -30,6 +31,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_seconds: Histogram,
     queue: QueueMetrics,
+    outbox: Outbox,
     registry: Arc<Registry>,
     db: Db,
 }
@@ -42,9 +44,9 @@ struct RequestLabels {
 }
 
 impl Metrics {
-    /// Registers requests, and what `db` and the queue measure. The names are part
-    /// of the contract with whoever reads them.
-    pub fn new(db: Db) -> Self {
+    /// Registers requests, and what `db`, the queue and the outbox measure. The names are
+    /// part of the contract with whoever reads them.
+    pub fn new(db: Db, outbox: Outbox) -> Self {
         let mut registry = Registry::default();
         let requests = Family::default();
         registry.register("tidewall_http_requests", "Requests answered", requests.clone());
@@ -57,7 +59,8 @@ impl Metrics {
         db.register_metrics(&mut registry);
         let queue = QueueMetrics::default();
         queue.register(&mut registry);
-        Self { requests, request_seconds, queue, registry: Arc::new(registry), db }
+        outbox.register_metrics(&mut registry);
+        Self { requests, request_seconds, queue, outbox, registry: Arc::new(registry), db }
     }
 
     pub(super) fn request(&self, method: &'static str, route: &str, status: u16, duration: Duration) {
@@ -73,12 +76,17 @@ impl Metrics {
 ))]
 pub(super) async fn page(State(metrics): State<Metrics>) -> Result<Response, ApiError> {
     metrics.db.observe();
-    match timeout(OBSERVE_MAX, metrics.queue.observe(&metrics.db.reserved())).await {
+    let db = metrics.db.reserved();
+    let observed = async {
+        metrics.queue.observe(&db).await?;
+        metrics.outbox.observe(&db).await
+    };
+    match timeout(OBSERVE_MAX, observed).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::debug!(error = %chain(&error), "no look at the queue");
+            tracing::debug!(error = %chain(&error), "no look at queue and outbox");
         }
-        Err(_) => tracing::debug!("no look at the queue in time"),
+        Err(_) => tracing::debug!("no look at queue and outbox in time"),
     }
     let mut page = String::new();
     text::encode(&mut page, &metrics.registry).map_err(ApiError::internal)?;

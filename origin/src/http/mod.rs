@@ -5,7 +5,7 @@
 //! deadline and a guard against panics, then its handler.
 //!
 //! - `error`: what handlers fail with, and the problem it becomes.
-//! - `json`: JSON bodies, refused with a reason.
+//! - `json`: JSON bodies, `query`: parameters, both refused with a reason.
 //! - `caching`: cache fields and cache groups; `conditional`: entity tags.
 //! - `position`: where in the log an answer was read or written.
 //! - `jobs`, `download`: routes over the queue and the files.
@@ -26,5 +26,6 @@ mod observe;
 mod openapi;
 pub mod position;
 mod problems;
+pub mod query;
 mod request_id;
 pub mod server;

@@ -18,11 +18,10 @@
 //! - `job`: a job's row, and a new one.
 //! - `handler`: what to do for each kind.
 //! - `storage`: every SQL statement of the queue.
-//! - `backoff`: when a failed job runs again. Pure.
-//! - `worker`: claims; `run`: runs one claimed job under its lease.
+//! - `worker`: claims; `run`: runs one claimed job under its lease, and says when a
+//!   failed one runs again.
 //! - `metrics`: how many jobs wait, and for how long.
 
-mod backoff;
 mod handler;
 mod job;
 mod metrics;

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::backoff::backoff;
 use super::handler::{Handlers, JobContext, JobError, Progress};
 use super::job::Claimed;
 use super::storage;
+use crate::backoff::Backoff;
 use crate::db::{Db, DbError, Lsn};
 use crate::shutdown::Shutdown;
 use crate::telemetry::chain;
@@ -21,6 +21,9 @@ use crate::telemetry::chain;
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// How often a lease is extended and progress written: a lease survives several lost beats.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// When a failed attempt is followed by the next.
+const RETRY: Backoff = Backoff { base: Duration::from_secs(1), delay_max: Duration::from_mins(10) };
 
 /// How an attempt ended.
 enum End {
@@ -120,7 +123,7 @@ async fn settle(db: &Db, job: &Claimed, end: End) -> (&'static str, Result<bool,
             if error.is_final || job.attempt >= job.attempts_max {
                 ("job discarded", storage::discard(&connection, job, &error.message).await)
             } else {
-                let delay = backoff(job.attempt.unsigned_abs(), fastrand::u32(..));
+                let delay = RETRY.delay(job.attempt.unsigned_abs(), fastrand::u32(..));
                 ("job will be tried again", storage::retry(&connection, job, &error.message, delay).await)
             }
         }

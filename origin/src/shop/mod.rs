@@ -1,10 +1,12 @@
 //! The demo: a shop. The only folder that knows what is sold.
 //!
+//! - `analytics`: sales by day and category, calculated when asked for.
 //! - `products`: the catalogue, its routes and its cache groups.
 //! - `reports`: all orders of a range of days as a file, made by a job.
 //! - `images`: which picture shows which product.
 //! - `seed`: a shop's worth of rows, the same each time.
 
+mod analytics;
 mod images;
 mod products;
 mod reports;
@@ -20,6 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::db::{Db, HotStatement};
 use crate::files::FileStore;
 use crate::http::jobs::Jobs;
+use crate::outbox::Outbox;
 use crate::queue::Handlers;
 
 pub use images::{Images, ImagesError};
@@ -40,6 +43,7 @@ pub struct ShopArgs {
 struct Shop {
     db: Db,
     jobs: Jobs,
+    outbox: Outbox,
     images: Arc<Images>,
     product_max_age: Duration,
 }
@@ -51,15 +55,20 @@ impl FromRef<Shop> for Db {
 }
 
 /// The shop's routes.
-pub fn routes(jobs: Jobs, args: &ShopArgs) -> Result<OpenApiRouter, ImagesError> {
+pub fn routes(jobs: Jobs, outbox: Outbox, args: &ShopArgs) -> Result<OpenApiRouter, ImagesError> {
     let images = args.manifest.as_deref().map(Images::load).transpose()?.unwrap_or_default();
     let shop = Shop {
         db: jobs.db.clone(),
         jobs,
+        outbox,
         images: Arc::new(images),
         product_max_age: Duration::from_secs(args.product_max_age.into()),
     };
-    Ok(OpenApiRouter::new().merge(products::routes()).merge(reports::routes()).with_state(shop))
+    Ok(OpenApiRouter::new()
+        .merge(products::routes())
+        .merge(reports::routes())
+        .merge(analytics::routes())
+        .with_state(shop))
 }
 
 /// The shop's jobs.

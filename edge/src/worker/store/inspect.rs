@@ -14,6 +14,9 @@ use crate::worker::deadline::within;
 use crate::worker::js;
 use crate::worker::store::{READ_DEADLINE, Store, Value, decode};
 
+/// Why a level isn't asked that could be.
+const RESTING: &str = "it was slow just now, and is left alone for a moment";
+
 impl Store {
     /// What each level has for the URL whose key this is. `variant_key` makes a variant's
     /// key from the fields that select it.
@@ -28,8 +31,7 @@ impl Store {
             None => None,
             Some(variants) => Some(self.under(&variant_key(&variants.selecting)).await),
         };
-        let mut of_variant =
-            of_variant.map(|held| held.into_iter().map(|held| member(held, variants.as_ref())));
+        let mut of_variant = of_variant.map(IntoIterator::into_iter);
         let levels = Level::ALL.into_iter().zip(of_url);
         levels
             .map(|(level, url)| Look { level, url, variant: of_variant.as_mut().and_then(Iterator::next) })
@@ -38,13 +40,20 @@ impl Store {
 
     /// What each level has under a key.
     async fn under(&self, key: &str) -> [Held; 3] {
+        let is_resting = |level| self.remembered().rests.borrow().is_resting(level, js::now());
         let cache_api = async {
             match &self.cache_api {
-                Some(cache_api) => held(within(READ_DEADLINE, cache_api.get(key)).await),
                 None => Held::Unknown("there is none here".to_owned()),
+                Some(_) if is_resting(Level::CacheApi) => Held::Unknown(RESTING.to_owned()),
+                Some(cache_api) => held(within(READ_DEADLINE, cache_api.get(key)).await),
             }
         };
-        let kv = async { held(within(READ_DEADLINE, self.kv.get(key)).await) };
+        let kv = async {
+            match is_resting(Level::Kv) {
+                true => Held::Unknown(RESTING.to_owned()),
+                false => held(within(READ_DEADLINE, self.kv.get(key)).await),
+            }
+        };
         let (cache_api, kv) = join(cache_api, kv).await;
         [self.in_memory(key), cache_api, kv]
     }
@@ -72,15 +81,5 @@ fn held(read: Option<Result<Option<Uint8Array>, JsValue>>) -> Held {
             Ok(Value::Variants(variants)) => Held::Variants(Rc::unwrap_or_clone(variants)),
             Err(broken) => Held::Unknown(format!("what it has isn't to be used: {broken}")),
         },
-    }
-}
-
-/// A variant, where it is one of those that count.
-fn member(held: Held, variants: Option<&Variants>) -> Held {
-    match &held {
-        Held::Response(envelope) if variants.is_some_and(|variants| !variants.contain(envelope)) => {
-            Held::Nothing
-        }
-        _ => held,
     }
 }

@@ -4,7 +4,8 @@ use tidewall_api::product::{
     CATEGORY_CHARS_MAX, NAME_CHARS_MAX, PAGE_MAX, PER_PAGE_DEFAULT, PER_PAGE_MAX, ProductSort,
 };
 
-use crate::http::error::{ApiError, FieldErrors};
+use crate::http::error::ApiError;
+use crate::http::query::{self, number};
 
 /// One page of a filtered, ordered list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub(super) struct ListQuery {
 
 impl ListQuery {
     /// Reads a URL's query. A form sends an empty field for "any"; a parameter that
-    /// isn't known or not valid is named, since ignoring it would answer another question.
-    pub(super) fn parse(query: &str) -> Result<Self, ApiError> {
+    /// isn't known or not valid is named.
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, ApiError> {
         let mut list = Self {
             category: None,
             search: None,
@@ -29,17 +30,8 @@ impl ListQuery {
             page: 1,
             per_page: PER_PAGE_DEFAULT,
         };
-        let mut errors = FieldErrors::new();
-        let mut seen = Vec::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let set =
-                if seen.contains(&name) { Err("is given twice".to_owned()) } else { list.set(&name, &value) };
-            if let Err(problem) = set {
-                errors.insert(name.clone().into_owned(), problem);
-            }
-            seen.push(name);
-        }
-        if errors.is_empty() { Ok(list) } else { Err(ApiError::Invalid(errors)) }
+        query::read(query, |name, value| list.set(name, value))?;
+        Ok(list)
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
@@ -75,22 +67,12 @@ fn text(value: &str, chars_max: usize) -> Result<Option<String>, String> {
     }
 }
 
-/// A decimal number from 1 to `max`.
-fn number(value: &str, max: u32) -> Result<u32, String> {
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    value
-        .parse()
-        .ok()
-        .filter(|number| digits && (1..=max).contains(number))
-        .ok_or_else(|| format!("must be a number from 1 to {max}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(query: &str, expected: &str) {
-        let outcome = match ListQuery::parse(query) {
+        let outcome = match ListQuery::parse(Some(query)) {
             Ok(list) => format!(
                 "{} {} {} {}/{} from {}",
                 list.category.as_deref().unwrap_or("-"),

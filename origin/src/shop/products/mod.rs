@@ -1,10 +1,12 @@
 //! The catalogue.
 //!
 //! - `list`: what a list's query asks for; `input`: what staff may write. Pure.
-//! - `groups`: which cache groups an answer belongs to and a write invalidates. Pure.
+//! - `groups`: which cache groups an answer belongs to and a write invalidates;
+//!   `freshness`: for how long answers are kept. Pure.
 //! - `read`, `write`: the routes.
 //! - `storage`: every SQL statement over products.
 
+mod freshness;
 mod groups;
 mod input;
 mod list;
@@ -18,6 +20,7 @@ use utoipa_axum::routes;
 use super::Shop;
 use crate::http::error::ApiError;
 
+pub(in crate::shop) use freshness::{STALE_IF_ERROR, STALE_WHILE_REVALIDATE};
 pub(in crate::shop) use storage::hot_statements;
 
 pub(super) fn routes() -> OpenApiRouter<Shop> {

@@ -1,7 +1,5 @@
 //! GET `/api/products` and `/api/products/{id}`.
 
-use std::time::Duration;
-
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -9,18 +7,11 @@ use tidewall_api::problem::Problem;
 use tidewall_api::product::{Product, ProductPage};
 
 use super::list::ListQuery;
-use super::{groups, parse_id, storage, unknown_product};
-use crate::http::caching::CachePolicy;
+use super::{freshness, parse_id, storage, unknown_product};
 use crate::http::conditional;
 use crate::http::error::ApiError;
 use crate::http::position::{self, ReadAfter};
 use crate::shop::Shop;
-
-/// While a shared cache fetches a new answer it may serve the old one for so long.
-const STALE_WHILE_REVALIDATE: Duration = Duration::from_secs(60);
-/// That there is no such product is remembered briefly: enough to shield the
-/// database from a crawler, and its creation invalidates it anyway.
-const MISSING_MAX_AGE: Duration = Duration::from_secs(5);
 
 /// A page of products.
 #[utoipa::path(get, path = "/api/products", tag = "products",
@@ -46,8 +37,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
     request: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
-    let group = groups::list(query.category.as_deref());
+    let query = ListQuery::parse(query.as_deref())?;
     let ((rows, total), position) = shop
         .db
         .read_with(bookmark, |connection| {
@@ -59,7 +49,7 @@ pub(super) async fn list(
     let page = ProductPage { items, total, page: query.page, per_page: query.per_page };
     let mut response = conditional::json(&request, &page)?;
     position::read_at(response.headers_mut(), position);
-    policy(&shop, group).apply(response.headers_mut());
+    freshness::of_list(shop.product_max_age, query.category.as_deref()).apply(response.headers_mut());
     Ok(response)
 }
 
@@ -83,23 +73,14 @@ pub(super) async fn show(
     let id = parse_id(&id)?;
     let (row, position) =
         shop.db.read_with(bookmark, |connection| Box::pin(storage::find(connection, id))).await?;
-    let policy = policy(&shop, groups::product(id));
     let (mut response, policy) = match row {
-        Some(row) => (conditional::json(&request, &row.view(&shop.images))?, policy),
-        None => {
-            let missing = CachePolicy { max_age: MISSING_MAX_AGE, stale_while_revalidate: None, ..policy };
-            (unknown_product().into_response(), missing)
+        Some(row) => {
+            let product = row.view(&shop.images);
+            (conditional::json(&request, &product)?, freshness::of_product(shop.product_max_age, id))
         }
+        None => (unknown_product().into_response(), freshness::of_missing(id)),
     };
     position::read_at(response.headers_mut(), position);
     policy.apply(response.headers_mut());
     Ok(response)
-}
-
-fn policy(shop: &Shop, group: String) -> CachePolicy {
-    CachePolicy {
-        max_age: shop.product_max_age,
-        stale_while_revalidate: Some(STALE_WHILE_REVALIDATE),
-        groups: vec![group],
-    }
 }

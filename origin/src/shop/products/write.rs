@@ -1,17 +1,18 @@
 //! POST `/api/products`; PUT and DELETE `/api/products/{id}`.
 
 use axum::extract::{Path, State};
-use axum::http::header::LOCATION;
+use axum::http::header::{CONTENT_LOCATION, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tidewall_api::problem::Problem;
 use tidewall_api::product::{Product, ProductInput};
 
-use super::{groups, input, parse_id, storage, unknown_product};
-use crate::db::{Lsn, Written};
+use super::{freshness, groups, input, parse_id, storage, unknown_product};
+use crate::db::{DbError, Lsn, Transaction, Written};
 use crate::http::error::ApiError;
 use crate::http::json::Json;
-use crate::http::{caching, position};
+use crate::http::{caching, conditional, position};
+use crate::outbox::{Invalidated, Invalidation};
 use crate::shop::Shop;
 
 /// Adds a product.
@@ -31,16 +32,22 @@ pub(super) async fn create(
     Json(input): Json<ProductInput>,
 ) -> Result<Response, ApiError> {
     input::validate(&input)?;
-    let Written { value: row, position } =
-        shop.db.write(async |transaction| storage::insert(transaction, &input).await).await?;
-    let product = row.view(&shop.images);
-    let (id, category) = (product.id, product.category.clone());
-    let location = HeaderValue::try_from(format!("/api/products/{id}")).map_err(ApiError::internal)?;
-    let response = (StatusCode::CREATED, [(LOCATION, location)], axum::Json(product)).into_response();
-    Ok(written(response, position, id, &[&category]))
+    let Written { value: (row, invalidated), position } = shop
+        .db
+        .write(async |transaction| {
+            let row = storage::insert(transaction, &input).await?;
+            let invalidated = invalidate(&shop, transaction, row.id, &[&row.category]).await?;
+            Ok::<_, DbError>((row, invalidated))
+        })
+        .await?;
+    let location = path(row.id)?;
+    let product = axum::Json(row.view(&shop.images));
+    let response = (StatusCode::CREATED, [(LOCATION, location)], product).into_response();
+    Ok(written(response, position, &invalidated))
 }
 
-/// Replaces a product.
+/// Replaces a product. The answer is what a GET would answer now, and says so: a cache may
+/// keep it in that one's place.
 #[utoipa::path(put, path = "/api/products/{id}", tag = "products", request_body = ProductInput,
     params(("id" = i64, Path, description = "The product")),
     responses(
@@ -61,12 +68,19 @@ pub(super) async fn replace(
 ) -> Result<Response, ApiError> {
     let id = parse_id(&id)?;
     input::validate(&input)?;
-    let Written { value: replaced, position } =
-        shop.db.write(async |transaction| storage::replace(transaction, id, &input).await).await?;
-    let (row, left) = replaced.ok_or_else(unknown_product)?;
-    let entered = row.category.clone();
-    let response = axum::Json(row.view(&shop.images)).into_response();
-    Ok(written(response, position, id, &[&left, &entered]))
+    let Written { value: replaced, position } = shop
+        .db
+        .write(async |transaction| {
+            let Some((row, left)) = storage::replace(transaction, id, &input).await? else { return Ok(None) };
+            let invalidated = invalidate(&shop, transaction, id, &[&left, &row.category]).await?;
+            Ok::<_, DbError>(Some((row, invalidated)))
+        })
+        .await?;
+    let (row, invalidated) = replaced.ok_or_else(unknown_product)?;
+    let mut response = conditional::tagged(&row.view(&shop.images))?;
+    response.headers_mut().insert(CONTENT_LOCATION, path(id)?);
+    freshness::of_product(shop.product_max_age, id).apply(response.headers_mut());
+    Ok(written(response, position, &invalidated))
 }
 
 /// Deletes a product. Orders of it keep what was agreed on.
@@ -81,15 +95,35 @@ pub(super) async fn replace(
 )]
 pub(super) async fn remove(State(shop): State<Shop>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let id = parse_id(&id)?;
-    let Written { value: deleted, position } =
-        shop.db.write(async |transaction| storage::delete(transaction, id).await).await?;
-    let left = deleted.ok_or_else(unknown_product)?;
-    Ok(written(StatusCode::NO_CONTENT.into_response(), position, id, &[&left]))
+    let Written { value: deleted, position } = shop
+        .db
+        .write(async |transaction| {
+            let Some(left) = storage::delete(transaction, id).await? else { return Ok(None) };
+            invalidate(&shop, transaction, id, &[&left]).await.map(Some)
+        })
+        .await?;
+    let invalidated = deleted.ok_or_else(unknown_product)?;
+    Ok(written(StatusCode::NO_CONTENT.into_response(), position, &invalidated))
 }
 
-/// Adds to a write's answer what it invalidates and at which position it can be seen.
-fn written(mut response: Response, position: Option<Lsn>, id: i64, categories: &[&str]) -> Response {
-    caching::invalidate(response.headers_mut(), &groups::of_write(id, categories));
+fn path(id: i64) -> Result<HeaderValue, ApiError> {
+    HeaderValue::try_from(format!("/api/products/{id}")).map_err(ApiError::internal)
+}
+
+/// Writes down what the write of one product makes invalid.
+async fn invalidate(
+    shop: &Shop,
+    transaction: &Transaction,
+    id: i64,
+    categories: &[&str],
+) -> Result<Invalidated, DbError> {
+    let invalidation = Invalidation::of_groups(groups::of_write(id, categories));
+    shop.outbox.enqueue(transaction, invalidation).await
+}
+
+/// Adds to a write's answer what it made invalid and at which position it can be seen.
+fn written(mut response: Response, position: Option<Lsn>, invalidated: &Invalidated) -> Response {
+    caching::invalidated(response.headers_mut(), invalidated);
     position::written(response.headers_mut(), position);
     response
 }

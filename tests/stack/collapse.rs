@@ -1,0 +1,174 @@
+//! Requests that miss the same response, through the real edge.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use reqwest::Response;
+
+use crate::scripted::Asked;
+use crate::world::{Test, World, field};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("collapse::a_thousand_requests_of_a_cold_key_make_one", a_thousand_requests),
+    ("collapse::a_hundred_requests_in_a_row_make_one", a_hundred_in_a_row),
+    ("collapse::what_proves_unstorable_is_not_waited_for", what_proves_unstorable),
+    ("collapse::a_leader_that_fails_is_followed_by_one", a_leader_that_fails),
+    ("collapse::variants_are_not_mixed_up", variants_are_not_mixed_up),
+    ("collapse::what_is_one_persons_is_not_handed_to_another", what_is_one_persons),
+    ("collapse::a_body_too_long_to_be_handed_over_is_found_nearby", a_long_body),
+    ("collapse::one_request_renews_what_many_are_served_stale", one_request_renews),
+];
+
+async fn many(world: &World, url: &str, count: usize, headers: &[(&str, &str)]) -> Vec<Response> {
+    let one = || async {
+        let mut request = world.client.get(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    };
+    join_all((0..count).map(|_| one())).await
+}
+
+/// As if it took a while to work out. The origin's other requests go on meanwhile.
+fn slowly(answer: &str) -> String {
+    std::thread::sleep(Duration::from_millis(300));
+    answer.to_owned()
+}
+
+fn a_thousand_requests(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin.script("/cold", |_| slowly("200\ncache-control: max-age=600\n\nhello"));
+        let answers = many(world, &url, 1_000, &[]).await;
+        let mut collapsed = 0;
+        for answer in answers {
+            assert_eq!(answer.status(), 200);
+            collapsed += usize::from(field(&answer, "cache-status").ends_with("; collapsed"));
+            assert_eq!(answer.text().await.unwrap(), "hello");
+        }
+        assert_eq!(origin.asked("/cold").len(), 1);
+        assert!(collapsed > 0, "nobody waited");
+    });
+}
+
+fn a_hundred_in_a_row(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin.script("/row", |_| "200\ncache-control: max-age=600\n\nhello".to_owned());
+        let mut hits = 0;
+        for _ in 0..100 {
+            hits += usize::from(field(&world.get(&url).await, "cache-status").starts_with("tidewall; hit"));
+        }
+        assert_eq!((origin.asked("/row").len(), hits), (1, 99));
+    });
+}
+
+fn what_proves_unstorable(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let seen = Arc::clone(&most);
+        let url = origin.script("/unstorable", move |_| {
+            seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let answer = slowly("200\ncache-control: no-store\n\nhello");
+            now.fetch_sub(1, Ordering::SeqCst);
+            answer
+        });
+        let first = world.get(&url).await;
+        assert_eq!(field(&first, "cache-status"), "tidewall; fwd=uri-miss; detail=no-store");
+        for answer in many(world, &url, 8, &[]).await {
+            assert_eq!(answer.status(), 200);
+        }
+        assert_eq!(origin.asked("/unstorable").len(), 9);
+        // One by one it would be one at a time.
+        assert!(most.load(Ordering::SeqCst) > 1);
+    });
+}
+
+fn a_leader_that_fails(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin.script("/leader-fails", |asked| match asked.nth {
+            0 => slowly("500\n\n"),
+            _ => slowly("200\ncache-control: max-age=600\n\nhello"),
+        });
+        let answers = many(world, &url, 50, &[]).await;
+        let failed = answers.iter().filter(|answer| answer.status() == 500).count();
+        assert_eq!((origin.asked("/leader-fails").len(), failed), (2, 1));
+    });
+}
+
+fn variants_are_not_mixed_up(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin.script("/tongues", |asked| {
+            let language = asked.field("accept-language");
+            slowly(&format!("200\ncache-control: max-age=600\nvary: accept-language\n\n{language}"))
+        });
+        let (english, german) = tokio::join!(
+            many(world, &url, 20, &[("accept-language", "en")]),
+            many(world, &url, 20, &[("accept-language", "de")]),
+        );
+        for (answers, language) in [(english, "en"), (german, "de")] {
+            for answer in answers {
+                assert_eq!(answer.text().await.unwrap(), language);
+            }
+        }
+        let asked = origin.asked("/tongues");
+        let of =
+            |language: &str| asked.iter().filter(|asked| asked.field("accept-language") == language).count();
+        assert_eq!((of("en"), of("de")), (1, 1));
+    });
+}
+
+fn what_is_one_persons(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let echo = |asked: &Asked| {
+            slowly(&format!("200\ncache-control: max-age=600\n\n{}", asked.field("authorization")))
+        };
+        let url = origin.script("/mine", echo);
+        let users: Vec<String> = (0..20).map(|n| format!("Bearer {n}")).collect();
+        let asking = users.iter().map(|user| {
+            let request = world.client.get(&url).header("authorization", user);
+            async { request.send().await.unwrap().text().await.unwrap() }
+        });
+        assert_eq!(join_all(asking).await, users);
+    });
+}
+
+fn a_long_body(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let body = "x".repeat(700_000);
+        let answer = format!("200\ncache-control: max-age=600\n\n{body}");
+        let url = origin.script("/long", move |_| slowly(&answer));
+        for answer in many(world, &url, 10, &[]).await {
+            assert_eq!(answer.text().await.unwrap().len(), body.len());
+        }
+        assert_eq!(origin.asked("/long").len(), 1);
+    });
+}
+
+fn one_request_renews(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin.script("/renewed-by-one", |asked| {
+            if asked.nth > 0 {
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            "200\ncache-control: max-age=1, stale-while-revalidate=600\n\nhello".to_owned()
+        });
+        world.get(&url).await;
+        while field(&world.get(&url).await, "cache-status").contains("hit; ttl=0") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let asked = origin.asked("/renewed-by-one").len();
+        let answers = many(world, &url, 50, &[]).await;
+        assert!(answers.iter().all(|answer| field(answer, "cache-status").contains("hit")));
+        assert!(origin.asked("/renewed-by-one").len() <= asked + 1);
+    });
+}

@@ -1,0 +1,191 @@
+//! The built edge in plain workerd, without wrangler: each start is a new isolate, and what
+//! stands behind its bindings is a test's own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::shelf::Shelf;
+use crate::support::poll;
+use crate::support::tidewall::Folder;
+use crate::world::World;
+
+/// The edge as it was built, with objects that do as a test says.
+const MAIN: &str = r#"
+import Edge, { Control as RealControl, Collapse as RealCollapse } from "./index.js";
+
+const faults = {};
+
+function faulty(name, Class) {
+  return class extends Class {
+    async fetch(request) {
+      if (faults[name] === "throws") throw new Error("as the test wants it");
+      if (faults[name] === "hangs") await new Promise((resolve) => setTimeout(resolve, 60_000));
+      return super.fetch(request);
+    }
+  };
+}
+
+export const Control = faulty("control", RealControl);
+export const Collapse = faulty("collapse", RealCollapse);
+
+export default class extends Edge {
+  async fetch(request) {
+    const url = new URL(request.url);
+    if (url.pathname !== "/__fault") return super.fetch(request);
+    faults[url.searchParams.get("of")] = url.searchParams.get("is");
+    return new Response("so be it");
+  }
+}
+"#;
+
+/// How long the edge believes its view of a control log that is out of reach.
+pub(crate) const CONTROL_GRACE: Duration = Duration::from_secs(3);
+
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+const PURGE_TOKEN: &str = "of this test alone";
+
+/// What an edge is to be.
+pub(crate) struct Setup<'a> {
+    /// The only origin.
+    pub(crate) origin: &'a str,
+    pub(crate) kv: &'a Shelf,
+    pub(crate) cache_api: &'a Shelf,
+    /// Where its Durable Objects keep what they know: for one edge at a time.
+    pub(crate) objects: &'a Path,
+}
+
+impl Setup<'_> {
+    /// It all, as workerd reads it: <https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp>.
+    fn config(&self) -> String {
+        let wrangler: toml::Table =
+            fs::read_to_string(root().join("wrangler.toml")).unwrap().parse().unwrap();
+        let compatibility_date = wrangler["compatibility_date"].as_str().unwrap();
+        // JSON's strings are Cap'n Proto's.
+        let origins = json!(json!([{ "id": "a", "url": self.origin }]).to_string());
+        let paths = json!(json!(["/"]).to_string());
+        let (kv, cache_api) = (&self.kv.address, &self.cache_api.address);
+        let objects = json!(self.objects);
+        let grace_ms = CONTROL_GRACE.as_millis();
+        format!(
+            r#"using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "edge", worker = .edge),
+    (name = "kv", external = (address = "{kv}", http = ())),
+    (name = "cache-api", external = (address = "{cache_api}", http = ())),
+    (name = "objects", disk = (path = {objects}, writable = true)),
+    (name = "internet", network = (allow = ["public", "private"])),
+  ],
+  sockets = [(name = "http", http = (), service = "edge")],
+);
+const edge :Workerd.Worker = (
+  compatibilityDate = "{compatibility_date}",
+  modules = [
+    (name = "main.js", esModule = embed "main.js"),
+    (name = "index.js", esModule = embed "index.js"),
+    (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
+  ],
+  bindings = [
+    (name = "CACHE", kvNamespace = "kv"),
+    (name = "CONTROL", durableObjectNamespace = "Control"),
+    (name = "COLLAPSE", durableObjectNamespace = "Collapse"),
+    (name = "CONTROL_GRACE_MS", text = "{grace_ms}"),
+    (name = "ORIGINS", text = {origins}),
+    (name = "ORIGIN_PATHS", text = {paths}),
+    (name = "PURGE_TOKEN", text = "{PURGE_TOKEN}"),
+  ],
+  cacheApiOutbound = "cache-api",
+  durableObjectNamespaces = [
+    (className = "Control", uniqueKey = "control", enableSql = true),
+    (className = "Collapse", uniqueKey = "collapse", enableSql = true),
+  ],
+  durableObjectStorage = (localDisk = "objects"),
+);
+"#
+        )
+    }
+}
+
+/// A running edge, ended when dropped.
+pub(crate) struct Workerd {
+    child: Child,
+    log: PathBuf,
+    pub(crate) url: String,
+    _folder: Folder,
+}
+
+impl Workerd {
+    /// Starts one; `world` has built it for its own.
+    pub(crate) async fn start(world: &World, setup: &Setup<'_>) -> Self {
+        let folder = Folder::new();
+        for file in ["index.js", "index_bg.wasm"] {
+            fs::copy(root().join("target/dev/edge").join(file), folder.join(file)).unwrap();
+        }
+        fs::write(folder.join("main.js"), MAIN).unwrap();
+        fs::write(folder.join("config.capnp"), setup.config()).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let log = folder.join("workerd.log");
+        let output = fs::File::create(&log).unwrap();
+        let child = Command::new(program())
+            // Objects on disk are what is experimental.
+            .args(["serve", "--experimental", "config.capnp", "--socket-addr", &format!("http={address}")])
+            .current_dir(&folder.0)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        let workerd = Self { child, log, url: format!("http://{address}"), _folder: folder };
+        let up = poll::until_async(READY_DEADLINE, || async { workerd.status(world).await });
+        assert!(up.await.is_some(), "workerd does not answer:\n{}", workerd.log());
+        workerd
+    }
+
+    /// `/_tidewall/status`, once it answers.
+    pub(crate) async fn status(&self, world: &World) -> Option<Value> {
+        let url = format!("{}/_tidewall/status", self.url);
+        let response = world.client.get(url).bearer_auth(PURGE_TOKEN).send().await.ok()?;
+        response.json().await.ok()
+    }
+
+    /// Makes the objects of a class do so from now on: `throws`, `hangs`, or `works`.
+    pub(crate) async fn fault(&self, world: &World, class: &str, fault: &str) {
+        let url = format!("{}/__fault?of={class}&is={fault}", self.url);
+        assert_eq!(world.client.get(url).send().await.unwrap().status(), 200);
+    }
+
+    /// Logs a purge.
+    pub(crate) async fn purge(&self, world: &World, body: &Value) -> reqwest::Response {
+        let url = format!("{}/_tidewall/purge", self.url);
+        world.client.post(url).bearer_auth(PURGE_TOKEN).json(body).send().await.unwrap()
+    }
+
+    /// What it has printed.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Workerd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The program itself: what npm has under its plain name only starts it.
+fn program() -> PathBuf {
+    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "64" };
+    root().join(format!("node_modules/@cloudflare/workerd-{system}-{processor}/bin/workerd"))
+}
