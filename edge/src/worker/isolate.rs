@@ -1,6 +1,6 @@
 //! What one isolate remembers between requests.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use tidewall_api::manifest::Manifest;
@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError, Vars};
 use crate::counters::Counters;
 use crate::refusals::Refusals;
 use crate::worker::control_log::ControlLog;
+use crate::worker::hit::Names;
 use crate::worker::store::Remembered;
 use crate::worker::{js, origin};
 
@@ -25,6 +26,10 @@ pub(super) struct Isolate {
     pub(super) refusals: RefCell<Refusals>,
     pub(super) stored: Remembered,
     pub(super) manifest: OnceCell<Rc<Manifest>>,
+    /// Whether no site was deployed; known once the first request has looked.
+    pub(super) has_no_site: Cell<bool>,
+    /// What a hit reads of a request.
+    pub(super) names: OnceCell<Names>,
 }
 
 thread_local! {
@@ -41,6 +46,11 @@ impl Isolate {
                 Ok(Rc::clone(isolate.get_or_init(|| Rc::new(begun))))
             }
         })
+    }
+
+    /// This isolate's memory, if a request has begun it.
+    pub(super) fn begun() -> Option<Rc<Self>> {
+        ISOLATE.with(|isolate| isolate.get().map(Rc::clone))
     }
 
     fn begin(env: &Env) -> Result<Self, JsValue> {
@@ -65,6 +75,8 @@ impl Isolate {
             refusals: RefCell::default(),
             stored: Remembered::default(),
             manifest: OnceCell::new(),
+            has_no_site: Cell::new(false),
+            names: OnceCell::new(),
         })
     }
 }

@@ -10,6 +10,7 @@ mod cached;
 mod control_log;
 mod control_object;
 mod deadline;
+mod hit;
 mod incoming;
 mod interface;
 mod isolate;
