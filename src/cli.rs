@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Edge(EdgeArgs),
     /// Build what is deployed: the site (target/site) and the Worker (target/edge).
     Build(BuildArgs),
-    /// Measure Tidewall beside its peers, on database servers of its own.
+    /// Measure Tidewall beside its peers, on servers of its own.
     Bench(BenchArgs),
     /// Say what an edge's cache would do with a GET of a URL, why, and what to change.
     Explain(ExplainArgs),
@@ -108,7 +108,7 @@ pub(crate) struct BuildArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// What to measure (pool, replicas) [default: everything].
+    /// What to measure (edge, pool, replicas) [default: everything].
     #[arg(value_name = "WHAT")]
     pub(crate) what: Vec<String>,
     /// Measure for a shorter time: enough to see that it runs, too short to quote.

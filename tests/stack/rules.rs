@@ -12,6 +12,7 @@ use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
     ("rules::a_part_comes_from_the_stored_whole", a_part_comes_from_the_stored_whole),
+    ("rules::a_hit_says_the_same_whichever_way_it_takes", a_hit_says_the_same_whichever_way_it_takes),
     ("rules::a_head_is_answered_from_a_stored_get", a_head_is_answered_from_a_stored_get),
     ("rules::only_if_cached_is_never_forwarded", only_if_cached_is_never_forwarded),
     ("rules::a_request_may_ask_for_more_than_the_store_has", a_request_may_ask_for_more_than_the_store_has),
@@ -84,6 +85,35 @@ fn a_part_comes_from_the_stored_whole(world: &World) {
         let (status, range, _) = part(&["range: bytes=10-"]).await;
         assert_eq!((status, range.as_str()), (416, "bytes */10"));
         assert_eq!(origin.asked("/part").iter().filter(|asked| !asked.field("range").is_empty()).count(), 0);
+    });
+}
+
+fn a_hit_says_the_same_whichever_way_it_takes(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin.script("/ways", |_| {
+            "200\ncache-control: max-age=600\netag: \"a\"\ncache-status: Up; hit\nx-mine: 1\n\nhello"
+                .to_owned()
+        });
+        let hit = "Up; hit, tidewall; hit";
+        until(world, &url, &[], hit).await;
+        // A condition is judged on the long way.
+        let long = ask(world, Method::GET, &url, &[("if-none-match", "\"b\"")]).await;
+        let short = ask(world, Method::GET, &url, &[]).await;
+        let told = |response: &reqwest::Response| {
+            // Which differ by the request, or by the second.
+            let differs = ["x-request-id", "age", "cache-status"];
+            let fields = response.headers().iter().map(|(name, value)| (name.to_string(), value.clone()));
+            let mut fields: Vec<_> = fields.filter(|(name, _)| !differs.contains(&name.as_str())).collect();
+            fields.sort();
+            (response.status(), fields, field(response, "cache-status").starts_with(hit))
+        };
+        assert_eq!(told(&short), told(&long));
+        assert!(field(&short, "age").parse::<u32>().is_ok(), "{short:?}");
+        let id = ask(world, Method::GET, &url, &[("x-request-id", "mine")]).await;
+        assert_eq!(field(&id, "x-request-id"), "mine");
+        assert_ne!(field(&short, "x-request-id"), field(&long, "x-request-id"));
+        assert_eq!(short.text().await.unwrap(), "hello");
     });
 }
 

@@ -82,6 +82,23 @@ impl ControlLog {
         self.with(|view| view.map_or(Currency::Expired, |view| view.currency(limits, now)))
     }
 
+    /// What a request may believe where the view is fit for it as it is, and where it is
+    /// nobody's turn to refresh it.
+    pub(super) fn standing(&self, limits: Limits, brought: Brought, now: Timestamp) -> Option<Standing> {
+        match self.currency(limits, now) {
+            Currency::Current => {}
+            Currency::RefreshAhead if self.is_refreshing(now) => {}
+            Currency::RefreshAhead | Currency::RefreshFirst | Currency::Expired => return None,
+        }
+        let demand = self.demand(brought, false);
+        (demand != Demand::Refresh).then_some(Standing { has_view: true, demand })
+    }
+
+    /// Whether a refresh was sent that may still come back.
+    fn is_refreshing(&self, now: Timestamp) -> bool {
+        self.refreshing_since.get().is_some_and(|since| now.since(since) < DEADLINE)
+    }
+
     fn demand(&self, brought: Brought, was_refreshed: bool) -> Demand {
         // Without a view nothing is served at all.
         self.with(|view| view.map_or(Demand::Nothing, |view| demand(brought, view.known(), was_refreshed)))
@@ -155,7 +172,7 @@ async fn wait_for_another(
 
 /// Refreshes the view once the answer is out, unless that is being done.
 fn refresh_ahead(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
-    if isolate.control.refreshing_since.get().is_some_and(|since| js::now().since(since) < DEADLINE) {
+    if isolate.control.is_refreshing(js::now()) {
         return;
     }
     // At once: others must see it.

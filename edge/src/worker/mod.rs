@@ -13,6 +13,7 @@ mod control_log;
 mod control_object;
 mod deadline;
 mod explain;
+mod hit;
 mod incoming;
 mod interface;
 mod isolate;

@@ -31,6 +31,7 @@ use crate::fields::Fields;
 use crate::time::Timestamp;
 use crate::worker::cache_api::CacheApi;
 use crate::worker::deadline::within;
+use crate::worker::hit::Prepared;
 use crate::worker::isolate::Isolate;
 use crate::worker::js;
 use crate::worker::kv::Namespace;
@@ -101,12 +102,14 @@ pub(super) struct Stored {
     /// Until when it is of any use.
     until: Timestamp,
     to_client: OnceCell<Fields>,
+    /// What a hit from memory sends, once there was one.
+    pub(super) prepared: OnceCell<Prepared>,
 }
 
 impl Stored {
     pub(super) fn new(envelope: Envelope, body: Uint8Array) -> Self {
         let until = envelope.useful_until();
-        Self { envelope, body, until, to_client: OnceCell::new() }
+        Self { envelope, body, until, to_client: OnceCell::new(), prepared: OnceCell::new() }
     }
 
     /// Its fields as clients get them.
@@ -127,10 +130,11 @@ impl Stored {
         }
     }
 
-    /// About what it takes in memory. The fields count for three: as they were stored,
-    /// as clients get them, and the head that lies before a body that was read.
+    /// About what it takes in memory. The fields count for four: as they were stored, as
+    /// clients get them, the same as JavaScript has them ready, and the head that lies
+    /// before a body that was read.
     fn bytes(&self) -> usize {
-        ENTRY_BYTES + 3 * self.envelope.fields_bytes() + self.body.length() as usize
+        ENTRY_BYTES + 4 * self.envelope.fields_bytes() + self.body.length() as usize
     }
 }
 
@@ -478,6 +482,12 @@ impl Store {
 }
 
 impl Remembered {
+    /// The response under a URL's key, where the URL has no variants.
+    pub(super) fn only_response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
+        let has_variants = self.variants.borrow().peek(key).is_some_and(|variants| variants.until > now);
+        if has_variants { None } else { self.response(key, now) }
+    }
+
     /// A response, while it is of any use.
     fn response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
         let mut responses = self.responses.borrow_mut();
