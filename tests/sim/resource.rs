@@ -103,6 +103,8 @@ impl Resource {
             Scope::Uri(uri) => self.uri() == *uri,
             Scope::Path(path) => self.path() == *path,
             Scope::Prefix(prefix) => self.path().starts_with(prefix),
+            // Nobody asks for one.
+            Scope::Uris(_) => false,
         }
     }
 }

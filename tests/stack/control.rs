@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("control::the_answer_to_a_write_is_the_new_state", the_answer_to_a_write_is_the_new_state),
     ("control::a_bookmark_merges_field_and_cookie_and_reaches_the_origin", a_bookmark_merges),
     ("control::a_position_that_was_never_logged_lets_only_its_bearer_wait", unlogged_positions),
+    ("control::a_read_hands_on_the_bookmark_of_its_origin", a_read_hands_on_a_bookmark),
     ("control::groups_that_cannot_be_read_are_not_stored", groups_that_cannot_be_read),
 ];
 
@@ -271,5 +272,24 @@ fn groups_that_cannot_be_read(world: &World) {
         for _ in 0..2 {
             assert_eq!(status(world, &url).await, "tidewall; fwd=uri-miss; detail=groups");
         }
+    });
+}
+
+fn a_read_hands_on_a_bookmark(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin
+            .script("/finished", |_| "200\ncache-control: no-store\ntidewall-bookmark: 0.900\n\n".into());
+        let answer = world.get(&url).await;
+        assert_eq!(field(&answer, "tidewall-bookmark"), "0.900");
+        assert!(field(&answer, "set-cookie").starts_with("tw_bookmark=0.900;"));
+        // What is stored is everybody's, and has nobody's bookmark.
+        let url = origin.script("/finished-stored", |_| {
+            "200\ncache-control: max-age=600\ntidewall-bookmark: 0.900\n\n".into()
+        });
+        assert_eq!(field(&world.get(&url).await, "tidewall-bookmark"), "0.900");
+        let hit = world.get(&url).await;
+        assert!(field(&hit, "cache-status").starts_with(HIT));
+        assert_eq!((field(&hit, "tidewall-bookmark"), field(&hit, "set-cookie")), Default::default());
     });
 }

@@ -15,7 +15,7 @@ use crate::world::World;
 
 /// The edge as it was built, with objects that do as a test says.
 const MAIN: &str = r#"
-import Edge, { Control as RealControl, Collapse as RealCollapse } from "./index.js";
+import edge, { Control as RealControl, Collapse as RealCollapse } from "./index.js";
 
 const faults = {};
 
@@ -32,14 +32,14 @@ function faulty(name, Class) {
 export const Control = faulty("control", RealControl);
 export const Collapse = faulty("collapse", RealCollapse);
 
-export default class extends Edge {
-  async fetch(request) {
+export default {
+  fetch(request, env, context) {
     const url = new URL(request.url);
-    if (url.pathname !== "/__fault") return super.fetch(request);
+    if (url.pathname !== "/__fault") return edge.fetch(request, env, context);
     faults[url.searchParams.get("of")] = url.searchParams.get("is");
     return new Response("so be it");
-  }
-}
+  },
+};
 "#;
 
 /// How long the edge believes its view of a control log that is out of reach.

@@ -17,6 +17,10 @@ pub enum Scope {
     /// Those of one URI, by its cache key; RFC 9111, section 4.4.
     #[serde(rename = "u")]
     Uri(String),
+    /// Those of all URIs in a bucket ([`uri_bucket`]): what becomes of the entries of
+    /// single ones that are evicted.
+    #[serde(rename = "h")]
+    Uris(u16),
     /// Those of a path, with all its queries.
     #[serde(rename = "p")]
     Path(String),
@@ -74,13 +78,35 @@ impl Mark {
     }
 }
 
+/// How many buckets of URIs there are: of what is stored a thousandth is lost with each
+/// URI that is evicted.
+const URI_BUCKETS: u64 = 1_024;
+
+/// The bucket of a URI, by its cache key (FNV-1a).
+pub fn uri_bucket(uri: &str) -> u16 {
+    let hash = uri.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    // Below 1,024.
+    ((hash ^ (hash >> 32)) % URI_BUCKETS) as u16
+}
+
 impl Scope {
+    /// What it is folded into when it is evicted.
+    pub fn wider(&self) -> Self {
+        match self {
+            Self::Uri(uri) => Self::Uris(uri_bucket(uri)),
+            _ => Self::All,
+        }
+    }
+
     /// Its kind in a word.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::All => "all",
             Self::Group(_) => "group",
             Self::Uri(_) => "uri",
+            Self::Uris(_) => "uris",
             Self::Path(_) => "path",
             Self::Prefix(_) => "prefix",
         }

@@ -3,7 +3,9 @@
 //! For each scope there is one [entry](super::entry): later appends raise its mark, so
 //! the log is as long as the number of different scopes, and that is bounded. What is
 //! evicted is not forgotten: its mark is folded into that of *all*, which every response
-//! must pass (W4). So what is evicted costs hits, never a stale answer.
+//! must pass (W4). So what is evicted costs hits, never a stale answer. URIs, of which
+//! anybody can make up any number, have a bound of their own, and are folded into that of
+//! the thousandth part of all URIs that they are in.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -12,8 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::control::entry::{Key, Mark, Scope, Severity};
 use crate::time::Timestamp;
 
-/// Most entries. A new isolate reads them all: some 60 bytes each, so 600 KB.
+/// Most entries, beside buckets of URIs. A new isolate reads them all: mostly some 60
+/// bytes each, so 600 KB.
 pub const ENTRIES_MAX: usize = 10_000;
+
+/// Most URIs among them.
+pub const URIS_MAX: usize = 2_000;
 
 /// Most prefixes. Each is compared with each path, unlike the others, which are
 /// looked up.
@@ -32,6 +38,8 @@ pub const WRITES_MAX: usize = 20_000;
 pub struct Bounds {
     /// Most entries; at least two, which are those of *all*.
     pub entries_max: usize,
+    /// Most URIs among them.
+    pub uris_max: usize,
     /// Most prefixes among them.
     pub prefixes_max: usize,
 }
@@ -45,6 +53,10 @@ pub struct Log {
     entries: HashMap<Key, Mark>,
     /// The same entries by age, the oldest first.
     by_seq: BTreeSet<(u64, Key)>,
+    /// How many of them are single URIs.
+    uris: usize,
+    /// And how many are buckets of URIs, which have a bound in themselves.
+    buckets: usize,
     writes: HashMap<Write, u64>,
     writes_by_age: VecDeque<(u64, Write)>,
 }
@@ -123,7 +135,7 @@ pub struct Delta {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { entries_max: ENTRIES_MAX, prefixes_max: PREFIXES_MAX }
+        Self { entries_max: ENTRIES_MAX, uris_max: URIS_MAX, prefixes_max: PREFIXES_MAX }
     }
 }
 
@@ -142,12 +154,17 @@ impl Log {
     /// with its position.
     pub fn restored(first: u64, head: u64, entries: Vec<(Key, Mark)>, writes: Vec<(u64, Write)>) -> Self {
         let by_seq = entries.iter().map(|(key, mark)| (mark.seq, key.clone())).collect();
+        let of = |is_such: fn(&Scope) -> bool| entries.iter().filter(|(key, _)| is_such(&key.scope)).count();
+        let uris = of(|scope| matches!(scope, Scope::Uri(_)));
+        let buckets = of(|scope| matches!(scope, Scope::Uris(_)));
         Self {
             first,
             head,
             bounds: Bounds::default(),
             entries: entries.into_iter().collect(),
             by_seq,
+            uris,
+            buckets,
             writes: writes.iter().map(|(seq, write)| (write.clone(), *seq)).collect(),
             writes_by_age: writes.into(),
         }
@@ -237,6 +254,7 @@ impl Log {
 
     fn raise_all(&mut self, scopes: Vec<Scope>, severity: Severity, mark: Mark, changes: &mut Changes) {
         let is_prefix = |key: &Key| matches!(key.scope, Scope::Prefix(_));
+        let is_uri = |key: &Key| matches!(key.scope, Scope::Uri(_));
         let mut has_prefix = false;
         for scope in scopes {
             let key = Key { scope, severity };
@@ -248,8 +266,12 @@ impl Log {
         {
             self.fold_oldest(is_prefix, changes);
         }
-        while self.entries.len() > self.bounds.entries_max.max(2) {
-            self.fold_oldest(|key| key.scope != Scope::All, changes);
+        while self.uris > self.bounds.uris_max {
+            self.fold_oldest(is_uri, changes);
+        }
+        let is_bucket = |key: &Key| matches!(key.scope, Scope::Uris(_));
+        while self.entries.len() - self.buckets > self.bounds.entries_max.max(2) {
+            self.fold_oldest(|key| key.scope != Scope::All && !is_bucket(key), changes);
         }
         // An entry may have been raised, and folded at once.
         changes.raised.retain(|(key, _)| self.entries.contains_key(key));
@@ -262,18 +284,25 @@ impl Log {
             self.by_seq.remove(&(earlier.seq, key.clone()));
         }
         self.by_seq.insert((raised.seq, key.clone()));
-        self.entries.insert(key.clone(), raised);
+        let is_new = self.entries.insert(key.clone(), raised).is_none();
+        match key.scope {
+            Scope::Uri(_) => self.uris += usize::from(is_new),
+            Scope::Uris(_) => self.buckets += usize::from(is_new),
+            _ => {}
+        }
         changes.raised.retain(|(other, _)| *other != key);
         changes.raised.push((key, raised));
     }
 
-    /// Folds the oldest entry of a kind into that of *all*.
+    /// Folds the oldest entry of a kind into a wider one.
     fn fold_oldest(&mut self, is_of_kind: impl Fn(&Key) -> bool, changes: &mut Changes) {
         let Some(oldest) = self.by_seq.iter().find(|(_, key)| is_of_kind(key)).cloned() else { return };
         self.by_seq.remove(&oldest);
         let (_, key) = oldest;
         if let Some(mark) = self.entries.remove(&key) {
-            self.raise(Key { scope: Scope::All, severity: key.severity }, mark, changes);
+            self.uris -= usize::from(matches!(key.scope, Scope::Uri(_)));
+            let wider = Key { scope: key.scope.wider(), severity: key.severity };
+            self.raise(wider, mark, changes);
         }
         changes.evicted.push(key);
     }
@@ -424,6 +453,25 @@ mod tests {
         // A follower that has read everything is told of it, too.
         let delta = log.since(Some(Known { first: 1, head: log.head() }));
         assert_eq!(delta.entries, [(hard(Scope::All), all)]);
+    }
+
+    #[test]
+    fn uris_have_a_bound_of_their_own_and_push_out_nothing_else() {
+        let mut log = log_from(1);
+        log.append(append(&[group("a")]), ms(5));
+        let uri = |n: u64| Scope::Uri(format!("http://h/{n}"));
+        for n in 0..3 * URIS_MAX as u64 {
+            log.append(append(&[uri(n)]), ms(10 + n));
+        }
+        assert_eq!(log.uris, URIS_MAX);
+        assert_eq!(log.entries[&hard(group("a"))].seq, 5);
+        assert!(!log.entries.contains_key(&hard(Scope::All)));
+        // Each that was evicted is in its bucket.
+        for n in 0..2 * URIS_MAX as u64 {
+            assert!(log.entries[&hard(uri(n).wider())].seq >= 10 + n, "{n}");
+        }
+        let restored = Log::restored(1, log.head(), log.entries.clone().into_iter().collect(), Vec::new());
+        assert_eq!((restored.uris, restored.buckets), (log.uris, log.buckets));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::control::entry::{Key, Mark, Scope, Severity};
+use crate::control::entry::{Key, Mark, Scope, Severity, uri_bucket};
 use crate::control::log::{Bounds, Delta, Known};
 use crate::control::position::Position;
 use crate::time::Timestamp;
@@ -17,6 +17,7 @@ pub struct View {
     bounds: Bounds,
     groups: HashMap<String, Marks>,
     uris: HashMap<String, Marks>,
+    uri_buckets: HashMap<u16, Marks>,
     paths: HashMap<String, Marks>,
     prefixes: Vec<(String, Marks)>,
     all: Marks,
@@ -114,6 +115,7 @@ impl View {
             bounds: Bounds::default(),
             groups: HashMap::new(),
             uris: HashMap::new(),
+            uri_buckets: HashMap::new(),
             paths: HashMap::new(),
             prefixes: Vec::new(),
             all: Marks::default(),
@@ -134,7 +136,7 @@ impl View {
     pub fn apply(&mut self, delta: Delta, sent_at: Timestamp) {
         if delta.first != self.known.first {
             // Of two logs the one that was heard of last is there.
-            if sent_at > self.as_of {
+            if delta.is_whole && sent_at > self.as_of {
                 *self = Self::new(delta, sent_at).bounded(self.bounds);
             }
             return;
@@ -204,7 +206,8 @@ impl View {
         let groups =
             subject.groups.iter().map(|group| (Some(Scope::Group(group.clone())), self.groups.get(group)));
         let uri = (Some(Scope::Uri(subject.uri.to_owned())), self.uris.get(subject.uri));
-        let wide = [self.paths.get(subject.path), Some(&self.all)];
+        let bucket = self.uri_buckets.get(&uri_bucket(subject.uri));
+        let wide = [self.paths.get(subject.path), bucket, Some(&self.all)];
         let wide = wide.into_iter().chain(self.prefixes_of(subject.path).map(Some));
         groups
             .chain([uri])
@@ -220,6 +223,7 @@ impl View {
         let single = [
             (Some(&self.all), Invalidated::All),
             (self.uris.get(subject.uri), Invalidated::Uri),
+            (self.uri_buckets.get(&uri_bucket(subject.uri)), Invalidated::Uri),
             (self.paths.get(subject.path), Invalidated::Path),
         ];
         let prefixes = self.prefixes_of(subject.path).map(|marks| (marks, Invalidated::Prefix));
@@ -237,9 +241,11 @@ impl View {
         let path = (Scope::Path(subject.path.to_owned()), self.paths.get(subject.path));
         let prefixes = self.prefixes.iter().filter(|(prefix, _)| subject.path.starts_with(prefix.as_str()));
         let prefixes = prefixes.map(|(prefix, marks)| (Scope::Prefix(prefix.clone()), Some(marks)));
+        let bucket = uri_bucket(subject.uri);
+        let uris = (Scope::Uris(bucket), self.uri_buckets.get(&bucket));
         let all = (Scope::All, Some(&self.all));
         groups
-            .chain([uri, path])
+            .chain([uri, uris, path])
             .chain(prefixes)
             .chain([all])
             .filter_map(|(scope, marks)| Some((scope, marks?)))
@@ -258,6 +264,9 @@ impl View {
         }
         // The log folds entries into *all* as well; a view that lives long would keep
         // what the log has evicted.
+        if self.uris.len() > 2 * self.bounds.uris_max {
+            self.fold_oldest_uris(self.bounds.uris_max);
+        }
         if self.len() > 2 * self.bounds.entries_max {
             self.fold_oldest(self.bounds.entries_max);
         }
@@ -279,17 +288,18 @@ impl View {
             }
             Scope::Group(group) => self.groups.entry(group).or_default(),
             Scope::Uri(uri) => self.uris.entry(uri).or_default(),
+            Scope::Uris(bucket) => self.uri_buckets.entry(bucket).or_default(),
             Scope::Path(path) => self.paths.entry(path).or_default(),
         }
     }
 
     fn len(&self) -> usize {
-        self.groups.len() + self.uris.len() + self.paths.len()
+        self.groups.len() + self.paths.len()
     }
 
     /// Keeps about `left` entries, and folds the older ones into *all* (W4).
     fn fold_oldest(&mut self, left: usize) {
-        let maps = [&mut self.groups, &mut self.uris, &mut self.paths];
+        let maps = [&mut self.groups, &mut self.paths];
         let mut seqs: Vec<u64> = maps.iter().flat_map(|map| map.values().map(Marks::seq)).collect();
         seqs.sort_unstable();
         let Some(first_kept) = seqs.len().checked_sub(left).and_then(|index| seqs.get(index)).copied() else {
@@ -309,6 +319,23 @@ impl View {
 }
 
 impl View {
+    /// The same for URIs, into their buckets.
+    fn fold_oldest_uris(&mut self, left: usize) {
+        let mut seqs: Vec<u64> = self.uris.values().map(Marks::seq).collect();
+        seqs.sort_unstable();
+        let first_kept = seqs.len().checked_sub(left).and_then(|index| seqs.get(index)).copied();
+        let buckets = &mut self.uri_buckets;
+        self.uris.retain(|uri, marks| {
+            let is_kept = first_kept.is_none_or(|first_kept| marks.seq() >= first_kept);
+            if !is_kept {
+                let bucket = buckets.entry(uri_bucket(uri)).or_default();
+                bucket.raise(Severity::Hard, marks.hard);
+                bucket.raise(Severity::Soft, marks.soft);
+            }
+            is_kept
+        });
+    }
+
     /// The same for prefixes, each of which is compared with each path.
     fn fold_oldest_prefixes(&mut self, left: usize) {
         self.prefixes.sort_unstable_by_key(|(_, marks)| std::cmp::Reverse(marks.seq()));
@@ -377,6 +404,8 @@ pub(super) mod tests {
         check(Scope::Group(text("H")), Ok(Validity::Valid));
         check(Scope::Uri(text("http://h/a/b?c")), Err(Invalidated::Uri));
         check(Scope::Uri(text("http://h/a/b")), Ok(Validity::Valid));
+        check(Scope::Uri(text("http://h/a/b?c")).wider(), Err(Invalidated::Uri));
+        check(Scope::Uris(1_023), Ok(Validity::Valid));
         check(Scope::Path(text("/a/b")), Err(Invalidated::Path));
         check(Scope::Path(text("/a")), Ok(Validity::Valid));
         check(Scope::Prefix(text("/a")), Err(Invalidated::Prefix));
@@ -443,6 +472,9 @@ pub(super) mod tests {
         assert_eq!(view.known(), Known { first: 2_000, head: 2_000 });
         view.apply(of_log(1_000), ms(9));
         assert_eq!((view.known().first, view.as_of), (2_000, ms(10)));
+        // A part of a log is no view of it.
+        view.apply(Delta { is_whole: false, ..of_log(3_000) }, ms(19));
+        assert_eq!(view.known().first, 2_000);
         view.apply(of_log(1_500), ms(20));
         assert_eq!((view.known().first, view.as_of), (1_500, ms(20)));
     }

@@ -137,7 +137,7 @@ impl From<Route<'_>> for Handler {
 
 /// Why the store isn't even looked at, if it isn't.
 pub fn bypass(request: &Fields, has_store: bool) -> Option<&'static str> {
-    if upgrades(request) {
+    if upgrades("GET", request) {
         Some("the request asks for another protocol with `Upgrade`")
     } else if !has_store {
         Some("no store is bound: wrangler.toml has no `CACHE` among its `kv_namespaces`")

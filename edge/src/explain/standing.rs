@@ -82,6 +82,7 @@ impl EntryAccount {
     pub fn of(key: &Key, mark: Mark, position: Position) -> Self {
         let name = match &key.scope {
             Scope::All => None,
+            Scope::Uris(bucket) => Some(bucket.to_string()),
             Scope::Group(name) | Scope::Uri(name) | Scope::Path(name) | Scope::Prefix(name) => {
                 Some(name.clone())
             }

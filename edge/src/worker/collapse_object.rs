@@ -53,6 +53,7 @@ impl DurableObject for Collapse {
                 let outcome = match parameter(query, "outcome") {
                     Some("filled") => Outcome::Filled,
                     Some("unstorable") => Outcome::Unstorable,
+                    Some("origin-failed") => Outcome::OriginFailed,
                     _ => Outcome::Failed,
                 };
                 let variant = parameter(query, "variant").unwrap_or_default().to_owned();
@@ -74,6 +75,7 @@ impl Collapse {
             match role {
                 Role::Leader { generation } => return told("leader", generation, None),
                 Role::Alone => return told("alone", 0, None),
+                Role::OriginFailed { generation } => return told("origin-failed", generation, None),
                 Role::Landed { generation } => {
                     let stored = self.with(flight, |flying| flying.stored.clone());
                     return told("landed", generation, stored);

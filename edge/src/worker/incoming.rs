@@ -15,6 +15,7 @@ use crate::worker::js;
 const PERSONAL: [&str; 4] = ["authorization", "cache-control", "cookie", "range"];
 
 /// A client's request.
+#[derive(Clone)]
 pub(super) struct Incoming {
     /// For its body, which goes on as it is.
     pub(super) js: Request,

@@ -74,12 +74,12 @@ pub(super) async fn exchange<'a>(
 ) -> Result<Answer<'a>, Unanswered> {
     let (isolate, origins, request) = (edge.isolate, &edge.config.origins, edge.request);
     let body = if request.is_read() { None } else { request.js.body() };
-    let fields = presented(edge, purpose);
 
     let mut candidates: Vec<usize> = (0..origins.len()).collect();
     loop {
         let picked = isolate.turns.borrow_mut().pick(&candidates).ok_or(Unanswered::NoOrigin)?;
         let origin = &origins[picked];
+        let fields = presented(edge, purpose);
         let url = format!("{}{path_and_query}", origin.url);
         let controller = AbortController::new().map_err(|_| Unanswered::NotForwardable)?;
         let outgoing =
@@ -88,6 +88,7 @@ pub(super) async fn exchange<'a>(
                 Unanswered::NotForwardable
             })?;
 
+        // Anew for each attempt, as is the fence: the view may have moved on.
         let (request_time, fence) = (js::now(), isolate.control.fence());
         let waiting = Waiting::begin(&isolate.in_flight, picked, request_time);
         let outcome = within(RESPONSE_DEADLINE, send(&outgoing)).await;

@@ -307,8 +307,13 @@ impl Store {
     /// the variant with this key.
     pub(super) fn keep(&self, key: &str, variant: Option<(&str, &[String])>, stored: &Rc<Stored>) {
         let remembered = self.remembered();
-        let Some((variant, selecting)) = variant else { return remembered.keep(key, stored) };
-        remembered.keep(variant, stored);
+        let place = variant.map_or(key, |(variant, _)| variant);
+        let there = remembered.responses.borrow().peek(place).map(|there| there.envelope.response_time);
+        if there.is_some_and(|there| there > stored.envelope.response_time) {
+            return;
+        }
+        remembered.keep(place, stored);
+        let Some((_, selecting)) = variant else { return };
         let until = stored.envelope.useful_until();
         let earlier = remembered.variants.borrow().peek(key).map(Rc::clone);
         let variants = Variants::with(earlier.as_deref(), selecting, until);

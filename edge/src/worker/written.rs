@@ -76,7 +76,7 @@ async fn log(
         });
     if groups.is_err() {
         worker::console_warn!(
-            "request {}: origin {} sent a Cache-Group-Invalidation that is no list of strings",
+            "request {}: origin {} sent a Cache-Group-Invalidation that can't be read, so everything is invalidated: it must be a list of strings, 256 at most, of 2048 bytes at most",
             request.id,
             answer.origin.id
         );
