@@ -98,9 +98,9 @@ fn a_hit_says_the_same_whichever_way_it_takes(world: &World) {
         let hit = "Up; hit, tidewall; hit";
         until(world, &url, &[], hit).await;
         // A condition is judged on the long way.
-        let long = ask(world, Method::GET, &url, &[("if-none-match", "\"b\"")]).await;
+        let long = ask(world, Method::GET, &url, &["if-none-match: \"b\""]).await;
         let short = ask(world, Method::GET, &url, &[]).await;
-        let told = |response: &reqwest::Response| {
+        let told = |response: &Response| {
             // Which differ by the request, or by the second.
             let differs = ["x-request-id", "age", "cache-status"];
             let fields = response.headers().iter().map(|(name, value)| (name.to_string(), value.clone()));
@@ -110,7 +110,7 @@ fn a_hit_says_the_same_whichever_way_it_takes(world: &World) {
         };
         assert_eq!(told(&short), told(&long));
         assert!(field(&short, "age").parse::<u32>().is_ok(), "{short:?}");
-        let id = ask(world, Method::GET, &url, &[("x-request-id", "mine")]).await;
+        let id = ask(world, Method::GET, &url, &["x-request-id: mine"]).await;
         assert_eq!(field(&id, "x-request-id"), "mine");
         assert_ne!(field(&short, "x-request-id"), field(&long, "x-request-id"));
         assert_eq!(short.text().await.unwrap(), "hello");
