@@ -100,7 +100,7 @@ fn a_hit_says_the_same_whichever_way_it_takes(world: &World) {
         // A condition is judged on the long way.
         let long = ask(world, Method::GET, &url, &["if-none-match: \"b\""]).await;
         let short = ask(world, Method::GET, &url, &[]).await;
-        let told = |response: &reqwest::Response| {
+        let told = |response: &Response| {
             // Which differ by the request, or by the second.
             let differs = ["x-request-id", "age", "cache-status"];
             let fields = response.headers().iter().map(|(name, value)| (name.to_string(), value.clone()));

@@ -11,20 +11,33 @@ use super::http::{Message, Stream};
 use super::origin::BODY_BYTES;
 use crate::error::Reason;
 
+/// Idle connections are made anew after this time: workerd closes them after five seconds.
+const IDLE_MAX: Duration = Duration::from_secs(3);
+
 /// Connections that stay open, to one server.
 pub(super) struct Crowd {
     address: SocketAddr,
     streams: Vec<Stream>,
+    used: Instant,
 }
 
 impl Crowd {
     /// So many connections.
     pub(super) async fn gather(address: SocketAddr, count: usize) -> Result<Self, Reason> {
+        let used = Instant::now();
         let mut streams = Vec::new();
         for _ in 0..count {
             streams.push(Stream::connect(address).await?);
         }
-        Ok(Self { address, streams })
+        Ok(Self { address, streams, used })
+    }
+
+    /// Makes sure that the connections are open.
+    pub(super) async fn wake(&mut self) -> Result<(), Reason> {
+        if self.used.elapsed() > IDLE_MAX {
+            *self = Self::gather(self.address, self.streams.len()).await?;
+        }
+        Ok(())
     }
 
     /// Sends `count` requests, number `turn` of which `request` makes; `check` sees each
@@ -34,6 +47,7 @@ impl Crowd {
         R: Fn(u32) -> Vec<u8> + Send + Sync + 'static,
         C: Fn(u32, &Message) -> Result<(), Reason> + Send + Sync + 'static,
     {
+        self.wake().await?;
         let (turns, request, check) = (Arc::new(AtomicU32::new(0)), Arc::new(request), Arc::new(check));
         // Dropped early, the set ends its tasks.
         let mut tasks = JoinSet::new();
@@ -60,14 +74,16 @@ impl Crowd {
             self.streams.push(stream);
             waited += its;
         }
+        self.used = Instant::now();
         Ok(waited)
     }
 
     /// Asks for one path, without a check.
     pub(super) async fn ask(&mut self, path: &str) -> Result<Message, Reason> {
+        self.wake().await?;
         match self.streams.first_mut() {
             Some(stream) => stream.ask(&super::http::get(path)).await,
-            None => Stream::connect(self.address).await?.ask(&super::http::get(path)).await,
+            None => Err(Reason::new("there is no connection to ask on")),
         }
     }
 }

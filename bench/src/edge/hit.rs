@@ -266,6 +266,7 @@ impl Contestant {
                 ))),
             }
         };
+        self.crowd.wake().await?;
         let begun = self.serving.process().cpu()?;
         self.crowd.send(requests, request, check).await?;
         let took = self.serving.process().cpu()?.saturating_sub(begun);
