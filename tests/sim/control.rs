@@ -155,7 +155,7 @@ impl World {
             }
         } else if self.has(Flaw::ForgetsEvicted) && !append.scopes.contains(&Scope::All) {
             let is_new = !appended.changes.evicted.is_empty();
-            entries.retain(|(key, _)| !is_new || key.scope != Scope::All);
+            entries.retain(|(key, _)| !is_new || !matches!(key.scope, Scope::All | Scope::Uris(_)));
         } else {
             return;
         }
