@@ -40,7 +40,7 @@ pub(super) async fn run(setting: &Setting, origin: &Origin) -> Result<Measuremen
         let check = |turn: u32, answer: &http::Message| {
             is_whole(answer)?;
             let is_hit = answer.says("tidewall; hit");
-            match is_hit == (turn % ONE_MISS_IN != 0) {
+            match is_hit != turn.is_multiple_of(ONE_MISS_IN) {
                 true => Ok(()),
                 false => Err(Reason::new(&format!("request {turn}: {:?}", answer.field("cache-status")))),
             }
