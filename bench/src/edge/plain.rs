@@ -24,7 +24,7 @@ pub(super) async fn start(level: Level, hit: &Message, storage: Storage) -> Resu
     let worker = Worker {
         modules: vec![Module { path: Path::new(SCRIPT).to_owned(), name: "plain.js", kind: "esModule" }],
         variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
-        objects: None,
+        objects: &[],
     };
     Workerd::start(&worker, storage).await
 }

@@ -19,7 +19,7 @@ pub(super) async fn start(folder: &Path, origin: &Origin, storage: Storage) -> R
     let worker = Worker {
         modules: FILES.map(|(name, kind)| Module { path: folder.join(name), name, kind }).into(),
         variables,
-        objects: Some(("Control", "CONTROL")),
+        objects: &[("Control", "CONTROL"), ("Collapse", "COLLAPSE")],
     };
     Workerd::start(&worker, storage).await
 }

@@ -20,8 +20,8 @@ pub(super) struct Worker {
     pub(super) modules: Vec<Module>,
     /// Names and values, as JSON.
     pub(super) variables: Vec<(String, String)>,
-    /// A class of Durable Objects, and the binding of their namespace.
-    pub(super) objects: Option<(&'static str, &'static str)>,
+    /// Classes of Durable Objects, and the bindings of their namespaces.
+    pub(super) objects: &'static [(&'static str, &'static str)],
 }
 
 /// A file of a Worker.
@@ -97,13 +97,15 @@ fn config(worker: &Worker, storage: &Storage, address: SocketAddr) -> Result<Str
         write!(bindings, "(name = {}, json = {}), ", quoted(name), quoted(value))?;
     }
     let mut objects = String::new();
-    if let Some((class, binding)) = worker.objects {
+    for (class, binding) in worker.objects {
         write!(bindings, "(name = \"{binding}\", durableObjectNamespace = \"{class}\"), ")?;
-        write!(
-            objects,
-            "durableObjectNamespaces = [(className = \"{class}\", uniqueKey = \"{class}\", enableSql = true)],
+        write!(objects, "(className = \"{class}\", uniqueKey = \"{class}\", enableSql = true), ")?;
+    }
+    if !objects.is_empty() {
+        objects = format!(
+            "durableObjectNamespaces = [{objects}],
   durableObjectStorage = (localDisk = \"disk\"),"
-        )?;
+        );
     }
     Ok(format!(
         r#"using Workerd = import "/workerd/workerd.capnp";
