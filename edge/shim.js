@@ -8,7 +8,7 @@
 // Nothing would settle the promises of requests that the old instance had in hand:
 // the runtime would let them hang for a while, then cancel them. They are answered
 // here, at once.
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { DurableObject } from "cloudflare:workers";
 import * as edge from "./index.js";
 
 // A resolver for each request that the instance has in hand.
@@ -83,17 +83,31 @@ function durable(name) {
 export const Control = durable("Control");
 export const Collapse = durable("Collapse");
 
-export default class extends WorkerEntrypoint {
-  async fetch(request) {
-    const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
-    inHand.add(giveUp);
+async function answer(request, env, context) {
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
+  inHand.add(giveUp);
+  try {
+    return (await Promise.race([edge.fetch(request, env, context), givenUp])) ?? crashed();
+  } catch (error) {
+    if (isTrap(error)) return crashed();
+    throw error;
+  } finally {
+    inHand.delete(giveUp);
+  }
+}
+
+// Not a class: of that the runtime makes an instance for each request, which costs as
+// much as all that is decided about a hit.
+export default {
+  fetch(request, env, context) {
+    // A hit from memory waits for nothing, so it is spared the promises.
     try {
-      return (await Promise.race([edge.fetch(request, this.env, this.ctx), givenUp])) ?? crashed();
+      const hit = edge.hit(request);
+      if (hit) return hit;
     } catch (error) {
       if (isTrap(error)) return crashed();
       throw error;
-    } finally {
-      inHand.delete(giveUp);
     }
-  }
-}
+    return answer(request, env, context);
+  },
+};

@@ -1,33 +1,44 @@
 //! `tidewall bench`: measures Tidewall beside its peers, on servers of its own.
 //!
 //! What is measured, and how, is in the package `tidewall-bench`; this brings up
-//! a primary with two replicas, fills it, and runs that program on it.
+//! what it is measured on, a primary with two replicas and the Worker as it is
+//! deployed, as far as it is needed, and runs that program.
 
 mod program;
 
 use std::sync::OnceLock;
 
+use crate::build::{self, Part};
 use crate::cli::BenchArgs;
 use crate::data::{self, DataDir};
 use crate::failure::Failure;
 use crate::leftovers::Records;
 use crate::origins::Origins;
 use crate::ports::Ports;
-use crate::postgres::Embedded;
+use crate::postgres::{Embedded, Servers};
 use crate::progress::Progress;
 use crate::service::Supervisor;
 use crate::signals::told_to_stop;
-use crate::workspace::Workspace;
+use crate::workspace::{Flavor, Workspace};
 use crate::{cargo, npm};
 
-/// What can be measured: the names in `tidewall_bench::catalog`.
-const KNOWN: &[&str] = &["pool", "replicas"];
+/// What can be measured: the names in `tidewall_bench::catalog`, and on what.
+const KNOWN: &[(&str, On)] = &[("edge", On::Worker), ("pool", On::Database), ("replicas", On::Database)];
 /// A primary and two replicas.
 const SERVERS: u16 = 3;
 /// Orders that the measured database has.
 const ORDERS: u32 = 20_000;
 /// Where the servers and logs of a run are.
 const FOLDER: &str = "target/tidewall-bench";
+
+/// What something is measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum On {
+    /// The database servers.
+    Database,
+    /// The Worker.
+    Worker,
+}
 
 /// Measures, and prints what came of it.
 ///
@@ -71,11 +82,11 @@ pub(crate) async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Fai
 
 /// Refuses what can't be measured.
 fn check(what: &[String]) -> Result<(), Failure> {
-    match what.iter().find(|name| !KNOWN.contains(&name.as_str())) {
+    match what.iter().find(|name| KNOWN.iter().all(|(known, _)| known != name)) {
         None => Ok(()),
         Some(unknown) => Err(Failure::new(format!(
             "there is no bench `{unknown}`; there are: {}, and all of them without a name",
-            KNOWN.join(", ")
+            KNOWN.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ")
         ))),
     }
 }
@@ -93,8 +104,32 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn measure(&self, supervisor: &Supervisor) -> Result<(), Failure> {
-        let Self { workspace, data, progress, .. } = self;
+        let Self { workspace, progress, .. } = self;
         npm::ensure(workspace, progress).await?;
+        if self.needs(On::Worker) {
+            cargo::ensure_wasm_target(workspace).await?;
+            build::build(workspace, Flavor::Release, &[Part::Worker], progress).await?;
+        }
+        let servers = match self.needs(On::Database) {
+            true => Some(self.start_servers(supervisor).await?),
+            false => None,
+        };
+        progress.step("building the benches (optimised: the first time takes minutes)");
+        let program = cargo::build(workspace, cargo::Artifact::Measured("tidewall-bench", "peers")).await?;
+        progress.step("measuring");
+        program::run(&program, self, servers.as_ref()).await
+    }
+
+    /// Whether anything that is to be measured is measured on this.
+    fn needs(&self, on: On) -> bool {
+        let is_chosen =
+            |name: &str| self.args.what.is_empty() || self.args.what.iter().any(|what| what == name);
+        KNOWN.iter().any(|(name, its)| *its == on && is_chosen(name))
+    }
+
+    /// A primary with two replicas, filled.
+    async fn start_servers(&self, supervisor: &Supervisor) -> Result<Servers, Failure> {
+        let Self { workspace, data, progress, .. } = self;
         let ports = Ports::new(data::random_u32()?).take(0, SERVERS, "--pg-port")?;
         let prepared = Embedded::prepare_empty(workspace, data, ports)?;
         let embedded = self.servers.get_or_init(|| prepared);
@@ -103,17 +138,11 @@ impl Run<'_> {
             embedded.start(supervisor, progress),
             cargo::build(workspace, cargo::Artifact::Binary("tidewall-origin"))
         )?;
-        progress.step("filling the database, building the benches (optimised: the first time takes minutes)");
+        progress.step("filling the database");
         let origins = Origins { program: origin, data, servers: &servers, edge: None };
-        let ((), program) = tokio::try_join!(
-            async {
-                origins.migrate(supervisor).await?;
-                origins.seed(supervisor, ORDERS).await
-            },
-            cargo::build(workspace, cargo::Artifact::Measured("tidewall-bench", "peers"))
-        )?;
-        progress.step("measuring");
-        program::run(&program, self, &servers).await
+        origins.migrate(supervisor).await?;
+        origins.seed(supervisor, ORDERS).await?;
+        Ok(servers)
     }
 }
 
@@ -124,7 +153,11 @@ mod tests {
     #[test]
     fn the_known_benches_are_those_of_the_package() {
         let names: Vec<&str> = tidewall_bench::catalog::Bench::ALL.iter().map(|bench| bench.name()).collect();
-        assert_eq!(KNOWN, names);
+        let known: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).collect();
+        assert_eq!(known, names);
+        for (bench, (_, on)) in tidewall_bench::catalog::Bench::ALL.iter().zip(KNOWN) {
+            assert_eq!(bench.needs_database(), *on == On::Database, "{}", bench.name());
+        }
     }
 
     #[test]
@@ -134,7 +167,7 @@ mod tests {
         let failure = check(&["pool".to_owned(), "pond".to_owned()]).unwrap_err().to_string();
         assert_eq!(
             failure,
-            "there is no bench `pond`; there are: pool, replicas, and all of them without a name"
+            "there is no bench `pond`; there are: edge, pool, replicas, and all of them without a name"
         );
     }
 }

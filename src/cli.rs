@@ -24,8 +24,10 @@ pub(crate) enum Command {
     Edge(EdgeArgs),
     /// Build what is deployed: the site (target/site) and the Worker (target/edge).
     Build(BuildArgs),
-    /// Measure Tidewall beside its peers, on database servers of its own.
+    /// Measure Tidewall beside its peers, on servers of its own.
     Bench(BenchArgs),
+    /// Say what an edge's cache would do with a GET of a URL, why, and what to change.
+    Explain(ExplainArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -106,7 +108,7 @@ pub(crate) struct BuildArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// What to measure (pool, replicas) [default: everything].
+    /// What to measure (edge, pool, replicas) [default: everything].
     #[arg(value_name = "WHAT")]
     pub(crate) what: Vec<String>,
     /// Measure for a shorter time: enough to see that it runs, too short to quote.
@@ -116,6 +118,28 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N")]
     pub(crate) pairs: Option<u32>,
     /// Print one JSON object instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A URL of the edge, such as http://127.0.0.1:8787/api/products; with --ready-file also a path.
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// The edge's purge token [default: that of --ready-file, or of `tidewall dev` on this machine].
+    #[arg(long, env = "TIDEWALL_PURGE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// The ready file of a running `tidewall dev` or `tidewall edge`: it names the edge and its token.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// A field of the request that is assumed, such as 'Accept-Language: de'; repeat it for more.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
+    /// Don't ask an origin what it answers now.
+    #[arg(long)]
+    pub(crate) no_origin: bool,
+    /// Print one JSON object instead of a report.
     #[arg(long)]
     pub(crate) json: bool,
 }

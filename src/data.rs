@@ -6,6 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::failure::{Failure, IoContext};
 use crate::{lock, private};
 
+/// The data directory of `tidewall dev`, in the checkout, where nobody names another.
+pub(crate) const FOLDER: &str = "target/tidewall";
+/// Name of the secret that opens the edge's own interface.
+pub(crate) const PURGE_TOKEN: &str = "purge-token";
+/// Where secrets are.
+const SECRETS: &str = "secrets";
+
 /// How this version lays a data directory out; another one is refused.
 const FORMAT: &str = "1";
 /// The file that says so, and that the directory is ours.
@@ -90,7 +97,8 @@ impl DataDir {
 
     /// A random secret of this name, the same for as long as the directory lives.
     pub(crate) fn secret(&self, name: &str) -> Result<String, Failure> {
-        let path = self.folder("secrets")?.join(name);
+        self.folder(SECRETS)?;
+        let path = secret_path(&self.path, name);
         match fs::read_to_string(&path) {
             Ok(secret) if secret.len() == 2 * SECRET_BYTES => return Ok(secret),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -102,6 +110,11 @@ impl DataDir {
         private::write(&path, &secret)?;
         Ok(secret)
     }
+}
+
+/// Where the data directory at `path` has a secret, once it has one.
+pub(crate) fn secret_path(path: &Path, name: &str) -> PathBuf {
+    path.join(SECRETS).join(name)
 }
 
 fn make(path: &Path) -> Result<(), Failure> {

@@ -90,7 +90,7 @@ impl Plan {
         let args = checked(args)?;
         let workspace = Workspace::find()?;
         let config = Config::read(&workspace)?;
-        let data = DataDir::open(&args.data.clone().unwrap_or_else(|| workspace.join("target/tidewall")))?;
+        let data = DataDir::open(&args.data.clone().unwrap_or_else(|| workspace.join(data::FOLDER)))?;
         let ready_file = ReadyFile::new(args.ready_file.clone())?;
         let records = Records::new(data.join("run"));
         workspace.children().end_leftovers(progress).await?;
@@ -115,7 +115,7 @@ impl Plan {
             Some(url) => Some(Servers::foreign(url.clone(), args.replica_urls.clone()).await?),
             None => None,
         };
-        let purge_token = data.secret("purge-token")?;
+        let purge_token = data.secret(data::PURGE_TOKEN)?;
         Ok(Self {
             args,
             workspace,

@@ -3,7 +3,8 @@
 //! - [`dev`] starts the whole system on this machine and keeps it running;
 //! - [`edge`] starts the edge alone, before any HTTP origin;
 //! - [`build`] makes what is deployed: the site and the Worker;
-//! - [`bench`](mod@bench) measures Tidewall's parts beside their peers.
+//! - [`bench`](mod@bench) measures Tidewall's parts beside their peers;
+//! - [`explain`] says what an edge's cache does with a URL, and why.
 
 mod bench;
 mod build;
@@ -13,6 +14,7 @@ mod cli;
 mod data;
 mod dev;
 mod edge;
+mod explain;
 mod failure;
 mod leftovers;
 mod lock;
@@ -46,6 +48,7 @@ async fn main() -> ExitCode {
         Some(Command::Edge(args)) => edge::run(args, &progress).await,
         Some(Command::Build(args)) => build::run(&args, &progress).await,
         Some(Command::Bench(args)) => bench::run(&args, &progress).await,
+        Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

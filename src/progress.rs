@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command's results go to standard output")]
 
+use std::io::Write as _;
 use std::time::Instant;
 
 use crate::failure::Failure;
@@ -26,6 +27,12 @@ impl Progress {
     /// The command failed.
     pub(crate) fn failed(&self, failure: &Failure) {
         eprintln!("tidewall: {failure}");
+    }
+
+    /// What was asked for, on standard output.
+    pub(crate) fn result(&self, text: &str) {
+        // Whoever has read enough, such as `head`, needn't read on.
+        let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
     }
 
     /// A table of what runs where.

@@ -6,6 +6,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -21,7 +22,7 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         error,
-        "tidewall: there is no bench `pond`; there are: pool, replicas, and all of them without a name\n"
+        "tidewall: there is no bench `pond`; there are: edge, pool, replicas, and all of them without a name\n"
     );
     assert!(output.stdout.is_empty());
 }
@@ -35,7 +36,13 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
     let folder = Folder::new();
     let args = ["--seed", "100", "--no-edge", "--no-worker", "--origins", "1", "--replicas", "0"];
     let stack = Running::dev(&folder.0, &args);
-    let setting = Setting { primary: stack.text("/primary"), replicas: Vec::new(), effort: EFFORT, pairs: 0 };
+    let setting = Setting {
+        primary: stack.text("/primary"),
+        replicas: Vec::new(),
+        worker: PathBuf::new(),
+        effort: EFFORT,
+        pairs: 0,
+    };
     let results = serde_json::to_value(Bench::Pool.run(&setting).await.unwrap()).unwrap();
     let names: Vec<_> = results.as_array().unwrap().iter().map(|result| &result["name"]).collect();
     assert_eq!(names, ["pool/latency-per-request", "pool/requests-ratio", "pool/select", "pool/overhead"]);
@@ -52,4 +59,49 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
     // Whether there is a node on the path depends on the machine.
     assert!(named("peers", "node pg ") || named("missing", "node pg "), "{select}");
     assert_ne!(select["limit"], Value::Null);
+}
+
+/// The Worker of a stack that runs nothing else is the one that is measured, though not
+/// as it is deployed: only the form of the results counts here.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_edge_is_measured_and_proxies_that_are_not_there_are_named() {
+    let folder = Folder::new();
+    let args = ["edge", "--edge-port", "0", "--origin", "http://127.0.0.1:1"];
+    drop(Running::start(&folder.0, &args, &[]));
+    let setting = Setting {
+        primary: String::new(),
+        replicas: Vec::new(),
+        worker: Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dev/edge"),
+        effort: EFFORT,
+        pairs: 0,
+    };
+    let results = serde_json::to_value(Bench::Edge.run(&setting).await.unwrap()).unwrap();
+    let results = results.as_array().unwrap();
+    let names: Vec<_> = results.iter().map(|result| result["name"].as_str().unwrap()).collect();
+    let expected = [
+        "edge/worker-size",
+        "edge/hit-memory",
+        "edge/hit-memory-cpu",
+        "edge/hit-cache-api",
+        "edge/hit-cache-api-cpu",
+        "edge/hit-kv",
+        "edge/hit-kv-cpu",
+        "edge/speedup-80",
+        "edge/cold-burst",
+        "edge/cold-in-turn",
+        "edge/hits-in-turn",
+        "edge/memory",
+        "edge/memory-resident",
+    ];
+    assert_eq!(names, expected);
+    for result in results {
+        assert!(result["tidewall"].as_f64().unwrap() > 0.0, "{result}");
+    }
+    let cpu = &results[2];
+    assert!(cpu["peers"]["plain JavaScript Worker"].as_f64().unwrap() > 0.0, "{cpu}");
+    for proxy in ["nginx", "Varnish"] {
+        // Whether it is installed depends on the machine.
+        assert!(cpu["peers"][proxy].is_number() || cpu["missing"][proxy].is_string(), "{cpu}");
+    }
 }

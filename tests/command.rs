@@ -103,6 +103,39 @@ fn an_origin_that_the_edge_would_refuse_is_refused_before_it_runs() {
 }
 
 #[test]
+fn what_can_not_be_explained_is_refused_with_what_to_do() {
+    check(&["explain"], &["<URL>"]);
+    check(&["explain", "/api/products"], &["/api/products is no URL", "--ready-file"]);
+    check(&["explain", "https://h/a"], &["https", "curl", "http"]);
+    check(&["explain", "http://h/a"], &["purge token", "--token", "TIDEWALL_PURGE_TOKEN", "--ready-file"]);
+    check(&["explain", "http://h/a", "-H", "no field"], &["--header no field is no field"]);
+    check(&["explain", "/a", "--ready-file", "/nowhere"], &["there is no ready file /nowhere"]);
+}
+
+#[test]
+fn an_edge_that_does_not_answer_is_named() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/a");
+    check(
+        &["explain", &url, "--token", "t"],
+        &[&format!("no edge can be reached at http://127.0.0.1:{port}")],
+    );
+    check_with(&["explain", &url], &[("TIDEWALL_PURGE_TOKEN", "t")], &["no edge can be reached"]);
+}
+
+#[test]
+fn a_ready_file_tells_the_edge_and_its_token_and_no_other_edge_gets_it() {
+    let folder = Folder::new();
+    let path = folder.join("ready.json").display().to_string();
+    let ready = r#"{"edge":"http://127.0.0.1:1","purge_token":"t","pid":1}"#;
+    fs::write(&path, ready).unwrap();
+    check(&["explain", "/a", "--ready-file", &path], &["no edge can be reached at http://127.0.0.1:1"]);
+    check(&["explain", "http://h/a", "--ready-file", &path], &["ready file is about http://127.0.0.1:1"]);
+    fs::write(&path, "{}").unwrap();
+    check(&["explain", "/a", "--ready-file", &path], &["is no ready file"]);
+}
+
+#[test]
 fn a_ready_file_in_a_missing_folder_is_refused() {
     let folder = Folder::new();
     let path = folder.join("missing/ready.json").display().to_string();

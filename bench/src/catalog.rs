@@ -1,13 +1,17 @@
 //! Which benches there are, and what each of them is given.
 
+use std::path::PathBuf;
+
 use crate::effort::Effort;
 use crate::error::BenchError;
 use crate::report::Measurement;
-use crate::{pool, replicas};
+use crate::{edge, pool, replicas};
 
 /// Something that can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bench {
+    /// The edge: its cache, as a Worker.
+    Edge,
     /// The connection pool.
     Pool,
     /// The replicas, and the router before them.
@@ -17,10 +21,12 @@ pub enum Bench {
 /// What a bench measures with.
 #[derive(Clone)]
 pub struct Setting {
-    /// URL of the primary, migrated and seeded.
+    /// URL of the primary, migrated and seeded; empty where no bench needs one.
     pub primary: String,
     /// URLs of its replicas.
     pub replicas: Vec<String>,
+    /// Folder of the built Worker.
+    pub worker: PathBuf,
     /// How long to measure.
     pub effort: Effort,
     /// How many pairs of a write and a read `replicas` makes.
@@ -29,13 +35,22 @@ pub struct Setting {
 
 impl Bench {
     /// All of them, in the order in which they run.
-    pub const ALL: &[Self] = &[Self::Pool, Self::Replicas];
+    pub const ALL: &[Self] = &[Self::Edge, Self::Pool, Self::Replicas];
 
     /// As a person types it, and as its results' names begin.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Edge => "edge",
             Self::Pool => "pool",
             Self::Replicas => "replicas",
+        }
+    }
+
+    /// Whether it is measured on database servers.
+    pub const fn needs_database(self) -> bool {
+        match self {
+            Self::Edge => false,
+            Self::Pool | Self::Replicas => true,
         }
     }
 
@@ -45,6 +60,7 @@ impl Bench {
     /// Something other than a peer can't be measured.
     pub async fn run(self, setting: &Setting) -> Result<Vec<Measurement>, BenchError> {
         match self {
+            Self::Edge => edge::run(setting).await,
             Self::Pool => pool::run(setting).await,
             Self::Replicas => replicas::run(setting).await,
         }
@@ -85,6 +101,6 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
-        check(&["pool", "pond"], Err("there is no bench `pond`; there are: pool, replicas"));
+        check(&["pool", "pond"], Err("there is no bench `pond`; there are: edge, pool, replicas"));
     }
 }

@@ -145,7 +145,7 @@ impl Contest {
 
 /// In which order so many contestants are measured in a round: each two rounds
 /// begin with another one, and the second goes backwards.
-fn order(count: usize, round: u32) -> Vec<usize> {
+pub(crate) fn order(count: usize, round: u32) -> Vec<usize> {
     let first = usize::try_from(round / 2).unwrap_or(0);
     let mut order: Vec<usize> = (0..count).map(|offset| (first + offset) % count).collect();
     if round % 2 == 1 {

@@ -1,7 +1,7 @@
 //! What `tidewall bench` measures: Tidewall's parts beside their peers, in one
 //! run on one machine.
 //!
-//! - [`catalog`]: which benches there are. [`pool`], [`replicas`]: these.
+//! - [`catalog`]: which benches there are. [`edge`], [`pool`], [`replicas`]: these.
 //! - [`contest`]: several contestants under the same load, in turn, again and
 //!   again, so that what the machine does meanwhile meets all of them.
 //!   [`load`]: that load. [`effort`]: for how long.
@@ -18,6 +18,7 @@ pub mod catalog;
 pub mod checkout;
 pub mod contest;
 pub mod database;
+pub mod edge;
 pub mod effort;
 pub mod error;
 pub mod figure;

@@ -1,7 +1,7 @@
 //! The program that `tidewall bench` builds and runs: measures, and prints the report.
 //!
 //! The servers are named by `DATABASE_URL` and `REPLICA_URLS`, never on the
-//! command line: they hold passwords.
+//! command line: they hold passwords. The Worker is the one in target/edge.
 
 #![expect(clippy::print_stdout, reason = "a command's results go to standard output")]
 
@@ -62,21 +62,29 @@ fn failed(sentence: &str) -> ExitCode {
 
 async fn measure(cli: &Cli) -> Result<Report, BenchError> {
     let benches = catalog::chosen(&cli.what)?;
+    let needs_database = benches.iter().any(|bench| bench.needs_database());
     let setting = Setting {
-        primary: std::env::var("DATABASE_URL").map_err(|_| BenchError::NoDatabase)?,
+        primary: match std::env::var("DATABASE_URL") {
+            Ok(primary) => primary,
+            Err(_) if needs_database => return Err(BenchError::NoDatabase),
+            Err(_) => String::new(),
+        },
         replicas: std::env::var("REPLICA_URLS")
             .unwrap_or_default()
             .split(',')
             .filter(|url| !url.trim().is_empty())
             .map(str::to_owned)
             .collect(),
+        worker: concat!(env!("CARGO_MANIFEST_DIR"), "/../target/edge").into(),
         effort: if cli.quick { Effort::QUICK } else { Effort::FULL },
         pairs: cli.pairs.unwrap_or(if cli.quick { PAIRS_QUICK } else { PAIRS }),
     };
     if cfg!(debug_assertions) {
         progress::tell("this program was built without optimisation: its figures say nothing");
     }
-    database::settle(&setting.primary).await?;
+    if needs_database {
+        database::settle(&setting.primary).await?;
+    }
     let mut results = Vec::new();
     for bench in benches {
         results.extend(bench.run(&setting).await?);

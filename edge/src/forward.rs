@@ -121,6 +121,12 @@ pub enum Purpose<'a> {
     Upgrade,
 }
 
+/// Whether a request asks for another protocol, as far as the edge hands that on: with a
+/// GET (RFC 6455, section 4.1). A write that asks for one is a write.
+pub fn upgrades(method: &str, request: &Fields) -> bool {
+    method == "GET" && request.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+}
+
 /// Whether a field of a request may be dropped or written anew on its way, so that an
 /// origin doesn't see in it what the client said. No response can be told by it from
 /// its variants.
@@ -255,6 +261,14 @@ mod tests {
                        x-middleware-subrequest\n1";
         check(spoofed, Purpose::Pass, "");
         check(spoofed, Purpose::Fill, "");
+    }
+
+    #[test]
+    fn only_a_get_asks_for_another_protocol() {
+        let fields = Fields::from_lines("upgrade\nWebSocket");
+        assert!(upgrades("GET", &fields));
+        assert!(!upgrades("POST", &fields) && !upgrades("GET", &Fields::default()));
+        assert!(!upgrades("GET", &Fields::from_lines("upgrade\nh2c")));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod cache;
 pub mod config;
 pub mod control;
 pub mod counters;
+pub mod explain;
 pub mod fields;
 pub mod forward;
 pub mod problems;

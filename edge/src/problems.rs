@@ -63,6 +63,12 @@ pub fn invalid(errors: BTreeMap<String, String>) -> Problem {
     Problem { errors, ..Problem::new(422, "invalid", "Invalid body", detail) }
 }
 
+/// A query with something in it that can't be meant.
+pub fn invalid_query(errors: BTreeMap<String, String>) -> Problem {
+    let detail = "The query has parameters that can't be used; `errors` names them.";
+    Problem { errors, ..Problem::new(422, "invalid", "Invalid query", detail) }
+}
+
 /// The control log can't be written.
 pub fn not_logged() -> Problem {
     let detail = "The control log is out of reach, so nothing is sure to be purged. Try again soon.";

@@ -25,6 +25,8 @@ pub enum Route<'a> {
     Status,
     /// The edge: what is out of date.
     Purge,
+    /// The edge: what it would do with a request, and why.
+    Explain,
     /// The site: an immutable file at the request's path, or nothing.
     Asset,
     /// The site: this file, which is a page.
@@ -49,6 +51,7 @@ pub fn route<'a>(path: &str, site: Site<'a>, origin_paths: &[String], wants_html
         return match own {
             "status" => Route::Status,
             "purge" => Route::Purge,
+            "explain" => Route::Explain,
             _ => Route::NotFound,
         };
     }
@@ -151,6 +154,7 @@ mod tests {
         for site in [Site::Absent, Site::Broken] {
             assert_eq!(route("/_tidewall/status", site, &["/".to_owned()], false), Route::Status);
             assert_eq!(route("/_tidewall/purge", site, &["/".to_owned()], false), Route::Purge);
+            assert_eq!(route("/_tidewall/explain", site, &["/".to_owned()], false), Route::Explain);
             assert_eq!(route("/_tidewall/status/", site, &["/".to_owned()], false), Route::NotFound);
             assert_eq!(route("/_tidewall/other", site, &["/".to_owned()], false), Route::NotFound);
         }

@@ -14,6 +14,11 @@ impl Timings {
         self.0.push((step, took));
     }
 
+    /// Notes the steps of another, behind these.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Adds the steps to what the origin said about its own.
     pub fn append_to(&self, response: &mut Fields) {
         for (step, took) in &self.0 {

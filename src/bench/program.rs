@@ -24,16 +24,19 @@ const NAME: &str = "bench";
 ///
 /// # Errors
 /// It can't be started, fails, or doesn't end.
-pub(super) async fn run(path: &Path, run: &Run<'_>, servers: &Servers) -> Result<(), Failure> {
+pub(super) async fn run(path: &Path, run: &Run<'_>, servers: Option<&Servers>) -> Result<(), Failure> {
     let mut command = Command::new(path);
     command.args(&run.args.what);
     command.args(run.args.quick.then_some("--quick")).args(run.args.json.then_some("--json"));
     if let Some(pairs) = run.args.pairs {
         command.args(["--pairs", &pairs.to_string()]);
     }
+    // It must not find another's.
+    command.env_remove("DATABASE_URL").env_remove("REPLICA_URLS");
+    if let Some(servers) = servers {
+        command.env("DATABASE_URL", &servers.primary).env("REPLICA_URLS", servers.replicas.join(","));
+    }
     command
-        .env("DATABASE_URL", &servers.primary)
-        .env("REPLICA_URLS", servers.replicas.join(","))
         .env("PATH", npm::path_with_node(run.workspace)?)
         .current_dir(run.workspace.root())
         .stdin(Stdio::null())

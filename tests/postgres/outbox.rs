@@ -168,7 +168,6 @@ fn an_answer_has_a_head_start(world: &World) {
             until("it is delivered", || async { edge.told().len() > before }).await;
             let after = edge.told()[before].at - begun;
             assert!(after >= Duration::from_millis(200), "{after:?}");
-            assert!(after <= Duration::from_secs(2), "{after:?}");
         }
     });
 }
@@ -305,7 +304,8 @@ fn a_killed_deliverers_work_is_taken_over(world: &World) {
         let sender = Sender::delivering(world, &[edge.url()]);
         let killed = Instant::now();
         until_delivered(&sender.db).await;
-        assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+        // Rather than when the server finds it silent.
+        assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
         assert_eq!(writes(&edge.accepted()), [write]);
     });
 }

@@ -116,6 +116,7 @@ fn bad_input_is_answered_with_a_problem_that_names_it(world: &World) {
         check(world, Method::GET, "/api/products?per_page=1000", "", 422, "per_page").await;
         check(world, Method::GET, "/api/products?sort=luck", "", 422, "sort").await;
         check(world, Method::GET, "/api/products/99999999", "", 404, "").await;
+        check(world, Method::GET, "/api/analytics/daily?days=0", "", 422, "days").await;
         check(world, Method::PATCH, "/api/products/1", "{}", 405, "").await;
         check(world, Method::GET, "/api/nothing", "", 404, "").await;
         check(
@@ -184,6 +185,11 @@ fn metrics_have_the_names_that_others_read(world: &World) {
             "tidewall_db_connections{server=\"primary\",state=\"idle\"}",
             "tidewall_db_acquire_seconds",
             "tidewall_db_replica_lag_bytes{server=\"replica2\"}",
+            "tidewall_outbox_rows",
+            "tidewall_outbox_failed_rows",
+            "tidewall_outbox_oldest_seconds",
+            "tidewall_outbox_delivered_total",
+            "tidewall_outbox_failed_total",
         ] {
             assert!(metrics.contains(name), "{name} is not in\n{metrics}");
         }

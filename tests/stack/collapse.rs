@@ -8,6 +8,7 @@ use futures::future::join_all;
 use reqwest::Response;
 
 use crate::scripted::Asked;
+use crate::support::poll;
 use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -18,8 +19,13 @@ pub(crate) const TESTS: &[Test] = &[
     ("collapse::variants_are_not_mixed_up", variants_are_not_mixed_up),
     ("collapse::what_is_one_persons_is_not_handed_to_another", what_is_one_persons),
     ("collapse::a_body_too_long_to_be_handed_over_is_found_nearby", a_long_body),
+    ("collapse::a_leader_whose_client_is_gone_goes_on", a_leader_whose_client_is_gone),
+    ("collapse::nobody_waits_for_what_is_one_persons", nobody_waits_for_one_persons),
+    ("collapse::one_request_finds_out_that_the_origin_fails", where_the_origin_fails),
     ("collapse::one_request_renews_what_many_are_served_stale", one_request_renews),
 ];
+
+const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn many(world: &World, url: &str, count: usize, headers: &[(&str, &str)]) -> Vec<Response> {
     let one = || async {
@@ -156,19 +162,74 @@ fn a_long_body(world: &World) {
 fn one_request_renews(world: &World) {
     let origin = world.scripted();
     world.run(async {
-        let url = origin.script("/renewed-by-one", |asked| {
-            if asked.nth > 0 {
-                std::thread::sleep(Duration::from_millis(300));
-            }
-            "200\ncache-control: max-age=1, stale-while-revalidate=600\n\nhello".to_owned()
+        let url = origin.script("/renewed-by-one", |asked| match asked.nth {
+            0 => "200\ncache-control: max-age=1, stale-while-revalidate=600\n\nhello".to_owned(),
+            _ => slowly("200\ncache-control: max-age=600\n\nhello"),
         });
         world.get(&url).await;
-        while field(&world.get(&url).await, "cache-status").contains("hit; ttl=0") {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let asked = origin.asked("/renewed-by-one").len();
+        // Stale, and nobody has asked since.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
         let answers = many(world, &url, 50, &[]).await;
         assert!(answers.iter().all(|answer| field(answer, "cache-status").contains("hit")));
-        assert!(origin.asked("/renewed-by-one").len() <= asked + 1);
+        let renewed = poll::until_async(DEADLINE, || async {
+            let status = field(&world.get(&url).await, "cache-status");
+            (status.contains("hit") && !status.contains("stale")).then_some(())
+        });
+        renewed.await.expect("it is renewed");
+        assert_eq!(origin.asked("/renewed-by-one").len(), 2);
+    });
+}
+
+fn a_leader_whose_client_is_gone(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let (arrived, mut at_origin) = tokio::sync::mpsc::unbounded_channel();
+        let url = origin.script("/abandoned", move |_| {
+            arrived.send(()).unwrap();
+            slowly("200\ncache-control: max-age=600\n\nhello")
+        });
+        let leader = tokio::spawn(world.client.get(&url).send());
+        at_origin.recv().await.unwrap();
+        leader.abort();
+        for answer in many(world, &url, 10, &[]).await {
+            assert_eq!(answer.text().await.unwrap(), "hello");
+        }
+        assert_eq!(origin.asked("/abandoned").len(), 1);
+    });
+}
+
+fn nobody_waits_for_one_persons(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin.script("/own", |asked| match asked.field("authorization").as_str() {
+            "Bearer slow" => {
+                std::thread::sleep(Duration::from_secs(2));
+                "200\n\nslow".to_owned()
+            }
+            _ => "200\n\nquick".to_owned(),
+        });
+        let slow = tokio::spawn(world.client.get(&url).header("authorization", "Bearer slow").send());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let quick = world.client.get(&url).header("authorization", "Bearer quick").send();
+        assert_eq!(quick.await.unwrap().text().await.unwrap(), "quick");
+        assert!(!slow.is_finished());
+        slow.await.unwrap().unwrap();
+    });
+}
+
+fn where_the_origin_fails(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url = origin.script("/failing-all", |asked| match asked.nth {
+            0 => "200\ncache-control: max-age=1, stale-if-error=600\n\nhello".to_owned(),
+            _ => slowly("503\n\n"),
+        });
+        world.get(&url).await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        for answer in many(world, &url, 20, &[]).await {
+            assert!(field(&answer, "cache-status").ends_with("detail=stale-if-error"), "{answer:?}");
+            assert_eq!(answer.text().await.unwrap(), "hello");
+        }
+        assert_eq!(origin.asked("/failing-all").len(), 2);
     });
 }

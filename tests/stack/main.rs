@@ -11,7 +11,9 @@ mod collapse;
 mod consistency;
 mod control;
 mod database;
+mod explain;
 mod faults;
+mod outbox;
 mod pages;
 mod raw;
 mod reports;
@@ -40,7 +42,9 @@ fn main() -> ExitCode {
         consistency::TESTS,
         control::TESTS,
         database::TESTS,
+        explain::TESTS,
         faults::TESTS,
+        outbox::TESTS,
         pages::TESTS,
         reports::TESTS,
         rules::TESTS,

@@ -415,7 +415,7 @@ fn odd_and_huge_answers_are_handed_on(world: &World) {
 
 fn many_variants_are_told_apart(world: &World) {
     let origin = world.scripted();
-    origin.script("/varied", |asked| {
+    origin.script("/many-variants", |asked| {
         let value = asked.field("x-variant");
         format!("200\ncache-control: max-age=600\nvary: x-variant, accept-language\n\nvariant {value}!")
     });
@@ -424,10 +424,10 @@ fn many_variants_are_told_apart(world: &World) {
         for round in 0..2 {
             for n in 0..150 {
                 let variant = format!("x-variant: {n}");
-                let answer = raw::ask(&edge, "GET /varied", &[&variant], "").await;
+                let answer = raw::ask(&edge, "GET /many-variants", &[&variant], "").await;
                 assert!(answer.text.contains(&format!("variant {n}!")), "{round}: {answer:?}");
             }
         }
-        assert_eq!(origin.asked("/varied").len(), 150);
+        assert_eq!(origin.asked("/many-variants").len(), 150);
     });
 }

@@ -15,7 +15,7 @@ use crate::world::World;
 
 /// The edge as it was built, with objects that do as a test says.
 const MAIN: &str = r#"
-import Edge, { Control as RealControl, Collapse as RealCollapse } from "./index.js";
+import edge, { Control as RealControl, Collapse as RealCollapse } from "./index.js";
 
 const faults = {};
 const calls = {};
@@ -34,8 +34,8 @@ function faulty(name, Class) {
 export const Control = faulty("control", RealControl);
 export const Collapse = faulty("collapse", RealCollapse);
 
-export default class extends Edge {
-  async fetch(request) {
+export default {
+  fetch(request, env, context) {
     const { pathname, searchParams } = URL.parse(request.url) ?? {};
     switch (pathname) {
       case "/__fault":
@@ -44,12 +44,12 @@ export default class extends Edge {
       case "/__calls":
         return Response.json(calls[searchParams.get("of")] ?? 0);
       case "/__append":
-        return this.env.CONTROL.getByName("control").fetch("https://control.invalid/", request);
+        return env.CONTROL.getByName("control").fetch("https://control.invalid/", request);
       default:
-        return super.fetch(request);
+        return edge.fetch(request, env, context);
     }
-  }
-}
+  },
+};
 "#;
 
 /// How long the edge believes its view of a control log that is out of reach.

@@ -18,7 +18,10 @@ pub(crate) const READY_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// The command with nothing of this test's environment that would change what it does.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidewall"));
-    command.env_remove("DATABASE_URL").env_remove("REPLICA_URLS").stdin(Stdio::null());
+    for variable in ["DATABASE_URL", "REPLICA_URLS", "TIDEWALL_PURGE_TOKEN"] {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null());
     command
 }
 

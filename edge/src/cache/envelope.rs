@@ -22,7 +22,7 @@ use crate::forward;
 use crate::time::Timestamp;
 
 /// Raised with each change to the form or to the meaning of a field.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 const MAGIC: [u8; 2] = *b"TW";
 
 /// Bytes before the head.
@@ -206,6 +206,7 @@ mod tests {
     use super::*;
     use crate::cache::directives::Directives;
     use crate::cache::freshness::Lifetime;
+    use crate::control::log::Known;
     use crate::control::position::ReadAt;
 
     fn envelope(body_bytes: usize) -> Envelope {
@@ -217,7 +218,7 @@ mod tests {
             response_time: Timestamp::from_millis(1_000),
             initial_age_ms: 250,
             terms: Terms::new(&directives, Lifetime::Explicit(Duration::from_secs(60))),
-            position: Position { fence: 7, read_at: ReadAt::Lsn(u64::MAX) },
+            position: Position { fence: Known { first: 1, head: 7 }, read_at: ReadAt::Lsn(u64::MAX) },
             groups: vec!["g".to_owned()],
             is_decoded: true,
             body_bytes,
@@ -246,7 +247,7 @@ mod tests {
     #[test]
     fn a_value_of_another_version_is_named() {
         let mut value = response(b"");
-        for version in [3, 9] {
+        for version in [4, 9] {
             value[3] = version;
             assert_eq!(read(&value), Err(Broken::Version(version.into())));
         }

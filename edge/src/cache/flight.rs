@@ -8,6 +8,8 @@
 //! - *Filled*: all who wait, and all who join shortly after, get what was stored, and
 //!   judge it for themselves (S7). Who refuses it says so, and joins the next flight.
 //! - *Failed*: the next to join leads, one of those who wait.
+//! - *Origin failed*: who waits, and who joins shortly after, may use what it has for such a
+//!   case; who has nothing says so, and the next leads.
 //! - *Unstorable*: all go alone, and so does who joins for a while.
 //! - A leader that doesn't land within its lease is given up, and the next to join leads.
 
@@ -24,6 +26,10 @@ pub const LEASE: Duration = Duration::from_secs(3);
 /// store before it was there.
 const FILLED_TOLD_FOR: Duration = Duration::from_secs(2);
 
+/// For how long it is told that the origins failed: those who may use what is stale then
+/// need not find out one by one.
+const FAILURE_TOLD_FOR: Duration = Duration::from_secs(1);
+
 /// For how long nobody is made to wait for what proved unstorable.
 pub const ALONE_FOR: Duration = Duration::from_secs(30);
 
@@ -36,6 +42,8 @@ pub enum Outcome {
     Unstorable,
     /// There is no answer, or none that counts.
     Failed,
+    /// The origins failed, and a stale copy was used.
+    OriginFailed,
 }
 
 /// What someone who joins has to do.
@@ -54,6 +62,11 @@ pub enum Role {
     /// Take what was stored.
     Landed {
         /// By which flight.
+        generation: u64,
+    },
+    /// Use what may be used where the origins fail.
+    OriginFailed {
+        /// Which flight found out.
         generation: u64,
     },
     /// Ask an origin, and tell nobody.
@@ -78,6 +91,11 @@ impl Flight {
                 if generation > refused && now.since(at) < FILLED_TOLD_FOR =>
             {
                 return Role::Landed { generation };
+            }
+            Some((generation, Outcome::OriginFailed, at))
+                if generation > refused && now.since(at) < FAILURE_TOLD_FOR =>
+            {
+                return Role::OriginFailed { generation };
             }
             Some((_, Outcome::Unstorable, at)) if now.since(at) < ALONE_FOR => return Role::Alone,
             _ => {}
@@ -164,6 +182,16 @@ mod tests {
         flight.land(1, Outcome::Failed, ms(50));
         assert_eq!(flight.join(0, ms(50)), LEADER(2));
         assert_eq!(flight.join(0, ms(50)), Role::Waiter { until: ms(3_050) });
+    }
+
+    #[test]
+    fn that_the_origins_failed_is_told_for_a_moment() {
+        let mut flight = Flight::default();
+        flight.join(0, ms(0));
+        flight.land(1, Outcome::OriginFailed, ms(50));
+        assert_eq!(flight.join(0, ms(60)), Role::OriginFailed { generation: 1 });
+        assert_eq!(flight.join(1, ms(60)), LEADER(2));
+        assert_eq!(flight.join(0, ms(1_050)), Role::Waiter { until: ms(3_060) });
     }
 
     #[test]

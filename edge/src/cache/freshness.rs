@@ -36,9 +36,38 @@ impl Lifetime {
     }
 }
 
-/// The freshness lifetime for a shared cache (section 4.2.1): the first of
-/// `s-maxage`, `max-age` and `Expires`, else a guess. `None` where there is nothing
+/// What says how long a response is fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `s-maxage`.
+    SMaxage,
+    /// `max-age`.
+    MaxAge,
+    /// `Expires`, beside `Date`.
+    Expires,
+    /// `Last-Modified`, by which it is guessed.
+    LastModified,
+}
+
+/// What counts of all that a response says (section 4.2.1): the first of `s-maxage`,
+/// `max-age` and `Expires`, else what a guess is made by. `None` where there is nothing
 /// to guess by, or nothing to be guessed (RFC 9213, section 2.2).
+pub fn source(policy: &Policy<'_>, status: u16, response: &Fields) -> Option<Source> {
+    let directives = &policy.directives;
+    let explicit = [
+        (directives.s_maxage.is_some(), Source::SMaxage),
+        (directives.max_age.is_some(), Source::MaxAge),
+        (policy.expires.is_some(), Source::Expires),
+    ];
+    if let Some((_, source)) = explicit.into_iter().find(|(is_there, _)| *is_there) {
+        return Some(source);
+    }
+    let may_be_guessed = HEURISTICALLY_CACHEABLE.contains(&status) || directives.public;
+    let can_be_guessed = !policy.is_targeted && may_be_guessed && last_modified(response).is_some();
+    can_be_guessed.then_some(Source::LastModified)
+}
+
+/// The freshness lifetime for a shared cache, by its [`source`].
 pub fn lifetime(
     policy: &Policy<'_>,
     status: u16,
@@ -47,21 +76,23 @@ pub fn lifetime(
 ) -> Option<Lifetime> {
     let directives = &policy.directives;
     let generated = date(response).unwrap_or(response_time);
-    let explicit = directives.s_maxage.or(directives.max_age).or_else(|| {
-        // An `Expires` that is no date has passed (section 5.3).
-        let expires = Timestamp::from_http_date(policy.expires?);
-        Some(expires.map_or(Duration::ZERO, |at| at.since(generated)))
-    });
-    if let Some(explicit) = explicit {
-        return Some(Lifetime::Explicit(explicit));
-    }
-    let may_be_guessed = HEURISTICALLY_CACHEABLE.contains(&status) || directives.public;
-    if policy.is_targeted || !may_be_guessed {
-        return None;
-    }
-    let modified = Timestamp::from_http_date(response.get("last-modified")?)?;
-    let guess = generated.since(modified) / HEURISTIC_DIVISOR;
-    Some(Lifetime::Heuristic(guess.min(HEURISTIC_MAX)))
+    Some(match source(policy, status, response)? {
+        Source::SMaxage => Lifetime::Explicit(directives.s_maxage?),
+        Source::MaxAge => Lifetime::Explicit(directives.max_age?),
+        Source::Expires => {
+            // An `Expires` that is no date has passed (section 5.3).
+            let expires = Timestamp::from_http_date(policy.expires?);
+            Lifetime::Explicit(expires.map_or(Duration::ZERO, |at| at.since(generated)))
+        }
+        Source::LastModified => {
+            let guess = generated.since(last_modified(response)?) / HEURISTIC_DIVISOR;
+            Lifetime::Heuristic(guess.min(HEURISTIC_MAX))
+        }
+    })
+}
+
+fn last_modified(response: &Fields) -> Option<Timestamp> {
+    Timestamp::from_http_date(response.get("last-modified")?)
 }
 
 #[cfg(test)]

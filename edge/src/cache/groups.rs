@@ -7,9 +7,9 @@ use crate::fields::Fields;
 
 /// Most groups of one response, and most that one answer invalidates. The RFC asks
 /// for at least 32.
-const GROUPS_MAX: usize = 128;
-/// Longest name of a group in bytes. The RFC asks for at least 32.
-const GROUP_BYTES_MAX: usize = 256;
+const GROUPS_MAX: usize = 256;
+/// Longest name of a group in bytes, as of a purge. The RFC asks for at least 32.
+pub const GROUP_BYTES_MAX: usize = 2_048;
 
 /// A field that is no list of strings, or beyond the bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

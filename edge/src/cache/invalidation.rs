@@ -40,8 +40,11 @@ pub fn invalidated(method: &str, target: &Target<'_>, status: u16, response: &Fi
 ///
 /// Groups count whatever the status: an error may come after the change.
 ///
+/// Groups that can't be read could be any, so everything is out of date then: that costs
+/// hits, where the other way nobody would ever hear of the change.
+///
 /// # Errors
-/// The groups can't be read; `Append` is what is known all the same.
+/// The groups can't be read.
 pub fn append(
     method: &str,
     target: &Target<'_>,
@@ -56,7 +59,8 @@ pub fn append(
     let uris = urls.iter().filter_map(|url| Target::parse(url)).map(|target| Scope::Uri(key(&target)));
     let groups = groups::invalidated(response);
     let of_groups = groups.iter().flatten().cloned().map(Scope::Group);
-    let scopes: Vec<Scope> = of_groups.chain(uris).collect();
+    let everything = groups.is_err().then_some(Scope::All);
+    let scopes: Vec<Scope> = of_groups.chain(everything).chain(uris).collect();
     let append = Append {
         scopes,
         severity: Severity::Hard,
@@ -97,8 +101,12 @@ mod tests {
         let _ = check("PUT", 500, lines, Some((&["a", "b"], 0)));
         let _ = check("GET", 200, lines, None);
         let _ = check("POST", 409, "", None);
-        let (_, groups) = check("POST", 200, "cache-group-invalidation\nnone", Some((&[], 1)));
-        assert!(groups.is_err());
+        let many: Vec<String> = (0..300).map(|n| format!("\"{n}\"")).collect();
+        for broken in ["none", "\"a\", 1", &many.join(", ")] {
+            let lines = format!("cache-group-invalidation\n{broken}");
+            let (append, groups) = check("POST", 200, &lines, Some((&[], 2)));
+            assert!(groups.is_err() && append.unwrap().scopes.contains(&Scope::All), "{broken}");
+        }
     }
 
     fn check(method: &str, status: u16, response: &str, expected: &[&str]) {

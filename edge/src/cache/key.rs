@@ -25,7 +25,8 @@ impl TrackingParameters {
         Self(patterns)
     }
 
-    fn matches(&self, name: &str) -> bool {
+    /// Whether the parameter of this name is one.
+    pub fn matches(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(prefix) => name.starts_with(prefix),
             None => name == pattern,

@@ -12,6 +12,7 @@ use crate::cache::usable::{Situation, Usable, is_for, usable};
 use crate::cache::validation::{self, Verdict};
 use crate::cache::vary::variant_key;
 use crate::control::bookmark::NOTHING;
+use crate::control::log::Known;
 use crate::control::position::{Position, ReadAt};
 use crate::control::view::Validity;
 use crate::fields::Fields;
@@ -70,7 +71,7 @@ fn store(request: &str, response: &str) -> Result<(Envelope, Vec<String>), &'sta
         response_time: NOW,
         initial_age_ms: millis(decision.initial_age),
         terms: decision.terms,
-        position: Position { fence: 1, read_at: ReadAt::Unknown },
+        position: Position { fence: Known { first: 1, head: 1 }, read_at: ReadAt::Unknown },
         groups: decision.groups,
         is_decoded: false,
         body_bytes: 0,

@@ -155,22 +155,29 @@ impl Unstored {
     /// What it means to others who wait for the same: whether they are to ask one by one,
     /// as the next answer may be better, or each for itself.
     pub fn outcome(self, status: u16) -> Outcome {
+        use Unstored::{Crossed, Invalidated, Method, NoView, Partial, RequestNoStore};
+        // These a single request can bring about, by what it says or how often it comes.
+        let is_of_one = matches!(status, 400 | 405..=408 | 411..=417 | 421 | 422 | 425..=431);
         match self {
-            Self::Invalidated | Self::NoView | Self::RequestNoStore | Self::Partial => Outcome::Failed,
-            _ if status >= 500 => Outcome::Failed,
+            Invalidated | NoView | Crossed | Method | RequestNoStore | Partial => Outcome::Failed,
+            _ if is_of_one || status >= 500 => Outcome::Failed,
             _ => Outcome::Unstorable,
         }
     }
 
     /// Whether a response that isn't stored takes the place of what was stored before
     /// all the same: it is the answer to the question, and the reason lies in it and
-    /// not in who asked, nor in how busy its origin is.
+    /// not in who asked, nor in the moment.
     pub fn supersedes(self, status: u16) -> bool {
-        use Unstored::{Authorization, Cookie, Method, PrivateCookie, PrivateField, RequestNoStore, Slow};
+        use Unstored::{
+            Authorization, Cookie, Crossed, Invalidated, Method, NoView, PrivateCookie, PrivateField,
+            RequestNoStore, Slow,
+        };
         let is_answer = matches!(status, 200..=205 | 300..=303 | 307 | 308 | 404 | 410);
         let is_askers =
             matches!(self, Method | RequestNoStore | Authorization | PrivateField | PrivateCookie | Cookie);
-        is_answer && !is_askers && self != Slow
+        let is_moments = matches!(self, Slow | NoView | Invalidated | Crossed);
+        is_answer && !is_askers && !is_moments
     }
 }
 

@@ -82,7 +82,7 @@ pub fn usable(
         Validity::Valid => terms.lifetime(),
         // A soft purge ends its lifetime, and with that the time begins for which it may
         // be used stale.
-        Validity::StaleSince(purged_at) => terms.lifetime().min(stored.age(purged_at)),
+        Validity::StaleSince(purged_at) => terms.lifetime().min(stored.age(purged_at.min(now))),
     };
     if !is_for(stored, privacy) {
         return Err(Forward::Private);
@@ -156,6 +156,7 @@ pub(super) mod tests {
     use crate::cache::freshness::Lifetime;
     use crate::cache::request::ClientCacheControl;
     use crate::cache::terms::Terms;
+    use crate::control::log::Known;
     use crate::control::position::{Position, ReadAt};
     use crate::fields::Fields;
 
@@ -175,7 +176,7 @@ pub(super) mod tests {
             response_time: Timestamp::from_millis(STORED_MS),
             initial_age_ms: 0,
             terms: Terms::new(&directives, lifetime),
-            position: Position { fence: 0, read_at: ReadAt::Unknown },
+            position: Position { fence: Known { first: 0, head: 0 }, read_at: ReadAt::Unknown },
             groups: Vec::new(),
             is_decoded: false,
             body_bytes: 0,

@@ -17,6 +17,10 @@ pub enum Scope {
     /// Those of one URI, by its cache key; RFC 9111, section 4.4.
     #[serde(rename = "u")]
     Uri(String),
+    /// Those of all URIs in a bucket ([`uri_bucket`]): what becomes of the entries of
+    /// single ones that are evicted.
+    #[serde(rename = "h")]
+    Uris(u16),
     /// Those of a path, with all its queries.
     #[serde(rename = "p")]
     Path(String),
@@ -70,17 +74,39 @@ impl Mark {
             (ReadAt::Lsn(read_at), Some(lsn)) => read_at >= lsn,
             (ReadAt::Primary | ReadAt::Unknown, _) | (_, None) => true,
         };
-        position.fence >= self.seq && was_read_after
+        position.fence.head >= self.seq && was_read_after
     }
 }
 
+/// How many buckets of URIs there are: of what is stored a thousandth is lost with each
+/// URI that is evicted.
+const URI_BUCKETS: u64 = 1_024;
+
+/// The bucket of a URI, by its cache key (FNV-1a).
+pub fn uri_bucket(uri: &str) -> u16 {
+    let hash = uri.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    // Below 1,024.
+    ((hash ^ (hash >> 32)) % URI_BUCKETS) as u16
+}
+
 impl Scope {
+    /// What it is folded into when it is evicted.
+    pub fn wider(&self) -> Self {
+        match self {
+            Self::Uri(uri) => Self::Uris(uri_bucket(uri)),
+            _ => Self::All,
+        }
+    }
+
     /// Its kind in a word.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::All => "all",
             Self::Group(_) => "group",
             Self::Uri(_) => "uri",
+            Self::Uris(_) => "uris",
             Self::Path(_) => "path",
             Self::Prefix(_) => "prefix",
         }
@@ -90,6 +116,11 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::log::Known;
+
+    fn known(head: u64) -> Known {
+        Known { first: 1, head }
+    }
 
     #[test]
     fn neither_position_of_a_mark_ever_decreases() {
@@ -103,7 +134,11 @@ mod tests {
     fn a_response_must_have_reached_both_positions() {
         let mark = Mark { seq: 5, lsn: Some(900) };
         let check = |fence, read_at, expected| {
-            assert_eq!(mark.is_passed_by(Position { fence, read_at }), expected, "{fence} {read_at:?}");
+            assert_eq!(
+                mark.is_passed_by(Position { fence: known(fence), read_at }),
+                expected,
+                "{fence} {read_at:?}"
+            );
         };
         check(5, ReadAt::Lsn(900), true);
         check(4, ReadAt::Lsn(900), false);
@@ -113,6 +148,6 @@ mod tests {
         check(5, ReadAt::Unknown, true);
         check(4, ReadAt::Unknown, false);
         let without = Mark { seq: 5, lsn: None };
-        assert!(without.is_passed_by(Position { fence: 5, read_at: ReadAt::Lsn(1) }));
+        assert!(without.is_passed_by(Position { fence: known(5), read_at: ReadAt::Lsn(1) }));
     }
 }

@@ -29,4 +29,6 @@ pub struct Logged {
     pub seq: u64,
     /// For each scope the position of its entry before; 0 for none.
     pub previous: Vec<u64>,
+    /// Whether the write was there already.
+    pub is_duplicate: bool,
 }

@@ -3,7 +3,9 @@
 //! For each scope there is one [entry](super::entry): later appends raise its mark, so
 //! the log is as long as the number of different scopes, and that is bounded. What is
 //! evicted is not forgotten: its mark is folded into that of *all*, which every response
-//! must pass (W4). So what is evicted costs hits, never a stale answer.
+//! must pass (W4). So what is evicted costs hits, never a stale answer. URIs, of which
+//! anybody can make up any number, have a bound of their own, and are folded into that of
+//! the thousandth part of all URIs that they are in.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -12,8 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::control::entry::{Key, Mark, Scope, Severity};
 use crate::time::Timestamp;
 
-/// Most entries. A new isolate reads them all: some 60 bytes each, so 600 KB.
+/// Most entries, beside buckets of URIs. A new isolate reads them all: mostly some 60
+/// bytes each, so 600 KB.
 pub const ENTRIES_MAX: usize = 10_000;
+
+/// Most URIs among them.
+pub const URIS_MAX: usize = 2_000;
 
 /// Most prefixes. Each is compared with each path, unlike the others, which are
 /// looked up.
@@ -27,14 +33,30 @@ pub const WRITE_REMEMBERED_MS: u64 = 10 * 60 * 1_000;
 /// Most writes that are remembered.
 pub const WRITES_MAX: usize = 20_000;
 
+/// How long a log may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most entries; at least two, which are those of *all*.
+    pub entries_max: usize,
+    /// Most URIs among them.
+    pub uris_max: usize,
+    /// Most prefixes among them.
+    pub prefixes_max: usize,
+}
+
 /// The log.
 #[derive(Debug)]
 pub struct Log {
     first: u64,
     head: u64,
+    bounds: Bounds,
     entries: HashMap<Key, Mark>,
     /// The same entries by age, the oldest first.
     by_seq: BTreeSet<(u64, Key)>,
+    /// How many of them are single URIs.
+    uris: usize,
+    /// And how many are buckets of URIs, which have a bound in themselves.
+    buckets: usize,
     writes: HashMap<Write, u64>,
     writes_by_age: VecDeque<(u64, Write)>,
 }
@@ -58,7 +80,8 @@ pub struct Append {
     pub severity: Severity,
     /// Where in the WAL the write can be seen.
     pub lsn: Option<u64>,
-    /// The origin's id of the write.
+    /// The origin's id of the write. It must tell timelines apart, too: after a promotion
+    /// transaction ids are given out again.
     pub write: Option<u64>,
 }
 
@@ -110,9 +133,18 @@ pub struct Delta {
     pub entries: Vec<(Key, Mark)>,
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { entries_max: ENTRIES_MAX, uris_max: URIS_MAX, prefixes_max: PREFIXES_MAX }
+    }
+}
+
 impl Log {
-    /// A new log. Its first position is the time, so it never looks older than what a
-    /// lost one left behind (P1).
+    /// A new log. Its first position is the time, which also tells it from others: what was
+    /// stored under a lost one is a miss (P1).
+    ///
+    /// It doesn't know how far the WAL was. Whoever loses a log by force (its storage was
+    /// deleted) purges everything at the position that the primary has by then.
     pub fn begun(now: Timestamp) -> Self {
         let first = now.as_millis().max(1);
         Self::restored(first, first, Vec::new(), Vec::new())
@@ -122,14 +154,25 @@ impl Log {
     /// with its position.
     pub fn restored(first: u64, head: u64, entries: Vec<(Key, Mark)>, writes: Vec<(u64, Write)>) -> Self {
         let by_seq = entries.iter().map(|(key, mark)| (mark.seq, key.clone())).collect();
+        let of = |is_such: fn(&Scope) -> bool| entries.iter().filter(|(key, _)| is_such(&key.scope)).count();
+        let uris = of(|scope| matches!(scope, Scope::Uri(_)));
+        let buckets = of(|scope| matches!(scope, Scope::Uris(_)));
         Self {
             first,
             head,
+            bounds: Bounds::default(),
             entries: entries.into_iter().collect(),
             by_seq,
+            uris,
+            buckets,
             writes: writes.iter().map(|(seq, write)| (write.clone(), *seq)).collect(),
             writes_by_age: writes.into(),
         }
+    }
+
+    /// The same log, and how long it may become.
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// Its first position.
@@ -160,6 +203,12 @@ impl Log {
         }
 
         let seq = self.advance(now);
+        if append.scopes.contains(&Scope::All) && append.severity == Severity::Hard {
+            // As after a promotion: a primary that is lost may have used the ids of writes to come.
+            changes.forgotten += self.writes_by_age.len();
+            self.writes.clear();
+            self.writes_by_age.clear();
+        }
         self.raise_all(append.scopes, append.severity, Mark { seq, lsn: append.lsn }, &mut changes);
         if let Some(write) = write {
             self.writes.insert(write.clone(), seq);
@@ -205,17 +254,24 @@ impl Log {
 
     fn raise_all(&mut self, scopes: Vec<Scope>, severity: Severity, mark: Mark, changes: &mut Changes) {
         let is_prefix = |key: &Key| matches!(key.scope, Scope::Prefix(_));
+        let is_uri = |key: &Key| matches!(key.scope, Scope::Uri(_));
         let mut has_prefix = false;
         for scope in scopes {
             let key = Key { scope, severity };
             has_prefix |= is_prefix(&key);
             self.raise(key, mark, changes);
         }
-        while has_prefix && self.entries.keys().filter(|key| is_prefix(key)).count() > PREFIXES_MAX {
+        while has_prefix
+            && self.entries.keys().filter(|key| is_prefix(key)).count() > self.bounds.prefixes_max
+        {
             self.fold_oldest(is_prefix, changes);
         }
-        while self.entries.len() > ENTRIES_MAX {
-            self.fold_oldest(|key| key.scope != Scope::All, changes);
+        while self.uris > self.bounds.uris_max {
+            self.fold_oldest(is_uri, changes);
+        }
+        let is_bucket = |key: &Key| matches!(key.scope, Scope::Uris(_));
+        while self.entries.len() - self.buckets > self.bounds.entries_max.max(2) {
+            self.fold_oldest(|key| key.scope != Scope::All && !is_bucket(key), changes);
         }
         // An entry may have been raised, and folded at once.
         changes.raised.retain(|(key, _)| self.entries.contains_key(key));
@@ -228,18 +284,25 @@ impl Log {
             self.by_seq.remove(&(earlier.seq, key.clone()));
         }
         self.by_seq.insert((raised.seq, key.clone()));
-        self.entries.insert(key.clone(), raised);
+        let is_new = self.entries.insert(key.clone(), raised).is_none();
+        match key.scope {
+            Scope::Uri(_) => self.uris += usize::from(is_new),
+            Scope::Uris(_) => self.buckets += usize::from(is_new),
+            _ => {}
+        }
         changes.raised.retain(|(other, _)| *other != key);
         changes.raised.push((key, raised));
     }
 
-    /// Folds the oldest entry of a kind into that of *all*.
+    /// Folds the oldest entry of a kind into a wider one.
     fn fold_oldest(&mut self, is_of_kind: impl Fn(&Key) -> bool, changes: &mut Changes) {
         let Some(oldest) = self.by_seq.iter().find(|(_, key)| is_of_kind(key)).cloned() else { return };
         self.by_seq.remove(&oldest);
         let (_, key) = oldest;
         if let Some(mark) = self.entries.remove(&key) {
-            self.raise(Key { scope: Scope::All, severity: key.severity }, mark, changes);
+            self.uris -= usize::from(matches!(key.scope, Scope::Uri(_)));
+            let wider = Key { scope: key.scope.wider(), severity: key.severity };
+            self.raise(wider, mark, changes);
         }
         changes.evicted.push(key);
     }
@@ -272,6 +335,10 @@ mod tests {
         Timestamp::from_millis(ms)
     }
 
+    fn log_from(first: u64) -> Log {
+        Log::restored(first, first, Vec::new(), Vec::new())
+    }
+
     fn group(name: &str) -> Scope {
         Scope::Group(name.to_owned())
     }
@@ -290,7 +357,7 @@ mod tests {
 
     #[test]
     fn positions_rise_and_are_at_least_the_time() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         assert_eq!((log.first(), log.head()), (1_000, 1_000));
         let mut seqs = Vec::new();
         for now in [1_000, 1_000, 5_000, 4_000] {
@@ -301,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_follower_reads_what_is_new() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         log.append(append(&[group("a")]), ms(2_000));
         let known = Known { first: 1_000, head: log.head() };
         assert_eq!(log.since(Some(known)).entries, []);
@@ -313,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_follower_of_another_log_gets_everything() {
-        let mut log = Log::begun(ms(5_000));
+        let mut log = log_from(5_000);
         log.append(append(&[group("a")]), ms(6_000));
         for known in [None, Some(Known { first: 1, head: 1 }), Some(Known { first: 5_000, head: 6_001 })] {
             let delta = log.since(known);
@@ -324,7 +391,7 @@ mod tests {
 
     #[test]
     fn an_append_tells_what_was_logged_before() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         log.append(append(&[group("a")]), ms(2_000));
         log.append(Append { severity: Severity::Soft, ..append(&[group("a")]) }, ms(3_000));
         let appended = log.append(append(&[group("b"), group("a")]), ms(4_000));
@@ -333,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_write_is_logged_once() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         let first = log.append(of_write(&[group("b"), group("a")], 7), ms(2_000));
         let second = log.append(of_write(&[group("a"), group("b")], 7), ms(3_000));
         assert!(!first.is_duplicate && second.is_duplicate);
@@ -346,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_uri_that_only_the_answer_knows_is_logged_even_of_a_known_write() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         log.append(of_write(&[group("a")], 7), ms(2_000));
         let uri = Scope::Uri("http://h/a".to_owned());
         let answer = log.append(of_write(&[group("a"), uri.clone()], 7), ms(3_000));
@@ -356,8 +423,17 @@ mod tests {
     }
 
     #[test]
-    fn a_write_is_forgotten_after_a_time() {
+    fn writes_are_forgotten_when_everything_is_invalid() {
         let mut log = Log::begun(ms(1_000));
+        log.append(of_write(&[group("a")], 7), ms(2_000));
+        let everything = log.append(append(&[Scope::All]), ms(3_000));
+        assert_eq!(everything.changes.forgotten, 1);
+        assert!(!log.append(of_write(&[group("a")], 7), ms(4_000)).is_duplicate);
+    }
+
+    #[test]
+    fn a_write_is_forgotten_after_a_time() {
+        let mut log = log_from(1_000);
         log.append(of_write(&[group("a")], 7), ms(2_000));
         let again = log.append(of_write(&[group("a")], 7), ms(2_001 + WRITE_REMEMBERED_MS));
         assert!(!again.is_duplicate);
@@ -366,7 +442,7 @@ mod tests {
 
     #[test]
     fn what_is_evicted_must_still_be_passed_by_all() {
-        let mut log = Log::begun(ms(1));
+        let mut log = log_from(1);
         for n in 0..=ENTRIES_MAX as u64 {
             let lsn = Some(1_000_000 - n);
             log.append(Append { lsn, ..append(&[group(&n.to_string())]) }, ms(10 + n));
@@ -380,8 +456,27 @@ mod tests {
     }
 
     #[test]
+    fn uris_have_a_bound_of_their_own_and_push_out_nothing_else() {
+        let mut log = log_from(1);
+        log.append(append(&[group("a")]), ms(5));
+        let uri = |n: u64| Scope::Uri(format!("http://h/{n}"));
+        for n in 0..3 * URIS_MAX as u64 {
+            log.append(append(&[uri(n)]), ms(10 + n));
+        }
+        assert_eq!(log.uris, URIS_MAX);
+        assert_eq!(log.entries[&hard(group("a"))].seq, 5);
+        assert!(!log.entries.contains_key(&hard(Scope::All)));
+        // Each that was evicted is in its bucket.
+        for n in 0..2 * URIS_MAX as u64 {
+            assert!(log.entries[&hard(uri(n).wider())].seq >= 10 + n, "{n}");
+        }
+        let restored = Log::restored(1, log.head(), log.entries.clone().into_iter().collect(), Vec::new());
+        assert_eq!((restored.uris, restored.buckets), (log.uris, log.buckets));
+    }
+
+    #[test]
     fn prefixes_have_a_bound_of_their_own() {
-        let mut log = Log::begun(ms(1));
+        let mut log = log_from(1);
         let mut changes = Changes::default();
         for n in 0..=PREFIXES_MAX as u64 {
             changes = log.append(append(&[Scope::Prefix(format!("/{n}"))]), ms(10 + n)).changes;
@@ -393,7 +488,7 @@ mod tests {
 
     #[test]
     fn what_was_written_down_is_the_log() {
-        let mut log = Log::begun(ms(1_000));
+        let mut log = log_from(1_000);
         let mut entries: HashMap<Key, Mark> = HashMap::new();
         let mut writes = Vec::new();
         for n in 0..200_u64 {

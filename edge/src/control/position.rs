@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 use tidewall_api::headers::{LSN_PRIMARY, TIDEWALL_LSN};
 
+use crate::control::log::Known;
 use crate::fields::Fields;
 
 /// A response's position: one value, replaced whole by each exchange with an
 /// origin (P5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Position of the isolate's view in the control log when the exchange began.
-    pub fence: u64,
+    /// How far the isolate's view had read when the exchange began, and of which log: one
+    /// that takes the place of a lost one may have given the same positions (P1).
+    pub fence: Known,
     /// Where in the WAL it was read.
     pub read_at: ReadAt,
 }

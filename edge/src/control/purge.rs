@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use tidewall_api::purge::Purge;
 
+use crate::cache::groups::GROUP_BYTES_MAX;
 use crate::cache::target::without_dots;
 use crate::control::entry::{Scope, Severity};
 use crate::control::log::Append;
@@ -12,7 +13,7 @@ use crate::control::log::Append;
 /// Most names in one purge. One that has more to say says it in several.
 const NAMES_MAX: usize = 1_000;
 /// Longest name in bytes.
-const NAME_BYTES_MAX: usize = 2_048;
+const NAME_BYTES_MAX: usize = GROUP_BYTES_MAX;
 
 /// Why a purge is refused: what is wrong with each field.
 pub type Refused = BTreeMap<String, String>;

@@ -30,8 +30,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(4);
 /// Why a request wants the view refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
-    /// It is too old. That ends with any refresh, so it can't be asked for too often.
-    Younger,
+    /// It is too old. That ends with any refresh that is late enough, so it can't be asked
+    /// for too often.
+    Younger {
+        /// When the request arrived, at which a view is judged.
+        arrived: Timestamp,
+        /// How old a view may be then.
+        max_age: Duration,
+    },
     /// The reader's bookmark is past it.
     Further,
 }
@@ -82,12 +88,18 @@ impl Refreshes {
         let is_remembered = |sent_at: &Timestamp| sent_at.since(now) <= PATIENCE;
         let Some(sent_at) = self.last_sent_at.filter(is_remembered) else { return Step::Send };
         let since = now.since(sent_at);
-        if self.is_under_way && since < PATIENCE {
-            return Step::Wait(LOOK_EVERY);
-        }
+        let is_under_way = self.is_under_way && since < PATIENCE;
         match want {
+            Want::Further if is_under_way => Step::Wait(LOOK_EVERY),
             Want::Further if since < APART => Step::Wait(APART - since),
-            Want::Further | Want::Younger => Step::Send,
+            Want::Younger { arrived, max_age }
+                if is_under_way
+                    && now.since(arrived) < PATIENCE
+                    && (self.last_sent > arrived_after || arrived.since(sent_at) < max_age) =>
+            {
+                Step::Wait(LOOK_EVERY)
+            }
+            Want::Further | Want::Younger { .. } => Step::Send,
         }
     }
 
@@ -144,8 +156,26 @@ mod tests {
         assert_eq!(refreshes.step(arrived_after, Want::Further, ms(1_000)), wait(4));
         refreshes.came_back(1, true);
         assert_eq!(refreshes.step(arrived_after, Want::Further, ms(1_010)), wait(40));
-        assert_eq!(refreshes.step(arrived_after, Want::Younger, ms(1_010)), Step::Send);
         assert_eq!(refreshes.step(arrived_after, Want::Further, ms(1_050)), Step::Send);
+    }
+
+    #[test]
+    fn who_wants_a_younger_view_waits_for_one_that_is_and_not_for_long() {
+        let younger = |arrived| Want::Younger { arrived: ms(arrived), max_age: Duration::from_millis(30) };
+        let mut refreshes = Refreshes::default();
+        assert_eq!(refreshes.step(0, younger(1_000), ms(1_000)), Step::Send);
+        refreshes.send(ms(1_000));
+        assert_eq!(refreshes.step(1, younger(1_029), ms(1_029)), wait(4));
+        // When it comes back, it is too old for this one.
+        assert_eq!(refreshes.step(1, younger(1_030), ms(1_030)), Step::Send);
+        refreshes.send(ms(1_030));
+        refreshes.send(ms(1_090));
+        assert_eq!(refreshes.step(1, younger(1_030), ms(1_120)), wait(4));
+        assert_eq!(refreshes.step(1, younger(1_030), ms(1_130)), Step::Send);
+        // Without a lifetime only what was sent after the request arrived is young enough.
+        let at_once = Want::Younger { arrived: ms(1_091), max_age: Duration::ZERO };
+        assert_eq!(refreshes.step(3, at_once, ms(1_091)), Step::Send);
+        assert_eq!(refreshes.step(2, at_once, ms(1_091)), wait(4));
     }
 
     #[test]

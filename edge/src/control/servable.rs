@@ -37,7 +37,8 @@ pub fn servable(
 ) -> Result<Validity, Fenced> {
     let view = view.ok_or(Fenced::NoView)?;
     let validity = view.judge(subject, position).map_err(Fenced::Invalidated)?;
-    if demand.is_met(!subject.groups.is_empty(), position) {
+    let is_met = demand.is_met(!subject.groups.is_empty(), position);
+    if is_met && (validity == Validity::Valid || demand.allows_stale(position)) {
         Ok(validity)
     } else {
         Err(Fenced::BehindBookmark)
@@ -48,6 +49,7 @@ pub fn servable(
 mod tests {
     use super::*;
     use crate::control::entry::{Mark, Scope, Severity};
+    use crate::control::log::Known;
     use crate::control::position::ReadAt;
     use crate::control::view::tests::delta;
     use crate::time::Timestamp;
@@ -58,7 +60,7 @@ mod tests {
         let view = View::new(delta(300, vec![entry]), Timestamp::from_millis(0));
         let groups = ["g".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
-        let at = |fence| Position { fence, read_at: ReadAt::Primary };
+        let at = |fence| Position { fence: Known { first: 100, head: fence }, read_at: ReadAt::Primary };
         let check = |view, demand, fence, expected: Result<(), &str>| {
             let decision = servable(view, demand, &subject, at(fence)).map(|_| ()).map_err(Fenced::as_str);
             assert_eq!(decision, expected);
@@ -66,6 +68,22 @@ mod tests {
         check(Some(&view), Demand::Nothing, 200, Ok(()));
         check(None, Demand::Nothing, 200, Err("no-view"));
         check(Some(&view), Demand::Nothing, 199, Err("invalidated-path"));
-        check(Some(&view), Demand::Ungrouped, 200, Err("behind-bookmark"));
+        check(Some(&view), Demand::Unstored, 200, Err("behind-bookmark"));
+    }
+
+    #[test]
+    fn what_a_soft_invalidation_made_stale_is_not_for_its_author() {
+        let entry = (Scope::Group("g".to_owned()), Severity::Soft, Mark { seq: 200, lsn: None });
+        let view = View::new(delta(300, vec![entry]), Timestamp::from_millis(0));
+        let groups = ["g".to_owned()];
+        let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
+        let position = Position { fence: Known { first: 100, head: 150 }, read_at: ReadAt::Primary };
+        let stale = Ok(Validity::StaleSince(Timestamp::from_millis(200)));
+        let check = |demand, expected| {
+            assert_eq!(servable(Some(&view), demand, &subject, position), expected, "{demand:?}");
+        };
+        check(Demand::Nothing, stale);
+        check(Demand::Seen { seq: 140, lsn: 0, straight_lsn: 0 }, stale);
+        check(Demand::Seen { seq: 200, lsn: 0, straight_lsn: 0 }, Err(Fenced::BehindBookmark));
     }
 }

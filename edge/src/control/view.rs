@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::control::entry::{Key, Mark, Scope, Severity};
-use crate::control::log::{Delta, ENTRIES_MAX, Known};
+use crate::control::entry::{Key, Mark, Scope, Severity, uri_bucket};
+use crate::control::log::{Bounds, Delta, Known};
 use crate::control::position::Position;
 use crate::time::Timestamp;
 
@@ -14,8 +14,10 @@ pub struct View {
     known: Known,
     /// When its last refresh was sent; it may lack what was appended after that.
     as_of: Timestamp,
+    bounds: Bounds,
     groups: HashMap<String, Marks>,
     uris: HashMap<String, Marks>,
+    uri_buckets: HashMap<u16, Marks>,
     paths: HashMap<String, Marks>,
     prefixes: Vec<(String, Marks)>,
     all: Marks,
@@ -54,7 +56,7 @@ pub enum Validity {
 /// Why a response must not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invalidated {
-    /// It is older than the log, which was lost and begun again (P1).
+    /// It is of another log: that one was lost, and this one begun in its place (P1).
     BeforeLog,
     /// Everything was purged, or an entry that was evicted could be about it.
     All,
@@ -110,8 +112,10 @@ impl View {
         let mut view = Self {
             known: Known { first: delta.first, head: delta.head },
             as_of: sent_at,
+            bounds: Bounds::default(),
             groups: HashMap::new(),
             uris: HashMap::new(),
+            uri_buckets: HashMap::new(),
             paths: HashMap::new(),
             prefixes: Vec::new(),
             all: Marks::default(),
@@ -121,13 +125,19 @@ impl View {
         view
     }
 
+    /// The same view, and how long its log may become; the view may become twice as long.
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
+    }
+
     /// Takes in what was read from the log by a request that was sent at `sent_at`.
     /// Answers may arrive in another order than they were asked for: an old one
     /// changes nothing.
     pub fn apply(&mut self, delta: Delta, sent_at: Timestamp) {
         if delta.first != self.known.first {
-            if delta.first > self.known.first {
-                *self = Self::new(delta, sent_at);
+            // Of two logs the one that was heard of last is there.
+            if delta.is_whole && sent_at > self.as_of {
+                *self = Self::new(delta, sent_at).bounded(self.bounds);
             }
             return;
         }
@@ -152,11 +162,12 @@ impl View {
         self.lsn_max
     }
 
-    /// Whether it may be used now. Its age counts from when its refresh was sent: what
-    /// was appended after that it may lack.
+    /// Whether it may be used for a request that came at `now`. Its age counts from when
+    /// its refresh was sent: what was appended after that it may lack. One that was
+    /// refreshed since the request came is as young as can be.
     pub fn currency(&self, limits: Limits, now: Timestamp) -> Currency {
         let age = now.since(self.as_of);
-        if age < limits.max_age / 2 {
+        if self.as_of > now || age < limits.max_age / 2 {
             Currency::Current
         } else if age < limits.max_age {
             Currency::RefreshAhead
@@ -169,7 +180,7 @@ impl View {
 
     /// Whether a response at this position may be used, or stored (S1).
     pub fn judge(&self, subject: &Subject<'_>, position: Position) -> Result<Validity, Invalidated> {
-        if position.fence < self.known.first {
+        if position.fence.first != self.known.first {
             return Err(Invalidated::BeforeLog);
         }
         let mut stale_since = None;
@@ -195,7 +206,8 @@ impl View {
         let groups =
             subject.groups.iter().map(|group| (Some(Scope::Group(group.clone())), self.groups.get(group)));
         let uri = (Some(Scope::Uri(subject.uri.to_owned())), self.uris.get(subject.uri));
-        let wide = [self.paths.get(subject.path), Some(&self.all)];
+        let bucket = self.uri_buckets.get(&uri_bucket(subject.uri));
+        let wide = [self.paths.get(subject.path), bucket, Some(&self.all)];
         let wide = wide.into_iter().chain(self.prefixes_of(subject.path).map(Some));
         groups
             .chain([uri])
@@ -211,6 +223,7 @@ impl View {
         let single = [
             (Some(&self.all), Invalidated::All),
             (self.uris.get(subject.uri), Invalidated::Uri),
+            (self.uri_buckets.get(&uri_bucket(subject.uri)), Invalidated::Uri),
             (self.paths.get(subject.path), Invalidated::Path),
         ];
         let prefixes = self.prefixes_of(subject.path).map(|marks| (marks, Invalidated::Prefix));
@@ -221,6 +234,29 @@ impl View {
         self.prefixes.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str())).map(|(_, marks)| marks)
     }
 
+    /// The entries about a response.
+    pub fn entries(&self, subject: &Subject<'_>) -> Vec<(Key, Mark)> {
+        let groups = subject.groups.iter().map(|group| (Scope::Group(group.clone()), self.groups.get(group)));
+        let uri = (Scope::Uri(subject.uri.to_owned()), self.uris.get(subject.uri));
+        let path = (Scope::Path(subject.path.to_owned()), self.paths.get(subject.path));
+        let prefixes = self.prefixes.iter().filter(|(prefix, _)| subject.path.starts_with(prefix.as_str()));
+        let prefixes = prefixes.map(|(prefix, marks)| (Scope::Prefix(prefix.clone()), Some(marks)));
+        let bucket = uri_bucket(subject.uri);
+        let uris = (Scope::Uris(bucket), self.uri_buckets.get(&bucket));
+        let all = (Scope::All, Some(&self.all));
+        groups
+            .chain([uri, uris, path])
+            .chain(prefixes)
+            .chain([all])
+            .filter_map(|(scope, marks)| Some((scope, marks?)))
+            .flat_map(|(scope, marks)| {
+                [(Severity::Hard, marks.hard), (Severity::Soft, marks.soft)]
+                    .map(|(severity, mark)| (Key { scope: scope.clone(), severity }, mark))
+            })
+            .filter(|(_, mark)| mark.seq > 0)
+            .collect()
+    }
+
     fn raise(&mut self, entries: Vec<(Key, Mark)>) {
         for (Key { scope, severity }, mark) in entries {
             self.lsn_max = self.lsn_max.max(mark.lsn.unwrap_or(0));
@@ -228,8 +264,14 @@ impl View {
         }
         // The log folds entries into *all* as well; a view that lives long would keep
         // what the log has evicted.
-        if self.len() > 2 * ENTRIES_MAX {
-            self.fold_oldest(ENTRIES_MAX);
+        if self.uris.len() > 2 * self.bounds.uris_max {
+            self.fold_oldest_uris(self.bounds.uris_max);
+        }
+        if self.len() > 2 * self.bounds.entries_max {
+            self.fold_oldest(self.bounds.entries_max);
+        }
+        if self.prefixes.len() > 2 * self.bounds.prefixes_max {
+            self.fold_oldest_prefixes(self.bounds.prefixes_max);
         }
     }
 
@@ -246,17 +288,18 @@ impl View {
             }
             Scope::Group(group) => self.groups.entry(group).or_default(),
             Scope::Uri(uri) => self.uris.entry(uri).or_default(),
+            Scope::Uris(bucket) => self.uri_buckets.entry(bucket).or_default(),
             Scope::Path(path) => self.paths.entry(path).or_default(),
         }
     }
 
     fn len(&self) -> usize {
-        self.groups.len() + self.uris.len() + self.paths.len()
+        self.groups.len() + self.paths.len()
     }
 
     /// Keeps about `left` entries, and folds the older ones into *all* (W4).
     fn fold_oldest(&mut self, left: usize) {
-        let maps = [&mut self.groups, &mut self.uris, &mut self.paths];
+        let maps = [&mut self.groups, &mut self.paths];
         let mut seqs: Vec<u64> = maps.iter().flat_map(|map| map.values().map(Marks::seq)).collect();
         seqs.sort_unstable();
         let Some(first_kept) = seqs.len().checked_sub(left).and_then(|index| seqs.get(index)).copied() else {
@@ -271,6 +314,34 @@ impl View {
                 }
                 is_kept
             });
+        }
+    }
+}
+
+impl View {
+    /// The same for URIs, into their buckets.
+    fn fold_oldest_uris(&mut self, left: usize) {
+        let mut seqs: Vec<u64> = self.uris.values().map(Marks::seq).collect();
+        seqs.sort_unstable();
+        let first_kept = seqs.len().checked_sub(left).and_then(|index| seqs.get(index)).copied();
+        let buckets = &mut self.uri_buckets;
+        self.uris.retain(|uri, marks| {
+            let is_kept = first_kept.is_none_or(|first_kept| marks.seq() >= first_kept);
+            if !is_kept {
+                let bucket = buckets.entry(uri_bucket(uri)).or_default();
+                bucket.raise(Severity::Hard, marks.hard);
+                bucket.raise(Severity::Soft, marks.soft);
+            }
+            is_kept
+        });
+    }
+
+    /// The same for prefixes, each of which is compared with each path.
+    fn fold_oldest_prefixes(&mut self, left: usize) {
+        self.prefixes.sort_unstable_by_key(|(_, marks)| std::cmp::Reverse(marks.seq()));
+        for (_, marks) in self.prefixes.split_off(left) {
+            self.all.raise(Severity::Hard, marks.hard);
+            self.all.raise(Severity::Soft, marks.soft);
         }
     }
 }
@@ -292,6 +363,7 @@ impl Marks {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::control::log::ENTRIES_MAX;
     use crate::control::position::ReadAt;
 
     const LIMITS: Limits = Limits { max_age: Duration::from_secs(1), grace: Duration::from_secs(5) };
@@ -315,7 +387,7 @@ pub(super) mod tests {
     }
 
     fn at(fence: u64) -> Position {
-        Position { fence, read_at: ReadAt::Unknown }
+        Position { fence: Known { first: 100, head: fence }, read_at: ReadAt::Unknown }
     }
 
     #[test]
@@ -332,6 +404,8 @@ pub(super) mod tests {
         check(Scope::Group(text("H")), Ok(Validity::Valid));
         check(Scope::Uri(text("http://h/a/b?c")), Err(Invalidated::Uri));
         check(Scope::Uri(text("http://h/a/b")), Ok(Validity::Valid));
+        check(Scope::Uri(text("http://h/a/b?c")).wider(), Err(Invalidated::Uri));
+        check(Scope::Uris(1_023), Ok(Validity::Valid));
         check(Scope::Path(text("/a/b")), Err(Invalidated::Path));
         check(Scope::Path(text("/a")), Ok(Validity::Valid));
         check(Scope::Prefix(text("/a")), Err(Invalidated::Prefix));
@@ -339,9 +413,33 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_response_older_than_the_log_is_a_miss() {
+    fn the_entries_about_a_response_are_those_it_is_judged_by() {
+        let entry = |scope, severity| (scope, severity, seq(200));
+        let text = str::to_owned;
+        let about = [
+            entry(Scope::Group(text("g")), Severity::Soft),
+            entry(Scope::Uri(text("http://h/a/b?c")), Severity::Hard),
+            entry(Scope::Path(text("/a/b")), Severity::Hard),
+            entry(Scope::Prefix(text("/a")), Severity::Hard),
+            entry(Scope::All, Severity::Soft),
+        ];
+        let others = [Scope::Group(text("h")), Scope::Path(text("/a")), Scope::Prefix(text("/b"))];
+        let others = others.map(|scope| entry(scope, Severity::Hard));
+        let view = View::new(delta(300, [&about[..], &others[..]].concat()), ms(0));
+        let found = view.entries(&subject(&[text("g")]));
+        let expected = about.map(|(scope, severity, mark)| (Key { scope, severity }, mark));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_response_of_another_log_is_a_miss() {
         let view = View::new(delta(300, vec![]), ms(0));
-        assert_eq!(view.judge(&subject(&[]), at(99)), Err(Invalidated::BeforeLog));
+        // Whichever came first, and however far it was: clocks differ.
+        for first in [99, 101] {
+            let fence = Known { first, head: 300 };
+            let position = Position { fence, read_at: ReadAt::Primary };
+            assert_eq!(view.judge(&subject(&[]), position), Err(Invalidated::BeforeLog));
+        }
         assert_eq!(view.judge(&subject(&[]), at(100)), Ok(Validity::Valid));
     }
 
@@ -367,13 +465,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_log_begun_anew_replaces_the_view_and_an_older_one_does_not() {
+    fn of_two_logs_the_one_that_was_heard_of_last_is_there() {
         let of_log = |first| Delta { first, head: first, is_whole: true, entries: vec![] };
         let mut view = View::new(of_log(1_000), ms(0));
         view.apply(of_log(2_000), ms(10));
         assert_eq!(view.known(), Known { first: 2_000, head: 2_000 });
-        view.apply(of_log(1_000), ms(20));
+        view.apply(of_log(1_000), ms(9));
         assert_eq!((view.known().first, view.as_of), (2_000, ms(10)));
+        // A part of a log is no view of it.
+        view.apply(Delta { is_whole: false, ..of_log(3_000) }, ms(19));
+        assert_eq!(view.known().first, 2_000);
+        view.apply(of_log(1_500), ms(20));
+        assert_eq!((view.known().first, view.as_of), (1_500, ms(20)));
     }
 
     #[test]
@@ -389,6 +492,7 @@ pub(super) mod tests {
         check(6_000, Currency::Expired);
         let at_once = Limits { max_age: Duration::ZERO, ..LIMITS };
         assert_eq!(view.currency(at_once, ms(1_000)), Currency::RefreshFirst);
+        assert_eq!(view.currency(at_once, ms(999)), Currency::Current);
     }
 
     #[test]
@@ -401,5 +505,20 @@ pub(super) mod tests {
         assert!(view.len() <= 2 * ENTRIES_MAX);
         let groups = ["0".to_owned()];
         assert!(view.judge(&subject(&groups), at(199)).is_err());
+    }
+
+    #[test]
+    fn a_view_folds_prefixes_too() {
+        let bounds = Bounds { prefixes_max: 2, ..Bounds::default() };
+        let mut view = View::new(delta(100, vec![]), ms(0)).bounded(bounds);
+        for n in 0..=4 {
+            let scope = Scope::Prefix(format!("/{n}"));
+            view.apply(delta(200 + n, vec![(scope, Severity::Hard, seq(200 + n))]), ms(n));
+        }
+        let folded = Subject { groups: &[], uri: "http://h/0", path: "/0" };
+        assert_eq!(view.judge(&folded, at(199)), Err(Invalidated::All));
+        let kept = Subject { groups: &[], uri: "http://h/4", path: "/4" };
+        assert_eq!(view.judge(&kept, at(203)), Err(Invalidated::Prefix));
+        assert_eq!(view.prefixes.len(), 2);
     }
 }

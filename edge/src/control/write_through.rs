@@ -2,6 +2,7 @@
 
 use crate::cache::target::Target;
 use crate::control::entry::Scope;
+use crate::control::log::Known;
 use crate::control::view::{Subject, View};
 use crate::fields::Fields;
 
@@ -12,8 +13,11 @@ pub struct Logged {
     pub seq: u64,
     /// The scopes it invalidated, each with the position of its entry before.
     pub previous: Vec<(Scope, u64)>,
-    /// Position of the view when the write began.
-    pub began_at: u64,
+    /// How far the view had read when the write began.
+    pub began_at: Known,
+    /// Whether the answer may be one that was given before: the request had an
+    /// `Idempotency-Key`, so that the origin may remember, or the log knew the write.
+    pub may_be_old: bool,
 }
 
 /// The URL whose state the answer to a write holds: its `Content-Location`, where that is
@@ -30,13 +34,20 @@ pub fn represented(method: &str, target: &Target<'_>, status: u16, answer: &Fiel
 /// began but the write itself. Otherwise two writers may have crossed, and the one whose
 /// answer came last need not be the one that committed last. `view` has read the log
 /// past the write.
+///
+/// An answer that an origin remembers shows the state of the first time, and what came
+/// after that may lie before `began_at`. And of a log that began after the write did,
+/// nobody knows what the one before it said.
 pub fn is_last(logged: &Logged, view: &View, subject: &Subject<'_>) -> bool {
+    if logged.may_be_old || logged.began_at.first != view.known().first {
+        return false;
+    }
     view.latest(subject).all(|(scope, seq)| {
         let is_own = seq == logged.seq;
         let before = scope.filter(|_| is_own).and_then(|scope| {
             logged.previous.iter().find(|(own, _)| *own == scope).map(|(_, previous)| *previous)
         });
-        before.unwrap_or(seq) <= logged.began_at
+        before.unwrap_or(seq) <= logged.began_at.head
     })
 }
 
@@ -57,7 +68,12 @@ mod tests {
             .map(|(scope, seq)| (scope.clone(), Severity::Hard, Mark { seq: *seq, lsn: None }))
             .collect();
         let view = View::new(delta(900, entries), Timestamp::from_millis(0));
-        let logged = Logged { seq: 500, previous: previous.to_vec(), began_at: 400 };
+        let logged = Logged {
+            seq: 500,
+            previous: previous.to_vec(),
+            began_at: Known { first: 100, head: 400 },
+            may_be_old: false,
+        };
         let groups = ["a".to_owned()];
         let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
         assert_eq!(is_last(&logged, &view, &subject), expected, "{previous:?}");
@@ -98,5 +114,23 @@ mod tests {
     fn a_group_that_the_write_did_not_invalidate_says_nothing_of_it() {
         check(&[(group("a"), 450)], &[(group("b"), 0)], false);
         check(&[(group("a"), 300)], &[(group("b"), 0)], true);
+    }
+
+    #[test]
+    fn a_write_from_before_the_log_or_told_again_is_not_the_last() {
+        let view = View::new(
+            delta(900, vec![(group("a"), Severity::Hard, Mark { seq: 500, lsn: None })]),
+            Timestamp::from_millis(0),
+        );
+        let groups = ["a".to_owned()];
+        let subject = Subject { groups: &groups, uri: "http://h/a", path: "/a" };
+        let check = |first, may_be_old, expected| {
+            let began_at = Known { first, head: 400 };
+            let logged = Logged { seq: 500, previous: vec![(group("a"), 0)], began_at, may_be_old };
+            assert_eq!(is_last(&logged, &view, &subject), expected, "{first} {may_be_old}");
+        };
+        check(100, false, true);
+        check(99, false, false);
+        check(100, true, false);
     }
 }

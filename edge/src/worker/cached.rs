@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use futures::FutureExt as _;
+use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
 use js_sys::Uint8Array;
 use tidewall_api::headers::TIDEWALL_ORIGIN;
@@ -43,7 +44,7 @@ use crate::worker::control_log::{self, Standing};
 use crate::worker::incoming::Incoming;
 use crate::worker::isolate::Isolate;
 use crate::worker::origin::{Answer, RESPONSE_DEADLINE, Unanswered, presented};
-use crate::worker::proxy::{ask, handed_on, key};
+use crate::worker::proxy::{ask, handed_back, key};
 use crate::worker::reply::{Body, Reply};
 use crate::worker::store::{Found, FoundCopy, Place, Put, Store, Stored};
 use crate::worker::{Edge, js};
@@ -147,7 +148,7 @@ pub(super) async fn answer(
                 edge.isolate.counters.borrow_mut().hit(copy.level);
             }
             if found.basis == Basis::WhileRevalidate {
-                revalidate_later(edge, standing, context);
+                revalidate_later(edge, lookup.own_key(), standing, context);
             }
             let status = CacheStatus::Hit(found);
             return Ok(lookup.serve(status, js::now()).unwrap_or_else(|| not_cached(edge)));
@@ -158,14 +159,37 @@ pub(super) async fn answer(
     if lookup.asked.only_if_cached {
         return Ok(not_cached(edge));
     }
-    let leader = match lookup.meet(why, timings).await {
-        Met::Reply(reply) => return Ok(reply),
-        Met::Leader(leader) => Some(leader),
-        Met::Nobody => None,
-    };
-    let (reply, work) = lookup.forward(why, timings).await?.landed(leader);
-    context.wait_until(work);
-    Ok(reply.evaluated(edge.request, From::Origin))
+    if !lookup.has_others_to_meet(why) {
+        let (reply, work) = lookup.forward(why, timings).await?.landed(None);
+        context.wait_until(work);
+        return Ok(reply.evaluated(edge.request, From::Origin));
+    }
+    // Others may wait for this request, so it goes on though its client is gone.
+    let (answered, answer) = oneshot::channel();
+    let (isolate, env, request) = (Rc::clone(edge.isolate), edge.env.clone(), edge.request.clone());
+    let Lookup { store, key, asked, privacy, standing, copy, variants, .. } = lookup;
+    context.wait_until(async move {
+        let mut timings = Timings::default();
+        let edge = match Edge::new(&isolate, &env, &request) {
+            Ok(edge) => edge,
+            Err(error) => return drop(answered.send(Err(error))),
+        };
+        let lookup = Lookup { edge: &edge, store, key, asked, privacy, standing, copy, variants };
+        let (reply, work) = match lookup.meet_and_forward(why, &mut timings).await {
+            Ok((reply, work)) => (Ok((reply, timings)), work),
+            Err(error) => (Err(error), None),
+        };
+        // Nobody may be there any more.
+        if let Err(Ok((reply, _))) = answered.send(reply) {
+            reply.body.discard();
+        }
+        if let Some(work) = work {
+            work.await;
+        }
+    });
+    let (reply, taken) = answer.await.map_err(|_| "the request was given up")??;
+    timings.extend(taken);
+    Ok(reply)
 }
 
 /// What came of meeting others who miss the same.
@@ -185,12 +209,11 @@ fn not_cached(edge: &Edge<'_>) -> Reply {
 }
 
 /// Renews what is stored once the client has its answer; RFC 5861, section 3.
-fn revalidate_later(edge: &Edge<'_>, standing: Standing, context: &Context) {
+fn revalidate_later(edge: &Edge<'_>, key: String, standing: Standing, context: &Context) {
     // For everyone, so without this reader's bookmark.
     let standing = Standing { demand: Demand::Nothing, ..standing };
     let (isolate, env, request) =
         (Rc::clone(edge.isolate), edge.env.clone(), edge.request.in_background(&edge.config.private));
-    let key = key(edge, &edge.target);
     let now = js::now();
     let mut revalidating = edge.isolate.revalidating.borrow_mut();
     if revalidating.get(&key).is_some_and(|since| now.since(*since) < RESPONSE_DEADLINE) {
@@ -211,8 +234,7 @@ async fn revalidate(
     request: &Incoming,
     standing: Standing,
 ) -> Result<(), JsValue> {
-    let target = request.target().ok_or("the request has no URL")?;
-    let edge = Edge::new(isolate, env, request, target)?;
+    let edge = Edge::new(isolate, env, request)?;
     let Some(store) = Store::bound(isolate, env)? else { return Ok(()) };
     let mut timings = Timings::default();
     let is_fresh = |basis| basis == Basis::Fresh;
@@ -226,15 +248,16 @@ async fn revalidate(
         Ok(_) => Forward::Stale,
         Err(why) => why,
     };
-    let leader = match lookup.meet(why, &mut timings).await {
-        // Another has done it.
-        Met::Reply(_) => return Ok(()),
-        Met::Leader(leader) => Some(leader),
-        Met::Nobody => None,
+    let (reply, work) = if lookup.has_others_to_meet(why) {
+        lookup.meet_and_forward(why, &mut timings).await?
+    } else {
+        let (reply, work) = lookup.forward(why, &mut timings).await?.landed(None);
+        (reply, Some(work))
     };
-    let (reply, work) = lookup.forward(why, &mut timings).await?.landed(leader);
     reply.body.discard();
-    work.await;
+    if let Some(work) = work {
+        work.await;
+    }
     Ok(())
 }
 
@@ -301,47 +324,90 @@ impl<'a> Lookup<'a> {
         let now = js::now();
         self.judge().usable(&self.stored()?.envelope, Situation::OriginFailed, now).ok()?;
         let status = CacheStatus::Forwarded { why, origin_status, outcome: Outcome::StaleIfError };
-        self.serve(status, now).map(Filled::only)
+        let landing = Landing::Nothing(flight::Outcome::OriginFailed);
+        self.serve(status, now).map(|reply| Filled { landing, ..Filled::only(reply) })
     }
 
-    /// Meets the others who miss the same, if that is of use.
-    async fn meet(&self, why: Forward, timings: &mut Timings) -> Met {
+    /// The key under which what is asked for is stored, as far as it is known.
+    fn own_key(&self) -> String {
+        match &self.variants {
+            Some(variants) => self.variant_key(&variants.selecting),
+            None => self.key.clone(),
+        }
+    }
+
+    /// Whether others may miss the same, and meeting them is of use.
+    fn has_others_to_meet(&self, why: Forward) -> bool {
         let request = self.edge.request;
         let is_for_all = match why {
             Forward::UriMiss | Forward::VaryMiss | Forward::Stale => true,
             Forward::Fenced(fenced) => fenced != Fenced::NoView,
             _ => false,
         };
-        if !is_for_all || request.method != "GET" || request.fields.contains("range") || self.asked.no_store {
-            return Met::Nobody;
-        }
-        let begun = js::now();
-        let met = self.join(why).await;
-        timings.record("collapse", js::now().since(begun));
-        met
+        // Nothing that others bring would be for this reader.
+        let takes_nothing = matches!(self.standing.demand, Demand::Unstored | Demand::Refresh);
+        // What is one person's is nobody else's to wait for, unless it is known to be shared.
+        let is_shared = self.stored().is_some_and(|stored| stored.envelope.terms.shared);
+        let is_one_persons = self.privacy.is_private() && !is_shared;
+        let is_whole = request.method == "GET" && !request.fields.contains("range");
+        is_for_all
+            && is_whole
+            && !takes_nothing
+            && !is_one_persons
+            && !self.asked.no_store
+            && !collapse::is_alone(self.edge, &collapse::flight(&self.own_key(), self.privacy))
     }
 
-    async fn join(&self, why: Forward) -> Met {
-        let is_private = self.privacy != Privacy::Anonymous;
-        let own_variant = self.variants.as_ref().map(|variants| self.variant_key(&variants.selecting));
-        let mut flight = collapse::flight(own_variant.as_ref().unwrap_or(&self.key), is_private);
+    /// Meets the others, and asks an origin if it is this request's turn. What is left is
+    /// to be done in any case.
+    async fn meet_and_forward(
+        self,
+        why: Forward,
+        timings: &mut Timings,
+    ) -> Result<(Reply, Option<LocalBoxFuture<'static, ()>>), JsValue> {
+        let begun = js::now();
+        let met = self.meet(why).await;
+        timings.record("collapse", js::now().since(begun));
+        let leader = match met {
+            Met::Reply(reply) => return Ok((reply, None)),
+            Met::Leader(leader) => Some(leader),
+            Met::Nobody => None,
+        };
+        let request = self.edge.request;
+        let (reply, work) = self.forward(why, timings).await?.landed(leader);
+        Ok((reply.evaluated(request, From::Origin), Some(work)))
+    }
+
+    async fn meet(&self, why: Forward) -> Met {
+        let mut flight = collapse::flight(&self.own_key(), self.privacy);
         let mut refused = 0;
         for _ in 0..MEETINGS_MAX {
             let (generation, variant, stored) = match collapse::join(self.edge, &flight, refused).await {
                 Joined::Alone => return Met::Nobody,
                 Joined::Leader(leader) => return Met::Leader(leader),
+                Joined::OriginFailed { generation } => {
+                    if let Some(instead) = self.instead_of_error(why, None) {
+                        return Met::Reply(instead.reply);
+                    }
+                    refused = generation;
+                    continue;
+                }
                 Joined::Landed { generation, variant, stored } => (generation, variant, stored),
             };
             let Some(stored) = stored else {
                 // Too long to be handed over: it is where the leader put it.
-                return self.near(why).await.map_or(Met::Nobody, Met::Reply);
+                if let Some(reply) = self.near(why).await {
+                    return Met::Reply(reply);
+                }
+                refused = generation;
+                continue;
             };
             let selecting = vary::selecting(&stored.envelope.fields).unwrap_or_default();
             let own_variant = (!selecting.is_empty()).then(|| self.variant_key(&selecting));
             if own_variant != variant {
                 // It was for those who ask for another variant.
                 let Some(own_variant) = own_variant else { return Met::Nobody };
-                (flight, refused) = (collapse::flight(&own_variant, is_private), 0);
+                (flight, refused) = (collapse::flight(&own_variant, self.privacy), 0);
                 continue;
             }
             let now = js::now();
@@ -403,7 +469,9 @@ impl<'a> Lookup<'a> {
                     let outcome = Outcome::Confirmed;
                     let status = CacheStatus::Forwarded { why, origin_status: Some(304), outcome };
                     if let Some(reply) = self.serve(status, js::now()) {
-                        return Ok(Filled::only(reply));
+                        // Nothing was renewed that others could use unasked.
+                        let landing = Landing::Nothing(flight::Outcome::Unstorable);
+                        return Ok(Filled { landing, ..Filled::only(reply) });
                     }
                 }
                 Verdict::Other => {}
@@ -422,11 +490,9 @@ impl<'a> Lookup<'a> {
         if request.is_head() {
             return Ok(self.head(why, &answer));
         }
-        if purpose == Purpose::Part {
-            // Even the whole may be what it is for what was asked, such as an error.
-            return Ok(self.unstored(why, &answer, Unstored::Partial));
-        }
         match self.storable(&answer, answer.status, &answer.fields) {
+            // Even the whole may be what it is for what was asked, such as an error.
+            Ok(_) if purpose == Purpose::Part => Ok(self.unstored(why, &answer, Unstored::Partial)),
             Ok((decision, position)) => self.fill(why, answer, decision, position).await,
             Err(reason) => Ok(self.unstored(why, &answer, reason)),
         }
@@ -537,13 +603,19 @@ impl<'a> Lookup<'a> {
         let status = CacheStatus::Forwarded { why, origin_status: None, outcome };
         let work = self.rejected(reason, answer.status);
         let landing = Landing::Nothing(reason.outcome(answer.status));
-        Filled { reply: handed_on(answer, forward::to_client(&answer.fields), status), landing, work }
+        let reply = handed_back(self.edge, answer, forward::to_client(&answer.fields), status);
+        Filled { reply, landing, work }
     }
 
     /// Counts an answer that isn't stored; what is stored goes where it is superseded.
     fn rejected(&self, reason: Unstored, status: u16) -> Option<LocalBoxFuture<'static, ()>> {
         self.edge.isolate.counters.borrow_mut().rejected(reason);
-        (self.copy.is_some() && reason.supersedes(status)).then(|| self.delete())
+        let stored = self.stored()?;
+        // Without credentials an origin may answer with a way to log in, which is nobody
+        // else's answer.
+        let is_background = self.edge.request.is_background;
+        let is_same = status == stored.envelope.status || matches!(status, 404 | 410);
+        (reason.supersedes(status) && (is_same || !is_background)).then(|| self.delete())
     }
 
     /// Reads the body of an answer that may be stored, stores it beside the answer to
@@ -586,7 +658,8 @@ impl<'a> Lookup<'a> {
         let body_bytes = body.length() as usize;
         let fields = envelope::to_client(&answer.fields, is_coded, body_bytes);
         let status = CacheStatus::Forwarded { why, origin_status: None, outcome: Outcome::Stored };
-        let reply = Reply { body: Body::Bytes(body.clone()), ..handed_on(&answer, fields, status) };
+        let reply =
+            Reply { body: Body::Bytes(body.clone()), ..handed_back(self.edge, &answer, fields, status) };
         let body_form = BodyForm { is_decoded: is_coded, body_bytes };
         let envelope = envelope_of(&answer, answer.status, &answer.fields, &decision, position, body_form);
         let landing = self.put(envelope, &decision.selecting, body);
@@ -689,7 +762,7 @@ pub(super) fn envelope_of(
 async fn consult(edge: &Edge<'_>, context: &Context, timings: &mut Timings) -> Standing {
     let begun = js::now();
     let limits = edge.config.control;
-    let standing = control_log::consult(edge.isolate, edge.env, context, limits, edge.request.bookmark).await;
+    let standing = control_log::consult(edge.isolate, edge.env, context, limits, edge.request.brought).await;
     let took = js::now().since(begun);
     if !took.is_zero() {
         timings.record("control", took);

@@ -12,6 +12,7 @@ use worker::{Env, ObjectNamespace};
 
 use crate::cache::flight::{ALONE_FOR, Outcome};
 use crate::cache::key::hexadecimal;
+use crate::cache::privacy::Privacy;
 use crate::worker::deadline::within;
 use crate::worker::store::Stored;
 use crate::worker::{Edge, js};
@@ -50,6 +51,11 @@ pub(super) enum Joined {
         /// It, unless it is too long.
         stored: Option<Rc<Stored>>,
     },
+    /// To use what may be used where the origins fail.
+    OriginFailed {
+        /// Who found out.
+        generation: u64,
+    },
     /// To ask an origin, for oneself.
     Alone,
 }
@@ -62,21 +68,28 @@ pub(super) struct Leader {
     generation: u64,
 }
 
-/// The flight about a key. A request that may be one person's has others to meet than
-/// one that may not: what it gets might not be for them.
-pub(super) fn flight(key: &str, is_private: bool) -> String {
-    let digest = Sha256::digest(key.as_bytes());
-    format!("{}{}", if is_private { "p" } else { "a" }, hexadecimal(&digest))
+/// The flight about a key. Who may be one person has others to meet than who may not:
+/// what it gets might not be for them.
+pub(super) fn flight(key: &str, privacy: Privacy) -> String {
+    let class = match privacy {
+        Privacy::Anonymous => 'a',
+        Privacy::Cookie => 'c',
+        Privacy::Authorization | Privacy::PrivateField | Privacy::PrivateCookie => 'p',
+    };
+    format!("{class}{}", hexadecimal(&Sha256::digest(key.as_bytes())))
+}
+
+/// Whether a flight is not to be joined now.
+pub(super) fn is_alone(edge: &Edge<'_>, flight: &str) -> bool {
+    let now = js::now();
+    edge.isolate.alone.borrow_mut().get(flight).is_some_and(|until| *until > now)
+        || edge.isolate.collapse_failed_at.get().is_some_and(|at| now.since(at) < UNREACHABLE_FOR)
 }
 
 /// Joins a flight: answers once there is something to do. `refused` is the number of the
 /// flight whose result could not be used; 0 at first.
 pub(super) async fn join(edge: &Edge<'_>, flight: &str, refused: u64) -> Joined {
-    let alone = &edge.isolate.alone;
-    let now = js::now();
-    if alone.borrow_mut().get(flight).is_some_and(|until| *until > now)
-        || edge.isolate.collapse_failed_at.get().is_some_and(|at| now.since(at) < UNREACHABLE_FOR)
-    {
+    if is_alone(edge, flight) {
         return Joined::Alone;
     }
     let object = object(edge, flight);
@@ -95,9 +108,9 @@ pub(super) async fn join(edge: &Edge<'_>, flight: &str, refused: u64) -> Joined 
         },
         Some(Err(error)) => {
             worker::console_warn!("nobody to collapse with can be reached: {}", js::message(&error));
-            edge.isolate.collapse_failed_at.set(Some(now));
+            edge.isolate.collapse_failed_at.set(Some(js::now()));
         }
-        None => edge.isolate.collapse_failed_at.set(Some(now)),
+        None => edge.isolate.collapse_failed_at.set(Some(js::now())),
     }
     Joined::Alone
 }
@@ -116,6 +129,7 @@ impl Leader {
             Outcome::Filled => "filled",
             Outcome::Unstorable => "unstorable",
             Outcome::Failed => "failed",
+            Outcome::OriginFailed => "origin-failed",
         };
         let (body, variant) = stored.unzip();
         let Self { env, flight, object, generation } = self;
@@ -147,11 +161,12 @@ async fn read(
             let variant = fields.get(VARIANT).filter(|variant| !variant.is_empty()).map(str::to_owned);
             Ok(Joined::Landed { generation, variant, stored })
         }
+        Some("origin-failed") => Ok(Joined::OriginFailed { generation }),
         _ => Ok(Joined::Alone),
     }
 }
 
-/// The object for a flight: one of 256 in each data centre, so that it is near, and
+/// The object for a flight: one of some hundreds in each data centre, so that it is near, and
 /// shares the Cache API with all who ask it.
 fn object(edge: &Edge<'_>, flight: &str) -> String {
     let cf = Reflect::get(&edge.request.js, &"cf".into()).unwrap_or(JsValue::UNDEFINED);

@@ -59,6 +59,7 @@ impl DurableObject for Collapse {
                 let outcome = match parameter(query, "outcome") {
                     Some("filled") => Outcome::Filled,
                     Some("unstorable") => Outcome::Unstorable,
+                    Some("origin-failed") => Outcome::OriginFailed,
                     _ => Outcome::Failed,
                 };
                 let variant = parameter(query, "variant").unwrap_or_default().to_owned();
@@ -80,6 +81,7 @@ impl Collapse {
             match role {
                 Role::Leader { generation } => return told("leader", generation, None),
                 Role::Alone => return told("alone", 0, None),
+                Role::OriginFailed { generation } => return told("origin-failed", generation, None),
                 Role::Landed { generation } => return told("landed", generation, self.stored(flight)),
                 Role::Waiter { .. } if now >= deadline => return told("alone", 0, None),
                 Role::Waiter { until } => self.wait(flight, until.min(deadline)).await,

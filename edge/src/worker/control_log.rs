@@ -4,13 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidewall_api::bookmark::Bookmark;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::{Context, Delay, Env, Method, ObjectNamespace, Request, RequestInit};
 
-use crate::control::bookmark::{Demand, demand};
+use crate::control::bookmark::{Brought, Demand, demand};
 use crate::control::exchange::{Answer, Logged, Question};
-use crate::control::log::Append;
+use crate::control::log::{Append, Known};
 use crate::control::refresh::{Number, Refreshes, Step, Want};
 use crate::control::view::{Currency, Limits, View};
 use crate::time::Timestamp;
@@ -31,8 +30,8 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// For how long nobody waits for a keeper that has just failed: what is slow must not
 /// make each request slow.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// Longest wait for the refreshes of others. Who has waited so long takes the view as it
-/// is, which costs a miss where the bookmark is past it.
+/// Longest wait for the refreshes of others. Who has waited so long is not answered from
+/// what the bookmark is past.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The view, and what is being done about it.
@@ -61,8 +60,8 @@ impl ControlLog {
 
     /// Position of the view: the fence of an exchange that begins now. Without a view no
     /// answer can be stored.
-    pub(super) fn fence(&self) -> Option<u64> {
-        self.with(|view| view.map(View::seq))
+    pub(super) fn fence(&self) -> Option<Known> {
+        self.with(|view| view.map(View::known))
     }
 
     /// Takes in an answer of the keeper.
@@ -70,7 +69,9 @@ impl ControlLog {
         let mut view = self.view.borrow_mut();
         match &mut *view {
             Some(view) => view.apply(answer.delta, sent_at),
-            None => *view = Some(View::new(answer.delta, sent_at)),
+            None if answer.delta.is_whole => *view = Some(View::new(answer.delta, sent_at)),
+            // A part of the log is no view of it.
+            None => {}
         }
         answer.logged
     }
@@ -79,12 +80,31 @@ impl ControlLog {
         self.with(|view| view.map_or(Currency::Expired, |view| view.currency(limits, now)))
     }
 
-    /// Why the view has to be refreshed for a reader, if it has to.
-    fn want(&self, limits: Limits, bookmark: Bookmark) -> Option<Want> {
-        match self.currency(limits, js::now()) {
-            Currency::RefreshFirst | Currency::Expired => Some(Want::Younger),
+    /// What a request may believe where the view is fit for it as it is, and where it is
+    /// nobody's turn to refresh it.
+    pub(super) fn standing(&self, limits: Limits, brought: Brought, now: Timestamp) -> Option<Standing> {
+        match self.currency(limits, now) {
+            Currency::Current => {}
+            Currency::RefreshAhead if self.is_refreshing(now) => {}
+            Currency::RefreshAhead | Currency::RefreshFirst | Currency::Expired => return None,
+        }
+        let demand = self.demand(brought, false);
+        (demand != Demand::Refresh).then_some(Standing { has_view: true, demand })
+    }
+
+    /// Whether a refresh was sent that may still come back.
+    fn is_refreshing(&self, now: Timestamp) -> bool {
+        self.refreshes.get().under_way_since().is_some_and(|since| now.since(since) < DEADLINE)
+    }
+
+    /// Why the view has to be refreshed for a request that arrived then, if it has to.
+    fn want(&self, limits: Limits, brought: Brought, arrived: Timestamp) -> Option<Want> {
+        match self.currency(limits, arrived) {
+            Currency::RefreshFirst | Currency::Expired => {
+                Some(Want::Younger { arrived, max_age: limits.max_age })
+            }
             Currency::Current | Currency::RefreshAhead => {
-                (self.demand(bookmark, false) == Demand::Refresh).then_some(Want::Further)
+                (self.demand(brought, false) == Demand::Refresh).then_some(Want::Further)
             }
         }
     }
@@ -109,9 +129,9 @@ impl ControlLog {
         self.refreshes.set(refreshes);
     }
 
-    fn demand(&self, bookmark: Bookmark, was_refreshed: bool) -> Demand {
+    fn demand(&self, brought: Brought, was_refreshed: bool) -> Demand {
         // Without a view nothing is served at all.
-        self.with(|view| view.map_or(Demand::Nothing, |view| demand(bookmark, view.known(), was_refreshed)))
+        self.with(|view| view.map_or(Demand::Nothing, |view| demand(brought, view.known(), was_refreshed)))
     }
 }
 
@@ -121,45 +141,47 @@ pub(super) async fn consult(
     env: &Env,
     context: &Context,
     limits: Limits,
-    bookmark: Bookmark,
+    brought: Brought,
 ) -> Standing {
     let control = &isolate.control;
-    let arrived_after = control.refreshes.get().last_sent();
-    if control.currency(limits, js::now()) == Currency::RefreshAhead {
+    let arrived = Arrived { at: js::now(), after: control.refreshes.get().last_sent() };
+    if control.currency(limits, arrived.at) == Currency::RefreshAhead {
         refresh_ahead(isolate, env, context);
     }
-    let was_refreshed = match control.want(limits, bookmark) {
+    let was_refreshed = match control.want(limits, brought, arrived.at) {
         None => false,
         Some(_) if control.is_hopeless() => {
             refresh_ahead(isolate, env, context);
             false
         }
-        Some(_) => catch_up(isolate, env, limits, bookmark, arrived_after).await,
+        Some(_) => catch_up(isolate, env, limits, brought, arrived).await,
     };
     Standing {
-        has_view: was_refreshed || control.currency(limits, js::now()) != Currency::Expired,
-        demand: control.demand(bookmark, was_refreshed),
+        has_view: was_refreshed || control.currency(limits, arrived.at) != Currency::Expired,
+        demand: control.demand(brought, was_refreshed),
     }
+}
+
+/// When a request arrived.
+#[derive(Clone, Copy)]
+struct Arrived {
+    at: Timestamp,
+    /// The last refresh that had been sent by then.
+    after: Number,
 }
 
 /// Sends a refresh, or waits for that of another ([`refresh`](crate::control::refresh)).
 /// Whether the view has seen all that was logged when the request arrived.
-async fn catch_up(
-    isolate: &Isolate,
-    env: &Env,
-    limits: Limits,
-    bookmark: Bookmark,
-    arrived_after: Number,
-) -> bool {
+async fn catch_up(isolate: &Isolate, env: &Env, limits: Limits, brought: Brought, arrived: Arrived) -> bool {
     let control = &isolate.control;
-    let begun = js::now();
     loop {
         // What others have sent since may have made it fit.
-        let Some(want) = control.want(limits, bookmark) else { return false };
-        match control.refreshes.get().step(arrived_after, want, js::now()) {
+        let Some(want) = control.want(limits, brought, arrived.at) else { return false };
+        let now = js::now();
+        match control.refreshes.get().step(arrived.after, want, now) {
             Step::Seen => return true,
             Step::Send => return ask(isolate, env, None).await.is_ok(),
-            Step::Wait(_) if control.is_hopeless() || js::now().since(begun) > WAIT_MAX => return false,
+            Step::Wait(_) if control.is_hopeless() || now.since(arrived.at) > WAIT_MAX => return false,
             Step::Wait(wait) => Delay::from(wait).await,
         }
     }
@@ -167,13 +189,12 @@ async fn catch_up(
 
 /// Refreshes the view once the answer is out, unless that is being done.
 fn refresh_ahead(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
-    let control = &isolate.control;
     let now = js::now();
-    if control.refreshes.get().under_way_since().is_some_and(|since| now.since(since) < DEADLINE) {
+    if isolate.control.is_refreshing(now) {
         return;
     }
     // At once: others must see it.
-    let number = control.sent(now);
+    let number = isolate.control.sent(now);
     let (isolate, env) = (Rc::clone(isolate), env.clone());
     context.wait_until(async move {
         // It has been said in the log if it failed.

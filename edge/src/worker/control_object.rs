@@ -53,9 +53,9 @@ impl Control {
         let logged = match question.append {
             None => None,
             Some(append) => {
-                let Appended { seq, previous, changes, .. } = log.append(append, js::now());
+                let Appended { seq, previous, is_duplicate, changes } = log.append(append, js::now());
                 self.write(&log, seq, &changes)?;
-                Some(Logged { seq, previous })
+                Some(Logged { seq, previous, is_duplicate })
             }
         };
         let delta = log.since(question.known);

@@ -1,6 +1,5 @@
 //! A client's request, read once.
 
-use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::X_REQUEST_ID;
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Url};
@@ -8,7 +7,7 @@ use web_sys::{Request, Url};
 use crate::cache::invalidation;
 use crate::cache::privacy::PrivateNames;
 use crate::cache::target::Target;
-use crate::control::bookmark::{self, NOTHING};
+use crate::control::bookmark::{self, Brought, NOTHING};
 use crate::fields::Fields;
 use crate::request_id;
 use crate::worker::js;
@@ -17,6 +16,7 @@ use crate::worker::js;
 const PERSONAL: [&str; 4] = ["authorization", "cache-control", "cookie", "range"];
 
 /// A client's request.
+#[derive(Clone)]
 pub(super) struct Incoming {
     /// For its body, which goes on as it is.
     pub(super) js: Request,
@@ -24,11 +24,11 @@ pub(super) struct Incoming {
     /// As the URL Standard writes it: dot segments resolved, the host in lower case. It is
     /// what origins are asked for, whose URLs the runtime writes so; it must be what paths
     /// are decided by, too. `None` where host and path make no URL.
-    url: Option<String>,
+    pub(super) url: Option<String>,
     /// Its fields, less the bookmark.
     pub(super) fields: Fields,
-    /// What its reader has seen.
-    pub(super) bookmark: Bookmark,
+    /// What its client has seen.
+    pub(super) brought: Brought,
     /// The client's request id, or a new one.
     pub(super) id: String,
     /// Whether the edge asks for itself, so that nobody waits for the answer.
@@ -38,13 +38,13 @@ pub(super) struct Incoming {
 impl Incoming {
     pub(super) fn read(js: Request) -> Result<Self, JsValue> {
         let mut fields = js::read_fields(&js.headers());
-        let bookmark = bookmark::take(&mut fields);
+        let brought = bookmark::take(&mut fields);
         let id = match request_id::sane(fields.get(X_REQUEST_ID)) {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
         };
         let url = Url::new(&js.url()).ok().map(|url| url.href());
-        Ok(Self { method: js.method(), url, fields, bookmark, id, js, is_background: false })
+        Ok(Self { method: js.method(), url, fields, brought, id, js, is_background: false })
     }
 
     /// What is asked for; `None` where that can't be.
@@ -76,7 +76,7 @@ impl Incoming {
             method: "GET".to_owned(),
             url: self.url.clone(),
             fields,
-            bookmark: NOTHING,
+            brought: Brought::one(NOTHING),
             id: self.id.clone(),
             is_background: true,
         }

@@ -6,19 +6,22 @@ use std::time::Duration;
 use tidewall_api::purge::{Purge, Purged};
 use wasm_bindgen::JsValue;
 use web_sys::Response;
+use worker::Context;
 
 use crate::authorization::bears;
 use crate::cache::storable::Unstored;
 use crate::control::{purge, view::View};
+use crate::explain::question::Question;
 use crate::fields::Fields;
 use crate::problems;
 use crate::refusals::Client;
 use crate::status::{OriginState, OriginStatus, Status};
+use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
 use crate::worker::reply::{Body, Reply};
-use crate::worker::{Edge, control_log, js};
+use crate::worker::{Edge, control_log, explain, js};
 
-/// What may be asked of the status.
+/// What may be done to read.
 const READ: &str = "GET, HEAD";
 /// What may be done to purge.
 const WRITE: &str = "POST";
@@ -92,6 +95,29 @@ pub(super) async fn purge(edge: &Edge<'_>) -> Result<Reply, JsValue> {
             Ok(reply)
         }
     }
+}
+
+/// What the edge would do with a GET of a URL, and why.
+pub(super) async fn explain(
+    edge: &Edge<'_>,
+    context: &Context,
+    timings: &mut Timings,
+) -> Result<Reply, JsValue> {
+    if let Some(refusal) = refusal(edge, READ) {
+        return Ok(refusal);
+    }
+    let request = edge.request;
+    let refused = |errors| Ok(Reply::problem(problems::invalid_query(errors), &request.id));
+    let question = match Question::read(edge.target.query) {
+        Ok(question) => question,
+        Err(errors) => return refused(errors),
+    };
+    let assumed = match explain::assumed(request, &question) {
+        Ok(assumed) => assumed,
+        Err(why) => return refused([("url".to_owned(), why)].into()),
+    };
+    let edge = Edge::new(edge.isolate, edge.env, &assumed)?;
+    json(&explain::explanation(&edge, context, question.asks_origin, timings).await?)
 }
 
 /// Why the request isn't answered, if it isn't.

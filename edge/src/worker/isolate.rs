@@ -16,6 +16,7 @@ use crate::counters::Counters;
 use crate::refusals::Refusals;
 use crate::time::Timestamp;
 use crate::worker::control_log::ControlLog;
+use crate::worker::hit::Names;
 use crate::worker::store::Remembered;
 use crate::worker::{js, origin};
 
@@ -43,6 +44,10 @@ pub(super) struct Isolate {
     pub(super) revalidating: RefCell<Memory<Timestamp>>,
     pub(super) stored: Remembered,
     pub(super) manifest: OnceCell<Rc<Manifest>>,
+    /// Whether no site was deployed; known once the first request has looked.
+    pub(super) has_no_site: Cell<bool>,
+    /// What a hit reads of a request.
+    pub(super) names: OnceCell<Names>,
 }
 
 thread_local! {
@@ -59,6 +64,11 @@ impl Isolate {
                 Ok(Rc::clone(isolate.get_or_init(|| Rc::new(begun))))
             }
         })
+    }
+
+    /// This isolate's memory, if a request has begun it.
+    pub(super) fn begun() -> Option<Rc<Self>> {
+        ISOLATE.with(|isolate| isolate.get().map(Rc::clone))
     }
 
     fn begin(env: &Env) -> Result<Self, JsValue> {
@@ -87,6 +97,8 @@ impl Isolate {
             revalidating: RefCell::new(Memory::new(NOTES)),
             stored: Remembered::default(),
             manifest: OnceCell::new(),
+            has_no_site: Cell::new(false),
+            names: OnceCell::new(),
         })
     }
 }

@@ -12,6 +12,8 @@ mod collapse_object;
 mod control_log;
 mod control_object;
 mod deadline;
+mod explain;
+mod hit;
 mod incoming;
 mod interface;
 mod isolate;
@@ -27,6 +29,7 @@ mod written;
 
 use std::rc::Rc;
 
+use tidewall_api::manifest::Manifest;
 use wasm_bindgen::JsValue;
 use worker::{Context, Env, event};
 
@@ -49,13 +52,9 @@ struct Edge<'a> {
 }
 
 impl<'a> Edge<'a> {
-    fn new(
-        isolate: &'a Rc<Isolate>,
-        env: &'a Env,
-        request: &'a Incoming,
-        target: Target<'a>,
-    ) -> Result<Self, JsValue> {
+    fn new(isolate: &'a Rc<Isolate>, env: &'a Env, request: &'a Incoming) -> Result<Self, JsValue> {
         let config = isolate.config.as_ref().map_err(|error| JsValue::from(error.to_string()))?;
+        let target = request.target().ok_or("the request has no URL")?;
         Ok(Self { isolate, config, env, request, target })
     }
 }
@@ -81,20 +80,13 @@ async fn answer(
     timings: &mut Timings,
 ) -> Result<Reply, JsValue> {
     let isolate = Isolate::get(env)?;
-    let Some(target) = request.target() else {
+    if request.target().is_none() {
         return Ok(Reply::problem(problems::bad_target(), &request.id));
-    };
-    let edge = Edge::new(&isolate, env, request, target)?;
+    }
+    let edge = Edge::new(&isolate, env, request)?;
 
     let manifest = site::manifest(&edge).await;
-    let site = match &manifest {
-        None => Site::Absent,
-        Some(Ok(manifest)) => Site::Built(manifest),
-        Some(Err(error)) => {
-            worker::console_error!("the site's manifest can't be used: {}", js::message(error));
-            Site::Broken
-        }
-    };
+    let site = site_of(manifest.as_ref());
     let wants_html = wants_html(request.fields.get("accept"));
     match route(edge.target.path, site, &edge.config.origin_paths, wants_html) {
         Route::Origin => proxy::answer(&edge, context, timings).await,
@@ -103,8 +95,21 @@ async fn answer(
         Route::File => site::file(&edge).await,
         Route::Status => interface::status(&edge),
         Route::Purge => interface::purge(&edge).await,
+        Route::Explain => interface::explain(&edge, context, timings).await,
         Route::NotFoundPage(file) => site::not_found_page(&edge, file).await,
         Route::NotFound => Ok(Reply::problem(problems::not_found(), &request.id)),
         Route::SiteBroken => Ok(Reply::problem(problems::internal(), &request.id)),
+    }
+}
+
+/// The site, as far as there is one.
+fn site_of(manifest: Option<&Result<Rc<Manifest>, JsValue>>) -> Site<'_> {
+    match manifest {
+        None => Site::Absent,
+        Some(Ok(manifest)) => Site::Built(manifest),
+        Some(Err(error)) => {
+            worker::console_error!("the site's manifest can't be used: {}", js::message(error));
+            Site::Broken
+        }
     }
 }

@@ -11,6 +11,7 @@ use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
 
 use crate::balance::{InFlight, Pick, Ticket};
 use crate::config::Origin;
+use crate::control::log::Known;
 use crate::control::view::View;
 use crate::fields::Fields;
 use crate::forward::{self, Purpose, Via};
@@ -35,8 +36,8 @@ pub(super) struct Answer<'a> {
     pub(super) fields: Fields,
     pub(super) request_time: Timestamp,
     pub(super) response_time: Timestamp,
-    /// The view's position when the request was sent; `None` without a view.
-    pub(super) fence: Option<u64>,
+    /// How far the view had read when the request was sent; `None` without a view.
+    pub(super) fence: Option<Known>,
 }
 
 /// Why there is no answer.
@@ -76,12 +77,12 @@ pub(super) async fn exchange<'a>(
 ) -> Result<Answer<'a>, Unanswered> {
     let (isolate, origins, request) = (edge.isolate, &edge.config.origins, edge.request);
     let body = if request.is_read() { None } else { request.js.body() };
-    let fields = presented(edge, purpose);
 
     let mut candidates: Vec<usize> = (0..origins.len()).collect();
     loop {
         let picked = isolate.turns.borrow_mut().pick(&candidates).ok_or(Unanswered::NoOrigin)?;
         let origin = &origins[picked];
+        let fields = presented(edge, purpose);
         let url = format!("{}{path_and_query}", origin.url);
         let controller = AbortController::new().map_err(|_| Unanswered::NotForwardable)?;
         let outgoing =
@@ -90,6 +91,7 @@ pub(super) async fn exchange<'a>(
                 Unanswered::NotForwardable
             })?;
 
+        // Anew for each attempt, as is the fence: the view may have moved on.
         let (request_time, fence) = (js::now(), isolate.control.fence());
         let waiting = Waiting::begin(&isolate.in_flight, picked, request_time);
         let outcome = within(RESPONSE_DEADLINE, send(&outgoing)).await;
@@ -152,15 +154,15 @@ pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
         scheme: edge.target.scheme,
         request_id: &request.id,
         bookmark: match purpose {
-            Purpose::Pass | Purpose::Upgrade => request.bookmark,
+            Purpose::Pass | Purpose::Upgrade => request.brought.bookmark,
             // So that what is read can be stored, whoever asks for it (S5).
             Purpose::Fill | Purpose::Validate(_) | Purpose::Part => Bookmark {
                 lsn: edge
                     .isolate
                     .control
                     .with(|view| view.map_or(0, View::lsn_max))
-                    .max(request.bookmark.lsn),
-                ..request.bookmark
+                    .max(request.brought.bookmark.lsn),
+                ..request.brought.bookmark
             },
         },
     };

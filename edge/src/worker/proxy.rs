@@ -25,8 +25,7 @@ pub(super) async fn answer(
 ) -> Result<Reply, JsValue> {
     let request = edge.request;
     let store = Store::bound(edge.isolate, edge.env)?;
-    let upgrades = request.fields.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
-    if upgrades {
+    if forward::upgrades(&request.method, &request.fields) {
         return pass(edge, Purpose::Upgrade, Forward::Bypass, timings).await;
     }
     if !request.is_safe() {
@@ -67,14 +66,24 @@ async fn pass(
         });
     }
     let status = CacheStatus::Forwarded { why, origin_status: None, outcome: Outcome::Passed };
-    let mut reply = handed_on(&answer, forward::to_client(&answer.fields), status);
-    if let Some(told) = answer.fields.get(TIDEWALL_BOOKMARK).and_then(|_| bookmark::of_answer(&answer.fields))
-    {
-        // Such as that of a finished job: where its effect can be seen.
-        let merged = bookmark::merged(edge.request.bookmark, told);
-        bookmark::tell(&mut reply.fields, merged, edge.target.scheme == "https");
+    Ok(handed_back(edge, &answer, forward::to_client(&answer.fields), status))
+}
+
+/// The answer to a read, with the bookmark that its origin gives: such as that of a
+/// finished job, where its effect can be seen.
+pub(super) fn handed_back(
+    edge: &Edge<'_>,
+    answer: &Answer<'_>,
+    fields: Fields,
+    status: CacheStatus,
+) -> Reply {
+    let mut reply = handed_on(answer, fields, status);
+    let is_given = answer.fields.contains(TIDEWALL_BOOKMARK);
+    if let Some(told) = bookmark::of_answer(&answer.fields).filter(|_| is_given) {
+        let kept = edge.request.brought.kept(told);
+        bookmark::tell(&mut reply.fields, kept, edge.target.scheme == "https");
     }
-    Ok(reply)
+    reply
 }
 
 /// Asks the origins.

@@ -16,7 +16,7 @@ use crate::worker::js;
 
 /// Statuses whose responses have no body, as the Fetch Standard lists them; with
 /// one the runtime refuses to make the response.
-const NULL_BODY_STATUSES: [u16; 5] = [101, 103, 204, 205, 304];
+pub(super) const NULL_BODY_STATUSES: [u16; 5] = [101, 103, 204, 205, 304];
 
 /// An answer before it is a JavaScript object.
 pub(super) struct Reply {

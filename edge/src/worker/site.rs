@@ -33,7 +33,11 @@ pub(super) async fn manifest(edge: &Edge<'_>) -> Option<Result<Rc<Manifest>, JsV
         return Some(Ok(Rc::clone(manifest)));
     }
     let assets = match binding(edge) {
-        Ok(assets) => assets?,
+        Ok(Some(assets)) => assets,
+        Ok(None) => {
+            edge.isolate.has_no_site.set(true);
+            return None;
+        }
         Err(error) => return Some(Err(error)),
     };
     let read = read_manifest(edge, &assets).await;

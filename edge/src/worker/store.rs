@@ -8,6 +8,8 @@
 //! A level that fails costs speed, nothing else: what can't be read in time is a miss,
 //! what can't be written is fetched again.
 
+mod inspect;
+
 use std::cell::{OnceCell, RefCell};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -29,6 +31,7 @@ use crate::fields::Fields;
 use crate::time::Timestamp;
 use crate::worker::cache_api::CacheApi;
 use crate::worker::deadline::within;
+use crate::worker::hit::Prepared;
 use crate::worker::isolate::Isolate;
 use crate::worker::js;
 use crate::worker::kv::Namespace;
@@ -99,12 +102,14 @@ pub(super) struct Stored {
     /// Until when it is of any use.
     until: Timestamp,
     to_client: OnceCell<Fields>,
+    /// What a hit from memory sends, once there was one.
+    pub(super) prepared: OnceCell<Prepared>,
 }
 
 impl Stored {
     pub(super) fn new(envelope: Envelope, body: Uint8Array) -> Self {
         let until = envelope.useful_until();
-        Self { envelope, body, until, to_client: OnceCell::new() }
+        Self { envelope, body, until, to_client: OnceCell::new(), prepared: OnceCell::new() }
     }
 
     /// Its fields as clients get them.
@@ -125,10 +130,11 @@ impl Stored {
         }
     }
 
-    /// About what it takes in memory. The fields count for three: as they were stored,
-    /// as clients get them, and the head that lies before a body that was read.
+    /// About what it takes in memory. The fields count for four: as they were stored, as
+    /// clients get them, the same as JavaScript has them ready, and the head that lies
+    /// before a body that was read.
     fn bytes(&self) -> usize {
-        ENTRY_BYTES + 3 * self.envelope.fields_bytes() + self.body.length() as usize
+        ENTRY_BYTES + 4 * self.envelope.fields_bytes() + self.body.length() as usize
     }
 }
 
@@ -301,8 +307,13 @@ impl Store {
     /// the variant with this key.
     pub(super) fn keep(&self, key: &str, variant: Option<(&str, &[String])>, stored: &Rc<Stored>) {
         let remembered = self.remembered();
-        let Some((variant, selecting)) = variant else { return remembered.keep(key, stored) };
-        remembered.keep(variant, stored);
+        let place = variant.map_or(key, |(variant, _)| variant);
+        let there = remembered.responses.borrow().peek(place).map(|there| there.envelope.response_time);
+        if there.is_some_and(|there| there > stored.envelope.response_time) {
+            return;
+        }
+        remembered.keep(place, stored);
+        let Some((_, selecting)) = variant else { return };
         let until = stored.envelope.useful_until();
         let earlier = remembered.variants.borrow().peek(key).map(Rc::clone);
         let variants = Variants::with(earlier.as_deref(), selecting, until);
@@ -476,6 +487,12 @@ impl Store {
 }
 
 impl Remembered {
+    /// The response under a URL's key, where the URL has no variants.
+    pub(super) fn only_response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
+        let has_variants = self.variants.borrow().peek(key).is_some_and(|variants| variants.until > now);
+        if has_variants { None } else { self.response(key, now) }
+    }
+
     /// A response, while it is of any use.
     fn response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
         let mut responses = self.responses.borrow_mut();

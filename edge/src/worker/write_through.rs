@@ -11,17 +11,19 @@ use crate::cache::storable::{
     BODY_BYTES_MAX, BODY_WAIT_MAX, Exchange, Storable, Unstored, content_length, is_coded, storable,
 };
 use crate::cache::target::Target;
+use crate::control::log::Known;
 use crate::control::position::{Position, ReadAt};
 use crate::control::view::Subject;
 use crate::control::write_through::{Logged, is_last, represented};
 use crate::forward;
-use crate::worker::Edge;
+use crate::problems;
 use crate::worker::body::{Buffered, buffer};
 use crate::worker::cached::{BodyForm, envelope_of};
 use crate::worker::origin::Answer;
 use crate::worker::proxy::{handed_on, key};
 use crate::worker::reply::{Body, Reply};
 use crate::worker::store::{Store, Stored};
+use crate::worker::{Edge, js};
 
 /// Hands on the answer to a write that is in the log, and stores it where that is allowed.
 pub(super) async fn answer(
@@ -48,9 +50,18 @@ pub(super) async fn answer(
     };
     let is_decoded = is_coded(&answer.fields);
     let known_bytes = content_length(&answer.fields).filter(|_| !is_decoded);
-    let body = match buffer(&answer.response, known_bytes, BODY_BYTES_MAX, BODY_WAIT_MAX).await? {
-        Buffered::Whole(body) => body,
-        Buffered::Unfinished(stream, reason) => {
+    let body = match buffer(&answer.response, known_bytes, BODY_BYTES_MAX, BODY_WAIT_MAX).await {
+        Ok(Buffered::Whole(body)) => body,
+        Err(error) => {
+            worker::console_warn!(
+                "request {}: origin {} broke off its answer to a write: {}",
+                edge.request.id,
+                answer.origin.id,
+                js::message(&error)
+            );
+            return Ok(Reply::problem(problems::bad_gateway(), &edge.request.id));
+        }
+        Ok(Buffered::Unfinished(stream, reason)) => {
             let mut fields = forward::to_client(&answer.fields);
             if is_decoded {
                 envelope::decoded(&mut fields);
@@ -60,7 +71,8 @@ pub(super) async fn answer(
         }
     };
     let body_bytes = body.length() as usize;
-    let position = Position { fence: logged.seq, read_at: ReadAt::Primary };
+    let fence = Known { head: logged.seq, ..logged.began_at };
+    let position = Position { fence, read_at: ReadAt::Primary };
     let body_form = BodyForm { is_decoded, body_bytes };
     let stored = envelope_of(&answer, 200, &answer.fields, &decision, position, body_form);
     let put = store.put(&key, None, Stored::new(stored, body.clone()));

@@ -8,6 +8,7 @@ use worker::Context;
 use crate::cache::invalidation;
 use crate::cache::status::{CacheStatus, Forward, Outcome};
 use crate::control::bookmark;
+use crate::control::log::Known;
 use crate::control::write_through::Logged;
 use crate::forward::{self, Purpose};
 use crate::timing::Timings;
@@ -41,7 +42,7 @@ pub(super) async fn answer(
     let told = bookmark::of_answer(&answer.fields);
     let seq = match &invalidation {
         // It has nothing to tell that the view lacks.
-        Invalidation::None => told.map(|_| Seq::At(began_at.unwrap_or(0))),
+        Invalidation::None => told.map(|_| Seq::At(began_at.map_or(0, |began_at| began_at.head))),
         Invalidation::Logged(logged) => Some(Seq::At(logged.seq)),
         Invalidation::Unlogged => Some(Seq::Unlogged),
     };
@@ -55,8 +56,8 @@ pub(super) async fn answer(
     };
     if let Some(seq) = seq {
         let lsn = told.map_or(0, |told| told.lsn);
-        let written = bookmark::merged(edge.request.bookmark, Bookmark { seq, lsn });
-        bookmark::tell(&mut reply.fields, written, edge.target.scheme == "https");
+        let kept = edge.request.brought.kept(Bookmark { seq, lsn });
+        bookmark::tell(&mut reply.fields, kept, edge.target.scheme == "https");
     }
     Ok(reply)
 }
@@ -65,7 +66,7 @@ pub(super) async fn answer(
 async fn log(
     edge: &Edge<'_>,
     answer: &Answer<'_>,
-    began_at: Option<u64>,
+    began_at: Option<Known>,
     timings: &mut Timings,
 ) -> Invalidation {
     let request = edge.request;
@@ -75,7 +76,7 @@ async fn log(
         });
     if groups.is_err() {
         worker::console_warn!(
-            "request {}: origin {} sent a Cache-Group-Invalidation that is no list of strings",
+            "request {}: origin {} sent a Cache-Group-Invalidation that can't be read, so everything is invalidated: it must be a list of strings, 256 at most, of 2048 bytes at most",
             request.id,
             answer.origin.id
         );
@@ -89,7 +90,8 @@ async fn log(
         Ok(logged) => Invalidation::Logged(Logged {
             seq: logged.seq,
             previous: scopes.into_iter().zip(logged.previous).collect(),
-            began_at: began_at.unwrap_or(0),
+            began_at: began_at.unwrap_or(Known { first: 0, head: 0 }),
+            may_be_old: logged.is_duplicate || request.fields.contains("idempotency-key"),
         }),
         Err(_) => Invalidation::Unlogged,
     }

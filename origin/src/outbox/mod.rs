@@ -1,4 +1,4 @@
-//! Invalidations, told to the edge exactly as often as it takes.
+//! Invalidations, told to the edge as often as it takes.
 //!
 //! A write makes stored responses invalid. Its answer says which (`http::caching`), and
 //! the edge through which it passes acts on that before it hands the answer on. But an
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! - Both ways tell the write's transaction, so the edge drops what it was told already.
-//!   Answers come first mostly: a row waits [`HEAD_START`](delivery::HEAD_START).
+//!   Answers come first mostly: a row waits 200 ms.
 //! - One process at a time delivers (`db::Exclusive`), always from the beginning and in
 //!   the order of the rows, so an earlier row of a group is never behind a later one. A
 //!   row that commits late, behind greater ids, is found by the next look.

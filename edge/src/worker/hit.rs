@@ -1,0 +1,193 @@
+//! A hit from memory, answered at once: without a promise, and with as few crossings
+//! between JavaScript and Wasm as there can be, for each costs more than what is decided.
+//!
+//! - One crossing reads method, URL and the fields of a request that matter here.
+//! - The decisions are those of every request: [`route`], [`servable`], [`usable`].
+//! - One crossing answers, from fields that are kept ready beside the response. Those
+//!   that tell its age are written anew once a second.
+//!
+//! Whatever isn't a fresh response from memory, whole, that nobody has to be asked about,
+//! is none: then the request goes the way of all others, as if it had not been here.
+
+use std::cell::Cell;
+
+use js_sys::{Array, Uint8Array};
+use tidewall_api::headers::{CACHE_CONTROL, CACHE_STATUS, TIDEWALL_BOOKMARK, X_REQUEST_ID};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::{Headers, Request, Response, ResponseInit};
+
+use crate::cache::key::{cache_key, canonical_query};
+use crate::cache::level::Level;
+use crate::cache::privacy::Privacy;
+use crate::cache::request::RequestDirectives;
+use crate::cache::status::CacheStatus;
+use crate::cache::target::Target;
+use crate::cache::usable::{Basis, Situation, Usable, usable};
+use crate::config::Config;
+use crate::control::bookmark;
+use crate::control::servable::servable;
+use crate::control::view::Subject;
+use crate::fields::Fields;
+use crate::request_id;
+use crate::route::{Route, Site, route};
+use crate::time::Timestamp;
+use crate::timing::Timings;
+use crate::worker::isolate::Isolate;
+use crate::worker::js;
+use crate::worker::reply::NULL_BODY_STATUSES;
+use crate::worker::store::Stored;
+
+/// Fields of a request that say whether it may be answered from the store; those that
+/// are configured as private as well.
+const JUDGED: [&str; 5] = ["authorization", CACHE_CONTROL, "cookie", TIDEWALL_BOOKMARK, X_REQUEST_ID];
+
+/// Fields of a request that wants something else than the whole response.
+const ELSEWHERE: [&str; 6] =
+    ["if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range", "upgrade"];
+
+#[wasm_bindgen(inline_js = r#"
+export function told(request, judged, elsewhere) {
+  const { method, headers } = request;
+  if (method !== "GET" && method !== "HEAD") return undefined;
+  for (const name of elsewhere) {
+    if (headers.has(name)) return undefined;
+  }
+  // No field holds a line break.
+  let lines = `${method}\n${request.url}`;
+  for (const name of judged) {
+    const value = headers.get(name);
+    if (value !== null) lines += `\n${name}\n${value}`;
+  }
+  return lines;
+}
+
+export function renew(headers, age, status) {
+  headers.set("age", age);
+  headers.set("cache-status", status);
+}
+
+export function respond(init, body, id) {
+  // The response gets fields of its own.
+  init.headers.set("x-request-id", id ?? crypto.randomUUID());
+  return new Response(body, init);
+}
+"#)]
+extern "C" {
+    /// What a request says, by lines; `None` where it is none of these.
+    #[wasm_bindgen(catch)]
+    fn told(request: &Request, judged: &Array, elsewhere: &Array) -> Result<Option<String>, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    fn renew(headers: &Headers, age: &str, status: &str) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(catch)]
+    fn respond(init: &ResponseInit, body: Option<&Uint8Array>, id: Option<&str>)
+    -> Result<Response, JsValue>;
+}
+
+/// The names, as JavaScript has them.
+pub(super) struct Names {
+    judged: Array,
+    elsewhere: Array,
+}
+
+impl Names {
+    pub(super) fn of(config: &Config) -> Self {
+        let array = |names: &mut dyn Iterator<Item = &str>| names.map(JsValue::from).collect();
+        let private = config.private.fields.iter().map(String::as_str);
+        Self {
+            judged: array(&mut JUDGED.into_iter().chain(private)),
+            elsewhere: array(&mut ELSEWHERE.into_iter()),
+        }
+    }
+}
+
+/// A stored response's status and fields, ready to be sent.
+pub(super) struct Prepared {
+    init: ResponseInit,
+    headers: Headers,
+    /// The age, and the seconds left, that the fields tell now.
+    tells: Cell<(u64, i64)>,
+}
+
+/// The answer to a request that is such a hit.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "exported to JavaScript")]
+pub fn hit(request: &Request) -> Option<Response> {
+    let isolate = Isolate::begun()?;
+    let config = isolate.config.as_ref().ok()?;
+    let names = isolate.names.get_or_init(|| Names::of(config));
+    let lines = told(request, &names.judged, &names.elsewhere).ok()??;
+    let (method, lines) = lines.split_once('\n')?;
+    let (url, lines) = lines.split_once('\n').unwrap_or((lines, ""));
+    let mut fields = Fields::from_lines(lines);
+    let brought = bookmark::take(&mut fields);
+    // It is taken as it came: what is in memory lies under URLs as they are written after they
+    // were parsed, and one of those is its own.
+    let target = Target::parse(url)?;
+    let site = match isolate.manifest.get() {
+        Some(manifest) => Site::Built(manifest),
+        None if isolate.has_no_site.get() => Site::Absent,
+        None => return None,
+    };
+    // Whether the client wants HTML makes a difference only where no origin answers.
+    if route(target.path, site, &config.origin_paths, false) != Route::Origin {
+        return None;
+    }
+
+    let now = js::now();
+    let standing = isolate.control.standing(config.control, brought, now)?;
+    let key = cache_key(&target, &canonical_query(target.query, &config.tracking_parameters));
+    let stored = isolate.stored.only_response(&key, now)?;
+    if NULL_BODY_STATUSES.contains(&stored.envelope.status) {
+        return None;
+    }
+    let subject = Subject { groups: &stored.envelope.groups, uri: &key, path: target.path };
+    let validity = isolate
+        .control
+        .with(|view| servable(view, standing.demand, &subject, stored.envelope.position))
+        .ok()?;
+    let asked = RequestDirectives::of(&fields, config.client_cache_control);
+    let privacy = Privacy::of(&fields, &config.private);
+    let found = usable(&stored.envelope, &asked, privacy, Situation::Lookup, validity, now).ok()?;
+    if found.basis != Basis::Fresh {
+        return None;
+    }
+
+    let prepared = prepared(&stored, found, now)?;
+    let body = (method != "HEAD").then_some(&stored.body);
+    let id = request_id::sane(fields.get(X_REQUEST_ID));
+    let response = respond(&prepared.init, body, id).ok()?;
+    isolate.counters.borrow_mut().hit(Level::Memory);
+    Some(response)
+}
+
+/// What is kept ready, as it is to be told now.
+fn prepared(stored: &Stored, found: Usable, now: Timestamp) -> Option<&Prepared> {
+    let tells = (stored.envelope.age(now).as_secs(), found.ttl_s());
+    if let Some(prepared) = stored.prepared.get() {
+        if prepared.tells.get() != tells {
+            let mut fields = Fields::default();
+            if let Some(upstream) = stored.to_client().get(CACHE_STATUS) {
+                fields.set(CACHE_STATUS, upstream);
+            }
+            CacheStatus::Hit(found).append_to(&mut fields);
+            renew(&prepared.headers, &tells.0.to_string(), fields.get(CACHE_STATUS)?).ok()?;
+            prepared.tells.set(tells);
+        }
+        return Some(prepared);
+    }
+    let mut fields = stored.to_client().clone();
+    fields.set("age", tells.0.to_string());
+    CacheStatus::Hit(found).append_to(&mut fields);
+    let mut timings = Timings::default();
+    // The clock stands still where nothing is waited for.
+    timings.record(Level::Memory.as_str(), std::time::Duration::ZERO);
+    timings.append_to(&mut fields);
+    let headers = js::write_fields(&fields).ok()?;
+    let init = ResponseInit::new();
+    init.set_status(stored.envelope.status);
+    init.set_headers(&headers);
+    Some(stored.prepared.get_or_init(|| Prepared { init, headers, tells: Cell::new(tells) }))
+}
