@@ -1,13 +1,13 @@
 //! The bench `edge`: the Worker as it is deployed, in plain workerd, before an origin
 //! of this process.
 //!
-//! - [`hit`]: CPU time of a hit from memory, from the Cache API and from KV, beside
-//!   [`plain`], a Worker in JavaScript, and the [`proxies`].
-//! - [`speedup`]: mean latency at 80 % hits. [`burst`]: many for one that isn't stored.
-//! - [`memory`]: whether it is bounded. [`size`]: what is deployed.
-//! - [`tidewall`]: the Worker under test; [`workerd`]: how one is run; [`process`]: what
-//!   it takes; [`folder`]: where it lives. [`origin`], [`storage`]: what it stands before
-//!   and on. [`crowd`]: who ask; [`http`]: in which words.
+//! - `hit`: CPU time of a hit from memory, from the Cache API and from KV, beside
+//!   `plain`, a Worker in JavaScript, and the `proxies`.
+//! - `speedup`: mean latency at 80 % hits. `burst`: many for one that isn't stored.
+//! - `memory`: whether it is bounded. `size`: what is deployed.
+//! - `tidewall`: the Worker under test; `workerd`: how one is run; `process`: what
+//!   it takes; `folder`: where it lives. `origin`, `storage`: what it stands before
+//!   and on. `crowd`: who ask; `http`: in which words.
 //!
 //! workerd has one thread for requests; CPU time is that of the whole process, its
 //! compilers and collectors included.
