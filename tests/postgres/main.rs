@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         .map(|(name, test)| {
             let world = Arc::clone(&world);
             Trial::test(name, move || {
+                world.clear();
                 test(&world);
                 Ok(())
             })

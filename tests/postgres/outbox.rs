@@ -53,6 +53,13 @@ pub(crate) struct Sender {
 /// A deliverer, which stops when dropped.
 struct Delivering(JoinHandle<()>);
 
+impl Delivering {
+    fn start(outbox: &Outbox, db: &Db) -> Self {
+        let (outbox, db) = (outbox.clone(), db.clone());
+        Self(tokio::spawn(async move { outbox.deliver(db, Duration::ZERO).await }))
+    }
+}
+
 impl Drop for Delivering {
     fn drop(&mut self) {
         self.0.abort();
@@ -69,9 +76,8 @@ impl Sender {
 
     pub(crate) fn delivering(world: &World, edges: &[String]) -> Self {
         let sender = Self::idle(world, edges);
-        let (outbox, db) = (sender.outbox.clone(), sender.db.clone());
-        let task = tokio::spawn(async move { outbox.deliver(db, Duration::ZERO).await });
-        Self { _delivering: Some(Delivering(task)), ..sender }
+        let delivering = Delivering::start(&sender.outbox, &sender.db);
+        Self { _delivering: Some(delivering), ..sender }
     }
 
     /// Commits an invalidation.
@@ -104,6 +110,15 @@ pub(crate) async fn rows(db: &Db) -> (i64, i64) {
 
 pub(crate) async fn until_delivered(db: &Db) {
     until("everything is delivered", || async { rows(db).await.0 == 0 }).await;
+}
+
+/// Every row is old enough to be told, however long it took to write them.
+async fn until_due(db: &Db) {
+    let youngest = "SELECT min(clock_timestamp() - enqueued_at) > interval '200 ms' FROM outbox";
+    until("everything is due", || async {
+        db.writer().await.unwrap().query_one(youngest, &[]).await.unwrap().get(0)
+    })
+    .await;
 }
 
 fn writes(purges: &[Purge]) -> Vec<u64> {
@@ -269,7 +284,8 @@ fn one_process_at_a_time_delivers(world: &World) {
                     expected.push(sender.write_id(&["a"]).await);
                 }
             }
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            // With what is added they are too few to be told together.
+            until("they keep up", || async { rows(&senders[0].db).await.0 <= 10 }).await;
         }
         until_delivered(&senders[0].db).await;
         let mut told = writes(&edge.accepted());
@@ -343,6 +359,7 @@ fn what_an_edge_refuses_is_set_aside(world: &World) {
                 expected.push(sender.write_id(&[&format!("g{number}")]).await);
             }
         }
+        until_due(&sender.db).await;
         let sender = Sender::delivering(world, &[edge.url()]);
         until_delivered(&sender.db).await;
         assert_eq!(writes(&edge.accepted()), expected, "the others come through, one by one");
@@ -374,7 +391,7 @@ fn a_backlog_is_told_together(world: &World) {
         for number in 0..40 {
             sender.write(&["all", &format!("g{}", number % 10)]).await.unwrap();
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        until_due(&sender.db).await;
         let sender = Sender::delivering(world, &[edge.url()]);
         until_delivered(&sender.db).await;
         let told = edge.accepted();
@@ -408,15 +425,12 @@ fn a_wrong_token_is_tried_again(world: &World) {
         let outbox = Outbox::new(EdgeSettings::parse(&[edge.url()], "another").unwrap());
         let wrong = Sender { db, outbox, _delivering: None };
         let write = wrong.write_id(&["a"]).await;
-        let delivering = {
-            let (outbox, db) = (wrong.outbox.clone(), wrong.db.clone());
-            tokio::spawn(async move { outbox.deliver(db, Duration::ZERO).await })
-        };
+        let delivering = Delivering::start(&wrong.outbox, &wrong.db);
         let retries = "tidewall_outbox_retries_total{reason=\"unauthorized\"}";
         until("it is tried again", || async { wrong.metric(retries) >= 3.0 }).await;
         assert_eq!(rows(&wrong.db).await, (1, 0));
         // As after a restart with the right one.
-        delivering.abort();
+        drop(delivering);
         let sender = Sender::delivering(world, &[edge.url()]);
         until_delivered(&sender.db).await;
         assert_eq!(writes(&edge.accepted()), [write]);

@@ -40,6 +40,17 @@ impl World {
         world
     }
 
+    /// Removes what a test that failed has left to be delivered, so that the next one doesn't
+    /// fail of it.
+    pub(crate) fn clear(&self) {
+        self.run(async {
+            // Once it has stepped down it takes nothing, and has nothing.
+            if let Ok(primary) = connect(&self.url(0)).await {
+                let _ = primary.execute("DELETE FROM outbox", &[]).await;
+            }
+        });
+    }
+
     pub(crate) fn run<T>(&self, test: impl Future<Output = T>) -> T {
         self.runtime.block_on(test)
     }
