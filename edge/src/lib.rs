@@ -14,6 +14,7 @@ pub mod counters;
 pub mod explain;
 pub mod fields;
 pub mod forward;
+pub mod judge;
 pub mod problems;
 pub mod refusals;
 pub mod request_id;

@@ -52,6 +52,11 @@ impl Forward {
         }
     }
 
+    /// Whether it would be no different with another copy of the same response.
+    pub fn is_of_every_copy(self) -> bool {
+        matches!(self, Self::NoCache | Self::RequestNoCache | Self::Private | Self::Fenced(Fenced::NoView))
+    }
+
     /// What `fwd` leaves open.
     pub fn detail(self) -> Option<&'static str> {
         match self {

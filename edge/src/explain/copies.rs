@@ -5,13 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::cache::envelope::{Envelope, Variants};
 use crate::cache::level::Level;
 use crate::cache::status::Forward;
-use crate::cache::usable::{Situation, Usable};
+use crate::cache::usable::Situation;
 use crate::cache::validation;
-use crate::control::servable::Fenced;
-use crate::explain::judge::Judge;
 use crate::explain::lifetime::LifetimeAccount;
 use crate::explain::reason::{self, Reason};
 use crate::explain::standing::{EntryAccount, PositionAccount};
+use crate::judge::Judge;
 
 /// What was found under one key of one level.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +127,7 @@ fn walk<'a>(held: impl Iterator<Item = (Level, &'a Held)>, judge: &Judge<'_>) ->
             Held::Variants(variants) => return Walked::Variants(variants),
             Held::Response(envelope) => envelope,
         };
-        if accepts(judge.usable(envelope, Situation::Lookup)) {
+        if judge.usable(envelope, Situation::Lookup).err().is_none_or(Forward::is_of_every_copy) {
             return Walked::Copy(Some((level, envelope)));
         }
         if newest.is_none_or(|(_, newest)| newest.response_time < envelope.response_time) {
@@ -136,17 +135,6 @@ fn walk<'a>(held: impl Iterator<Item = (Level, &'a Held)>, judge: &Judge<'_>) ->
         }
     }
     Walked::Copy(newest)
-}
-
-/// Whether a lookup ends with a copy: it may be used, or another would be no different.
-fn accepts(usable: Result<Usable, Forward>) -> bool {
-    match usable {
-        Ok(_) => true,
-        Err(why) => matches!(
-            why,
-            Forward::NoCache | Forward::RequestNoCache | Forward::Private | Forward::Fenced(Fenced::NoView)
-        ),
-    }
 }
 
 impl LevelAccount {
@@ -185,7 +173,7 @@ impl CopyAccount {
             lifetime: LifetimeAccount::of(&envelope.terms, envelope.status, &envelope.fields),
             groups: envelope.groups.clone(),
             position: PositionAccount::of(envelope.position),
-            entries: judge.entries(&envelope.groups, envelope.position),
+            entries: EntryAccount::all(envelope, judge),
             conditions: conditions.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             usable: usable.ok().map(|found| found.basis.as_str().unwrap_or("fresh").to_owned()),
             ttl_s: usable.ok().map(|found| found.ttl_s()),

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::cache::storable::Unstored;
 use crate::cache::validation;
 use crate::control::log::Known;
-use crate::explain::judge::Judge;
+use crate::control::position::ReadAt;
 use crate::explain::lifetime::LifetimeAccount;
 use crate::explain::reason::{self, Reason};
 use crate::explain::standing::PositionAccount;
 use crate::fields::Fields;
+use crate::judge::{Answered, Judge};
 use crate::time::Timestamp;
 
 /// Fields of an answer that the decision may hang on; others are not shown.
@@ -90,6 +91,20 @@ pub struct FreshAccount {
     pub failure: Option<String>,
 }
 
+impl Answer<'_> {
+    /// As it is judged.
+    pub fn answered(&self) -> Answered<'_> {
+        Answered {
+            status: self.status,
+            response: self.fields,
+            request_time: self.request_time,
+            response_time: self.response_time,
+            fence: self.fence,
+            read_at: ReadAt::of(self.fields),
+        }
+    }
+}
+
 impl FreshAccount {
     /// Of what became of asking.
     pub fn of(asked: &Asked<'_>, judge: &Judge<'_>) -> Self {
@@ -117,7 +132,7 @@ impl FreshAccount {
             has_validator: validation::conditions(answer.fields).is_some(),
             ..nothing
         };
-        match judge.storable(answer).and_then(|decision| body.map(|()| decision)) {
+        match judge.storable(&answer.answered()).and_then(|decision| body.map(|()| decision)) {
             Err(reason) => Self { reason: Some(reason::unstored(reason)), ..answered },
             Ok((storable, position)) => Self {
                 is_stored: true,

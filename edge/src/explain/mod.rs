@@ -8,12 +8,10 @@
 //! - [`key`], [`copies`], [`lifetime`], [`standing`], [`fresh`]: the account's parts: the
 //!   URL's key, the copies that there are, for how long they may be used, where they
 //!   stand in the logs, and what an origin answers now.
-//! - [`judge`]: the decisions, asked about this request.
 //! - [`reason`]: each reason in words, with advice.
 
 pub mod copies;
 pub mod fresh;
-pub mod judge;
 pub mod key;
 pub mod lifetime;
 pub mod question;
@@ -31,12 +29,12 @@ use crate::cache::usable::{Basis, Situation, Usable, is_error, is_for};
 use crate::cache::validation;
 use crate::explain::copies::{Found, LevelAccount, Look};
 use crate::explain::fresh::{Asked, FreshAccount};
-use crate::explain::judge::Judge;
 use crate::explain::key::KeyAccount;
 use crate::explain::reason::Reason;
 use crate::explain::standing::ViewAccount;
 use crate::fields::Fields;
 use crate::forward::upgrades;
+use crate::judge::Judge;
 use crate::route::Route;
 
 /// What the cache would do, and why.
@@ -276,7 +274,7 @@ fn outcome(asked: Option<&Asked<'_>>, judge: &Judge<'_>, bridges_errors: bool) -
         Some(Asked::Answered(answer, _)) if is_error(answer.status) && bridges_errors => {
             (Some(answer.status), Outcome::StaleIfError)
         }
-        Some(Asked::Answered(answer, body)) => match judge.storable(answer).and(*body) {
+        Some(Asked::Answered(answer, body)) => match judge.storable(&answer.answered()).and(*body) {
             Ok(()) => (None, Outcome::Stored),
             Err(reason) => (None, Outcome::Unstored(reason)),
         },
@@ -431,7 +429,9 @@ mod tests {
             };
             let now = response_time;
             let (storable, position) = Self::default()
-                .with_view(|view| Self::default().judge(view, &Fields::default(), now).storable(&answer))
+                .with_view(|view| {
+                    Self::default().judge(view, &Fields::default(), now).storable(&answer.answered())
+                })
                 .unwrap();
             Envelope {
                 status: 200,

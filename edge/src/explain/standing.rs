@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::LSN_PRIMARY;
 
+use crate::cache::envelope::Envelope;
 use crate::control::bookmark::NOTHING;
 use crate::control::entry::{Key, Mark, Scope, Severity};
 use crate::control::position::{Position, ReadAt};
 use crate::control::view::View;
+use crate::judge::Judge;
 
 /// What the isolate that answers knows of the control log, and what the reader has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +80,12 @@ impl PositionAccount {
 }
 
 impl EntryAccount {
+    /// Of all that are about a stored response.
+    pub fn all(stored: &Envelope, judge: &Judge<'_>) -> Vec<Self> {
+        let entries = judge.view.map(|view| view.entries(&judge.subject(&stored.groups)));
+        entries.iter().flatten().map(|(key, mark)| Self::of(key, *mark, stored.position)).collect()
+    }
+
     /// Of an entry, beside a response at `position`.
     pub fn of(key: &Key, mark: Mark, position: Position) -> Self {
         let name = match &key.scope {

@@ -19,26 +19,23 @@ use crate::cache::flight;
 use crate::cache::key::canonical_query;
 use crate::cache::level::Level;
 use crate::cache::precondition::From;
-use crate::cache::privacy::Privacy;
-use crate::cache::request::RequestDirectives;
 use crate::cache::status::{CacheStatus, Forward, Outcome};
-use crate::cache::storable::{
-    BODY_BYTES_MAX, BODY_WAIT_MAX, Exchange, Storable, Unstored, content_length, is_coded, storable,
-};
+use crate::cache::storable::{BODY_BYTES_MAX, BODY_WAIT_MAX, Storable, Unstored, content_length, is_coded};
 use crate::cache::terms::millis;
-use crate::cache::usable::{Basis, Situation, Usable, is_error, is_for, usable};
+use crate::cache::usable::{Basis, Situation, Usable, is_error, is_for};
 use crate::cache::validation::{self, Verdict};
 use crate::cache::vary::{self, variant_key};
 use crate::control::bookmark::Demand;
 use crate::control::position::{Position, ReadAt};
-use crate::control::servable::{Fenced, servable};
-use crate::control::view::{Subject, Validity};
+use crate::control::servable::Fenced;
 use crate::fields::Fields;
 use crate::forward::{self, Purpose};
+use crate::judge::Answered;
 use crate::problems;
 use crate::time::Timestamp;
 use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
+use crate::worker::circumstances::Circumstances;
 use crate::worker::collapse::{self, HANDED_BYTES_MAX, Joined, Leader};
 use crate::worker::control_log::{self, Standing};
 use crate::worker::incoming::Incoming;
@@ -120,11 +117,7 @@ async fn land(Put { stored, variant, near, far }: Put, is_fresh: bool, leader: O
 struct Lookup<'a> {
     edge: &'a Edge<'a>,
     store: Store,
-    /// Of the URL.
-    key: String,
-    asked: RequestDirectives,
-    privacy: Privacy,
-    standing: Standing,
+    circumstances: Circumstances,
     copy: Option<FoundCopy>,
     /// What tells the URL's variants apart, where it has any.
     variants: Option<Rc<Variants>>,
@@ -156,7 +149,7 @@ pub(super) async fn answer(
         Err(why) => why,
     };
     edge.isolate.counters.borrow_mut().miss();
-    if lookup.asked.only_if_cached {
+    if lookup.circumstances.asked.only_if_cached {
         return Ok(not_cached(edge));
     }
     if !lookup.has_others_to_meet(why) {
@@ -167,14 +160,14 @@ pub(super) async fn answer(
     // Others may wait for this request, so it goes on though its client is gone.
     let (answered, answer) = oneshot::channel();
     let (isolate, env, request) = (Rc::clone(edge.isolate), edge.env.clone(), edge.request.clone());
-    let Lookup { store, key, asked, privacy, standing, copy, variants, .. } = lookup;
+    let Lookup { store, circumstances, copy, variants, .. } = lookup;
     context.wait_until(async move {
         let mut timings = Timings::default();
         let edge = match Edge::new(&isolate, &env, &request) {
             Ok(edge) => edge,
             Err(error) => return drop(answered.send(Err(error))),
         };
-        let lookup = Lookup { edge: &edge, store, key, asked, privacy, standing, copy, variants };
+        let lookup = Lookup { edge: &edge, store, circumstances, copy, variants };
         let (reply, work) = match lookup.meet_and_forward(why, &mut timings).await {
             Ok((reply, work)) => (Ok((reply, timings)), work),
             Err(error) => (Err(error), None),
@@ -271,28 +264,19 @@ impl<'a> Lookup<'a> {
         wanted: impl Fn(Basis) -> bool,
         timings: &mut Timings,
     ) -> (Self, Option<LocalBoxFuture<'static, ()>>) {
-        let fields = &edge.request.fields;
-        let key = key(edge, &edge.target);
-        let asked = RequestDirectives::of(fields, edge.config.client_cache_control);
-        let privacy = Privacy::of(fields, &edge.config.private);
+        let circumstances = Circumstances::of(edge, key(edge, &edge.target), standing);
+        let key = &circumstances.key;
         let begun = js::now();
-        let judge = Judge { edge, key: &key, asked: &asked, privacy, standing };
-        let accept = |stored: &Envelope| match judge.usable(stored, Situation::Lookup, js::now()) {
-            Ok(found) => wanted(found.basis),
-            // It would be no different with another copy.
-            Err(why) => matches!(
-                why,
-                Forward::NoCache
-                    | Forward::RequestNoCache
-                    | Forward::Private
-                    | Forward::Fenced(Fenced::NoView)
-            ),
-        };
-        let variant = |selecting: &[String]| variant_key(&key, selecting, &presented(edge, Purpose::Fill));
-        let Found { copy, variants, work } = store.find(&Level::ALL, &key, variant, accept).await;
+        let accept =
+            |stored: &Envelope| match circumstances.usable(edge, stored, Situation::Lookup, js::now()) {
+                Ok(found) => wanted(found.basis),
+                Err(why) => why.is_of_every_copy(),
+            };
+        let variant = |selecting: &[String]| variant_key(key, selecting, &presented(edge, Purpose::Fill));
+        let Found { copy, variants, work } = store.find(&Level::ALL, key, variant, accept).await;
         let step = copy.as_ref().map_or("lookup", |copy| copy.level.as_str());
         timings.record(step, js::now().since(begun));
-        (Self { edge, store, key, asked, privacy, standing, copy, variants }, work)
+        (Self { edge, store, circumstances, copy, variants }, work)
     }
 
     /// What is stored.
@@ -300,15 +284,15 @@ impl<'a> Lookup<'a> {
         self.copy.as_ref().map(|copy| &*copy.stored)
     }
 
-    fn judge(&self) -> Judge<'_> {
-        let Self { edge, key, asked, privacy, standing, .. } = self;
-        Judge { edge, key, asked, privacy: *privacy, standing: *standing }
+    /// Whether a stored response may be used.
+    fn judged(&self, stored: &Stored, situation: Situation, now: Timestamp) -> Result<Usable, Forward> {
+        self.circumstances.usable(self.edge, &stored.envelope, situation, now)
     }
 
     /// Whether what is stored may be used.
     fn usable(&self, now: Timestamp) -> Result<Usable, Forward> {
         match self.stored() {
-            Some(stored) => self.judge().usable(&stored.envelope, Situation::Lookup, now),
+            Some(stored) => self.judged(stored, Situation::Lookup, now),
             None if self.variants.is_some() => Err(Forward::VaryMiss),
             None => Err(Forward::UriMiss),
         }
@@ -322,7 +306,7 @@ impl<'a> Lookup<'a> {
     /// What is stored instead of an error, where that is allowed; RFC 5861, section 4.
     fn instead_of_error(&self, why: Forward, origin_status: Option<u16>) -> Option<Filled> {
         let now = js::now();
-        self.judge().usable(&self.stored()?.envelope, Situation::OriginFailed, now).ok()?;
+        self.judged(self.stored()?, Situation::OriginFailed, now).ok()?;
         let status = CacheStatus::Forwarded { why, origin_status, outcome: Outcome::StaleIfError };
         let landing = Landing::Nothing(flight::Outcome::OriginFailed);
         self.serve(status, now).map(|reply| Filled { landing, ..Filled::only(reply) })
@@ -332,7 +316,7 @@ impl<'a> Lookup<'a> {
     fn own_key(&self) -> String {
         match &self.variants {
             Some(variants) => self.variant_key(&variants.selecting),
-            None => self.key.clone(),
+            None => self.circumstances.key.clone(),
         }
     }
 
@@ -345,17 +329,17 @@ impl<'a> Lookup<'a> {
             _ => false,
         };
         // Nothing that others bring would be for this reader.
-        let takes_nothing = matches!(self.standing.demand, Demand::Unstored | Demand::Refresh);
+        let takes_nothing = matches!(self.circumstances.standing.demand, Demand::Unstored | Demand::Refresh);
         // What is one person's is nobody else's to wait for, unless it is known to be shared.
         let is_shared = self.stored().is_some_and(|stored| stored.envelope.terms.shared);
-        let is_one_persons = self.privacy.is_private() && !is_shared;
+        let is_one_persons = self.circumstances.privacy.is_private() && !is_shared;
         let is_whole = request.method == "GET" && !request.fields.contains("range");
         is_for_all
             && is_whole
             && !takes_nothing
             && !is_one_persons
-            && !self.asked.no_store
-            && !collapse::is_alone(self.edge, &collapse::flight(&self.own_key(), self.privacy))
+            && !self.circumstances.asked.no_store
+            && !collapse::is_alone(self.edge, &collapse::flight(&self.own_key(), self.circumstances.privacy))
     }
 
     /// Meets the others, and asks an origin if it is this request's turn. What is left is
@@ -379,7 +363,7 @@ impl<'a> Lookup<'a> {
     }
 
     async fn meet(&self, why: Forward) -> Met {
-        let mut flight = collapse::flight(&self.own_key(), self.privacy);
+        let mut flight = collapse::flight(&self.own_key(), self.circumstances.privacy);
         let mut refused = 0;
         for _ in 0..MEETINGS_MAX {
             let (generation, variant, stored) = match collapse::join(self.edge, &flight, refused).await {
@@ -407,13 +391,13 @@ impl<'a> Lookup<'a> {
             if own_variant != variant {
                 // It was for those who ask for another variant.
                 let Some(own_variant) = own_variant else { return Met::Nobody };
-                (flight, refused) = (collapse::flight(&own_variant, self.privacy), 0);
+                (flight, refused) = (collapse::flight(&own_variant, self.circumstances.privacy), 0);
                 continue;
             }
             let now = js::now();
-            if self.judge().usable(&stored.envelope, Situation::Lookup, now).is_ok() {
+            if self.judged(&stored, Situation::Lookup, now).is_ok() {
                 let place = own_variant.as_deref().map(|variant| (variant, selecting.as_slice()));
-                self.store.keep(&self.key, place, &stored);
+                self.store.keep(&self.circumstances.key, place, &stored);
                 return Met::Reply(self.collapsed(why, &stored, now));
             }
             refused = generation;
@@ -423,12 +407,13 @@ impl<'a> Lookup<'a> {
 
     /// What is in memory or in the Cache API by now.
     async fn near(&self, why: Forward) -> Option<Reply> {
-        let judge = self.judge();
-        let accept = |stored: &Envelope| judge.usable(stored, Situation::Lookup, js::now()).is_ok();
+        let accept = |stored: &Envelope| {
+            self.circumstances.usable(self.edge, stored, Situation::Lookup, js::now()).is_ok()
+        };
         let variant = |selecting: &[String]| self.variant_key(selecting);
-        let copy = self.store.find(&Level::NEAR, &self.key, variant, accept).await.copy?;
+        let copy = self.store.find(&Level::NEAR, &self.circumstances.key, variant, accept).await.copy?;
         let now = js::now();
-        judge.usable(&copy.stored.envelope, Situation::Lookup, now).ok()?;
+        self.judged(&copy.stored, Situation::Lookup, now).ok()?;
         Some(self.collapsed(why, &copy.stored, now))
     }
 
@@ -439,13 +424,13 @@ impl<'a> Lookup<'a> {
     }
 
     fn variant_key(&self, selecting: &[String]) -> String {
-        variant_key(&self.key, selecting, &presented(self.edge, Purpose::Fill))
+        variant_key(&self.circumstances.key, selecting, &presented(self.edge, Purpose::Fill))
     }
 
     /// Asks an origin, for a change only where that will do.
     async fn forward(mut self, why: Forward, timings: &mut Timings) -> Result<Filled, JsValue> {
         let (edge, request) = (self.edge, self.edge.request);
-        self.copy = self.copy.take().filter(|copy| is_for(&copy.stored.envelope, self.privacy));
+        self.copy = self.copy.take().filter(|copy| is_for(&copy.stored.envelope, self.circumstances.privacy));
         let conditions = self.stored().and_then(|stored| validation::conditions(&stored.envelope.fields));
         let is_part = request.method == "GET" && request.fields.contains("range");
         let purpose = match &conditions {
@@ -508,32 +493,22 @@ impl<'a> Lookup<'a> {
         instead.unwrap_or_else(|| Filled::only(unanswered.reply(self.edge)))
     }
 
-    /// Whether an answer may be stored as one to a GET, and where it then stands.
+    /// Whether a response may be stored that an answer has brought or renewed.
     fn storable(
         &self,
         answer: &Answer<'_>,
         status: u16,
         response: &Fields,
     ) -> Result<(Storable, Position), Unstored> {
-        let storable = storable(&Exchange {
-            method: "GET",
-            asked: self.asked,
-            privacy: self.privacy,
+        let answered = Answered {
             status,
             response,
             request_time: answer.request_time,
             response_time: answer.response_time,
-        })?;
-        let fence = answer.fence.ok_or(Unstored::NoView)?;
-        let position = Position { fence, read_at: ReadAt::of(&answer.fields) };
-        let subject = Subject { groups: &storable.groups, uri: &self.key, path: self.edge.target.path };
-        let validity = self.edge.isolate.control.with(|view| {
-            servable(view, Demand::Nothing, &subject, position).map_err(|_| Unstored::Invalidated)
-        })?;
-        match validity {
-            Validity::Valid => Ok((storable, position)),
-            Validity::StaleSince(_) => Err(Unstored::Invalidated),
-        }
+            fence: answer.fence,
+            read_at: ReadAt::of(&answer.fields),
+        };
+        self.circumstances.judging(self.edge, js::now(), |judge| judge.storable(&answered))
     }
 
     /// A 304, or a 200 to a HEAD, that leaves what is stored with new fields; RFC
@@ -673,17 +648,17 @@ impl<'a> Lookup<'a> {
             variants: Variants::with(self.variants.as_deref(), selecting, envelope.useful_until()),
         });
         let is_fresh = envelope.is_fresh();
-        let put = self.store.put(&self.key, place, Stored::new(envelope, body));
+        let put = self.store.put(&self.circumstances.key, place, Stored::new(envelope, body));
         Landing::Stored(put, is_fresh)
     }
 
     /// Removes what is stored for the request; the URL's other variants stay.
     fn delete(&self) -> LocalBoxFuture<'static, ()> {
         match &self.variants {
-            None => self.store.delete(&self.key),
+            None => self.store.delete(&self.circumstances.key),
             Some(variants) => {
                 let request = presented(self.edge, Purpose::Fill);
-                self.store.delete(&variant_key(&self.key, &variants.selecting, &request))
+                self.store.delete(&variant_key(&self.circumstances.key, &variants.selecting, &request))
             }
         }
     }
@@ -695,28 +670,6 @@ fn reply_of(stored: &Stored, status: CacheStatus, now: Timestamp) -> Reply {
     fields.set("age", stored.envelope.age(now).as_secs().to_string());
     status.append_to(&mut fields);
     Reply { status: stored.envelope.status, fields, body: Body::Bytes(stored.body.clone()) }
-}
-
-/// What there is to judge a stored response by.
-struct Judge<'a> {
-    edge: &'a Edge<'a>,
-    key: &'a str,
-    asked: &'a RequestDirectives,
-    privacy: Privacy,
-    standing: Standing,
-}
-
-impl Judge<'_> {
-    /// Whether a stored response may be used: as far as the control log is concerned, and
-    /// then by the rules of caching.
-    fn usable(&self, stored: &Envelope, situation: Situation, now: Timestamp) -> Result<Usable, Forward> {
-        let subject = Subject { groups: &stored.groups, uri: self.key, path: self.edge.target.path };
-        let validity = self.edge.isolate.control.with(|view| {
-            let view = view.filter(|_| self.standing.has_view);
-            servable(view, self.standing.demand, &subject, stored.position).map_err(Forward::Fenced)
-        })?;
-        usable(stored, self.asked, self.privacy, situation, validity, now)
-    }
 }
 
 /// The form in which a body is stored.

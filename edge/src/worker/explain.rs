@@ -9,22 +9,21 @@ use web_sys::Url;
 use worker::Context;
 
 use crate::cache::key::canonical_query;
-use crate::cache::privacy::Privacy;
-use crate::cache::request::RequestDirectives;
 use crate::cache::storable::{BODY_BYTES_MAX, BODY_WAIT_MAX, Unstored, content_length, is_coded};
 use crate::cache::vary::variant_key;
 use crate::control::bookmark::{self, Brought, NOTHING};
 use crate::explain::copies::{Look, find};
 use crate::explain::fresh::{Answer, Asked};
-use crate::explain::judge::Judge;
 use crate::explain::question::Question;
 use crate::explain::{Assumed, Explanation, Facts, Handler, bypass, bypassed, elsewhere, explain};
 use crate::forward::Purpose;
+use crate::judge::Judge;
 use crate::route::{route, wants_html};
 use crate::time::Timestamp;
 use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
-use crate::worker::control_log::{self, Standing};
+use crate::worker::circumstances::Circumstances;
+use crate::worker::control_log;
 use crate::worker::incoming::Incoming;
 use crate::worker::origin::{self, Unanswered, presented};
 use crate::worker::proxy::{ask, key};
@@ -95,23 +94,15 @@ pub(super) async fn explanation(
     let assumed = Assumed { presented: &fields, ..assumed };
     let key = key(edge, &edge.target);
     let looks = store.inspect(&key, |selecting| variant_key(&key, selecting, &fields)).await;
-    let circumstances = Circumstances { edge, key: &key, standing, now: js::now() };
+    let (circumstances, now) = (Circumstances::of(edge, key, standing), js::now());
     let met = match asks_origin {
-        true => Some(circumstances.ask(&looks, timings).await),
+        true => Some(meet(edge, &circumstances, &looks, now, timings).await),
         false => None,
     };
     let asked = met.as_ref().map(Met::asked);
-    Ok(circumstances.judging(|judge| {
+    Ok(circumstances.judging(edge, now, |judge| {
         explain(&Facts { request: assumed, tracking, judge: *judge, looks: &looks, asked: asked.as_ref() })
     }))
-}
-
-/// What the request is judged by.
-struct Circumstances<'a> {
-    edge: &'a Edge<'a>,
-    key: &'a str,
-    standing: Standing,
-    now: Timestamp,
 }
 
 /// What came of asking an origin.
@@ -120,54 +111,41 @@ enum Met<'a> {
     Failed(&'static str),
 }
 
-impl Circumstances<'_> {
-    /// Short: the view must not be held over a wait.
-    fn judging<T>(&self, judging: impl FnOnce(&Judge<'_>) -> T) -> T {
-        let Edge { request, config, .. } = self.edge;
-        self.edge.isolate.control.with(|view| {
-            judging(&Judge {
-                key: self.key,
-                path: self.edge.target.path,
-                asked: RequestDirectives::of(&request.fields, config.client_cache_control),
-                privacy: Privacy::of(&request.fields, &config.private),
-                view,
-                is_view_current: self.standing.has_view,
-                demand: self.standing.demand,
-                now: self.now,
-            })
-        })
+/// Asks an origin as a fill does, and reads the body as one would that is to be stored.
+async fn meet<'a>(
+    edge: &'a Edge<'_>,
+    circumstances: &Circumstances,
+    looks: &[Look],
+    now: Timestamp,
+    timings: &mut Timings,
+) -> Met<'a> {
+    let has_copy = circumstances.judging(edge, now, |judge| find(looks, judge).copy.is_some());
+    let purpose = match edge.request.fields.contains("range") && !has_copy {
+        true => Purpose::Part,
+        false => Purpose::Fill,
+    };
+    let query = canonical_query(edge.target.query, &edge.config.tracking_parameters);
+    let answer = match ask(edge, (!query.is_empty()).then_some(&*query), purpose, timings).await {
+        Ok(answer) => answer,
+        Err(unanswered) => return Met::Failed(words(&unanswered)),
+    };
+    let is_kept = |judge: &Judge<'_>| judge.storable(&as_fact(&answer).answered()).is_ok();
+    if !circumstances.judging(edge, now, is_kept) {
+        Body::of(&answer.response).discard();
+        return Met::Answered(answer, Ok(()));
     }
-
-    /// Asks an origin as a fill does, and reads the body as one would that is to be stored.
-    async fn ask(&self, looks: &[Look], timings: &mut Timings) -> Met<'_> {
-        let edge = self.edge;
-        let has_copy = self.judging(|judge| find(looks, judge).copy.is_some());
-        let purpose = match edge.request.fields.contains("range") && !has_copy {
-            true => Purpose::Part,
-            false => Purpose::Fill,
-        };
-        let query = canonical_query(edge.target.query, &edge.config.tracking_parameters);
-        let answer = match ask(edge, (!query.is_empty()).then_some(&*query), purpose, timings).await {
-            Ok(answer) => answer,
-            Err(unanswered) => return Met::Failed(words(&unanswered)),
-        };
-        if self.judging(|judge| judge.storable(&as_fact(&answer)).is_err()) {
-            Body::of(&answer.response).discard();
-            return Met::Answered(answer, Ok(()));
+    if purpose == Purpose::Part {
+        Body::of(&answer.response).discard();
+        return Met::Answered(answer, Err(Unstored::Partial));
+    }
+    let known_bytes = content_length(&answer.fields).filter(|_| !is_coded(&answer.fields));
+    match buffer(&answer.response, known_bytes, BODY_BYTES_MAX, BODY_WAIT_MAX).await {
+        Ok(Buffered::Whole(_)) => Met::Answered(answer, Ok(())),
+        Ok(Buffered::Unfinished(rest, reason)) => {
+            Body::Stream(rest).discard();
+            Met::Answered(answer, Err(reason))
         }
-        if purpose == Purpose::Part {
-            Body::of(&answer.response).discard();
-            return Met::Answered(answer, Err(Unstored::Partial));
-        }
-        let known_bytes = content_length(&answer.fields).filter(|_| !is_coded(&answer.fields));
-        match buffer(&answer.response, known_bytes, BODY_BYTES_MAX, BODY_WAIT_MAX).await {
-            Ok(Buffered::Whole(_)) => Met::Answered(answer, Ok(())),
-            Ok(Buffered::Unfinished(rest, reason)) => {
-                Body::Stream(rest).discard();
-                Met::Answered(answer, Err(reason))
-            }
-            Err(_) => Met::Failed("it broke off its answer"),
-        }
+        Err(_) => Met::Failed("it broke off its answer"),
     }
 }
 

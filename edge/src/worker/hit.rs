@@ -2,7 +2,7 @@
 //! between JavaScript and Wasm as there can be, for each costs more than what is decided.
 //!
 //! - One crossing reads method, URL and the fields of a request that matter here.
-//! - The decisions are those of every request: [`route`], [`servable`], [`usable`].
+//! - The decisions are those of every request: [`route`], [`Judge::usable`].
 //! - One crossing answers, from fields that are kept ready beside the response. Those
 //!   that tell its age are written anew once a second.
 //!
@@ -23,16 +23,16 @@ use crate::cache::privacy::Privacy;
 use crate::cache::request::RequestDirectives;
 use crate::cache::status::CacheStatus;
 use crate::cache::target::Target;
-use crate::cache::usable::{Basis, Situation, Usable, usable};
+use crate::cache::usable::{Basis, Situation, Usable};
 use crate::config::Config;
 use crate::control::bookmark;
-use crate::control::servable::servable;
-use crate::control::view::Subject;
 use crate::fields::Fields;
+use crate::judge::Judge;
 use crate::request_id;
 use crate::route::{Route, Site, route};
 use crate::time::Timestamp;
 use crate::timing::Timings;
+use crate::worker::control_log::Standing;
 use crate::worker::isolate::Isolate;
 use crate::worker::js;
 use crate::worker::reply::NULL_BODY_STATUSES;
@@ -143,14 +143,15 @@ pub fn hit(request: &Request) -> Option<Response> {
     if NULL_BODY_STATUSES.contains(&stored.envelope.status) {
         return None;
     }
-    let subject = Subject { groups: &stored.envelope.groups, uri: &key, path: target.path };
-    let validity = isolate
-        .control
-        .with(|view| servable(view, standing.demand, &subject, stored.envelope.position))
-        .ok()?;
     let asked = RequestDirectives::of(&fields, config.client_cache_control);
     let privacy = Privacy::of(&fields, &config.private);
-    let found = usable(&stored.envelope, &asked, privacy, Situation::Lookup, validity, now).ok()?;
+    let Standing { has_view: is_view_current, demand } = standing;
+    let found = isolate.control.with(|view| {
+        let (key, path) = (&*key, target.path);
+        Judge { key, path, asked, privacy, view, is_view_current, demand, now }
+            .usable(&stored.envelope, Situation::Lookup)
+            .ok()
+    })?;
     if found.basis != Basis::Fresh {
         return None;
     }

@@ -7,6 +7,7 @@
 mod body;
 mod cache_api;
 mod cached;
+mod circumstances;
 mod collapse;
 mod collapse_object;
 mod control_log;

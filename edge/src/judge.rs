@@ -1,4 +1,6 @@
-//! What there is to judge a response by: the request, its reader's positions, the view.
+//! What there is to judge a response by, in one place for all that ask: the request, its
+//! reader's positions, the view of the control log. First the log decides, then the rules
+//! of caching.
 
 use crate::cache::envelope::Envelope;
 use crate::cache::privacy::Privacy;
@@ -7,11 +9,11 @@ use crate::cache::status::Forward;
 use crate::cache::storable::{Exchange, Storable, Unstored, storable};
 use crate::cache::usable::{Situation, Usable, usable};
 use crate::control::bookmark::Demand;
+use crate::control::log::Known;
 use crate::control::position::{Position, ReadAt};
 use crate::control::servable::servable;
 use crate::control::view::{Subject, Validity, View};
-use crate::explain::fresh::Answer;
-use crate::explain::standing::EntryAccount;
+use crate::fields::Fields;
 use crate::time::Timestamp;
 
 /// The circumstances of one request.
@@ -35,6 +37,23 @@ pub struct Judge<'a> {
     pub now: Timestamp,
 }
 
+/// A response that an origin has given or, by a 304, renewed.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// Its status.
+    pub status: u16,
+    /// Its fields.
+    pub response: &'a Fields,
+    /// When the origin was asked.
+    pub request_time: Timestamp,
+    /// When the head of its answer was there.
+    pub response_time: Timestamp,
+    /// How far the view had read when it was asked; `None` without a view.
+    pub fence: Option<Known>,
+    /// Where its answer was read.
+    pub read_at: ReadAt,
+}
+
 impl Judge<'_> {
     /// Whether a stored response may be used.
     pub fn usable(&self, stored: &Envelope, situation: Situation) -> Result<Usable, Forward> {
@@ -44,33 +63,28 @@ impl Judge<'_> {
         usable(stored, &self.asked, self.privacy, situation, validity, self.now)
     }
 
-    /// Whether an answer of an origin may be stored, as far as its head tells, and where
-    /// it then stands.
-    pub fn storable(&self, answer: &Answer<'_>) -> Result<(Storable, Position), Unstored> {
+    /// Whether a response may be stored, as the answer to a GET and as far as its head
+    /// tells, and where it then stands.
+    pub fn storable(&self, answered: &Answered<'_>) -> Result<(Storable, Position), Unstored> {
+        let Answered { status, response, request_time, response_time, fence, read_at } = *answered;
         let storable = storable(&Exchange {
             method: "GET",
             asked: self.asked,
             privacy: self.privacy,
-            status: answer.status,
-            response: answer.fields,
-            request_time: answer.request_time,
-            response_time: answer.response_time,
+            status,
+            response,
+            request_time,
+            response_time,
         })?;
-        let fence = answer.fence.ok_or(Unstored::NoView)?;
-        let position = Position { fence, read_at: ReadAt::of(answer.fields) };
+        let position = Position { fence: fence.ok_or(Unstored::NoView)?, read_at };
         match servable(self.view, Demand::Nothing, &self.subject(&storable.groups), position) {
             Ok(Validity::Valid) => Ok((storable, position)),
             Ok(Validity::StaleSince(_)) | Err(_) => Err(Unstored::Invalidated),
         }
     }
 
-    /// The entries of the control log about a response at this position.
-    pub fn entries(&self, groups: &[String], position: Position) -> Vec<EntryAccount> {
-        let entries = self.view.map(|view| view.entries(&self.subject(groups))).unwrap_or_default();
-        entries.iter().map(|(key, mark)| EntryAccount::of(key, *mark, position)).collect()
-    }
-
-    fn subject<'a>(&'a self, groups: &'a [String]) -> Subject<'a> {
+    /// A response in these groups, as the control log knows it.
+    pub fn subject<'a>(&'a self, groups: &'a [String]) -> Subject<'a> {
         Subject { groups, uri: self.key, path: self.path }
     }
 }
