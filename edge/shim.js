@@ -83,11 +83,57 @@ function durable(name) {
 export const Control = durable("Control");
 export const Collapse = durable("Collapse");
 
-async function answer(request, env, context) {
+// The longest wait for the Cache API, as in the store of the Worker.
+const LOOK_MAX_MS = 500;
+const LATE = Symbol("late");
+
+// What the Cache API has under a URL; nothing where that can't be read, which the
+// Worker's own look then says.
+async function read(url) {
+  const found = await caches.default.match(url);
+  return found && new Uint8Array(await found.arrayBuffer());
+}
+
+async function within(ms, work) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms, LATE);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// A hit from the Cache API: of the whole way to it, waiting is JavaScript's part.
+async function nearby({ url, mark }, request, env, context) {
+  const begun = Date.now();
+  let value;
+  try {
+    value = await within(LOOK_MAX_MS, read(url));
+  } catch {
+    return answer(request, env, context, false);
+  }
+  try {
+    if (value === LATE) edge.slow_nearby();
+    else if (value) {
+      const hit = edge.hit_nearby(request, value, mark, Date.now() - begun);
+      // What isn't to be used is read once more, for it may be of use all the same.
+      return hit ?? answer(request, env, context, false);
+    }
+  } catch (error) {
+    if (isTrap(error)) return crashed();
+    throw error;
+  }
+  return answer(request, env, context, true);
+}
+
+async function answer(request, env, context, wasLookedFor) {
   const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
   inHand.add(giveUp);
   try {
-    return (await Promise.race([edge.fetch(request, env, context), givenUp])) ?? crashed();
+    return (await Promise.race([edge.fetch(request, env, context, wasLookedFor), givenUp])) ?? crashed();
   } catch (error) {
     if (isTrap(error)) return crashed();
     throw error;
@@ -101,13 +147,14 @@ async function answer(request, env, context) {
 export default {
   fetch(request, env, context) {
     // A hit from memory waits for nothing, so it is spared the promises.
+    let hit;
     try {
-      const hit = edge.hit(request);
-      if (hit) return hit;
+      hit = edge.hit(request);
     } catch (error) {
       if (isTrap(error)) return crashed();
       throw error;
     }
-    return answer(request, env, context);
+    if (hit instanceof Response) return hit;
+    return hit ? nearby(hit, request, env, context) : answer(request, env, context, false);
   },
 };

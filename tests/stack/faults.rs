@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
         what_a_write_made_invalid_is_used_from_no_level,
     ),
     ("faults::what_is_superseded_is_removed_from_all_levels", what_is_superseded_is_removed_from_all_levels),
+    ("faults::what_lies_nearby_is_asked_for_once", what_lies_nearby_is_asked_for_once),
     ("faults::a_large_body_is_not_kept_in_memory", a_large_body_is_not_kept_in_memory),
     ("faults::kv_takes_one_write_a_second_to_a_key", kv_takes_one_write_a_second_to_a_key),
     ("faults::a_level_that_fails_makes_no_answer_wrong", a_level_that_fails_makes_no_answer_wrong),
@@ -84,6 +85,16 @@ impl<'a> Stores<'a> {
         self.request(Method::POST, path).send().await.unwrap()
     }
 
+    /// A new isolate that has answered something, so that it looks for hits at once.
+    async fn restart_warm(&mut self) {
+        let path = "/levels-warm";
+        self.world.scripted().script(path, |_| "200\ncache-control: no-store\n\n".to_owned());
+        self.restart().await;
+        assert_eq!(self.get(path).await.status(), 200);
+        self.kv.calls();
+        self.cache_api.calls();
+    }
+
     /// Waits until so many values are in both.
     async fn filled(&self, values: usize) {
         let filled = poll::until_async(DEADLINE, || async {
@@ -140,6 +151,38 @@ fn a_copy_is_found_on_each_level_and_comes_nearer(world: &World) {
         stores.restart().await;
         check(&stores, HIT, "cache_api").await;
         assert_eq!(world.scripted().asked(path).len(), 1);
+    });
+}
+
+fn what_lies_nearby_is_asked_for_once(world: &World) {
+    let path = "/levels-nearby";
+    world.scripted().script("/levels-nearby-miss", |_| "200\ncache-control: no-store\n\n".to_owned());
+    world.scripted().script(path, |asked| format!("200\ncache-control: max-age=600\n\nhello {}", asked.nth));
+    world.run(async {
+        let mut stores = Stores::start(world).await;
+        stores.get(path).await;
+        stores.filled(1).await;
+        for (method, body) in [(Method::GET, "hello 0"), (Method::HEAD, "")] {
+            stores.restart_warm().await;
+            for (from, reads) in [("cache_api", 1), ("memory", 0)] {
+                let response = stores.request(method.clone(), path).send().await.unwrap();
+                assert!(field(&response, "cache-status").starts_with(HIT), "{response:?}");
+                assert_eq!((&*level(&response), calls(&stores.cache_api, "GET")), (from, reads), "{method}");
+                assert_eq!(field(&response, "content-length"), "7");
+                assert_eq!(response.text().await.unwrap(), body);
+            }
+            assert_eq!(stores.edge().status(world).await.unwrap()["cache"]["levels"]["cache_api"], 1);
+        }
+        // Nor is it asked twice for what it hasn't.
+        let missed = stores.get("/levels-nearby-miss").await;
+        assert_eq!((&*level(&missed), calls(&stores.cache_api, "GET")), ("lookup", 1));
+
+        assert_eq!(stores.post(path).await.status(), 200);
+        stores.restart_warm().await;
+        let renewed = stores.get(path).await;
+        let status = field(&renewed, "cache-status");
+        assert!(status.starts_with("tidewall; fwd=stale; stored; detail=invalidated-"), "{status}");
+        assert_eq!(renewed.text().await.unwrap(), "hello 2");
     });
 }
 
@@ -288,12 +331,18 @@ fn a_level_that_fails_makes_no_answer_wrong(world: &World) {
         ] {
             stores.kv.fail(kv);
             stores.cache_api.fail(cache_api);
-            stores.restart().await;
-            for expected in [from, "memory"] {
-                let response = stores.get(path).await;
-                assert_eq!(response.status(), 200, "{kv:?}, {cache_api:?}\n{}", stores.edge().log());
-                assert_eq!(level(&response), expected, "{kv:?}, {cache_api:?}\n{}", stores.edge().log());
-                assert_eq!(response.text().await.unwrap(), "hello");
+            for is_warm in [false, true] {
+                match is_warm {
+                    true => stores.restart_warm().await,
+                    false => stores.restart().await,
+                }
+                for expected in [from, "memory"] {
+                    let response = stores.get(path).await;
+                    let about = format!("{kv:?}, {cache_api:?}, {is_warm}\n{}", stores.edge().log());
+                    assert_eq!(response.status(), 200, "{about}");
+                    assert_eq!(level(&response), expected, "{about}");
+                    assert_eq!(response.text().await.unwrap(), "hello");
+                }
             }
             // A write can't remove anything there, and goes through all the same.
             let written = stores.post("/levels-written").await;

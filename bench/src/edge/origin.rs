@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -70,13 +70,17 @@ impl Handler for Answers {
                 true => "no-store",
                 false => "max-age=86400",
             };
+            // The time of day is that of the answer: by an old one it would be stale.
+            let now = SystemTime::now();
+            let hour = Duration::from_secs(3_600);
+            let (date, modified) = (httpdate::fmt_http_date(now), httpdate::fmt_http_date(now - hour));
             // With the length these are the eight.
             let fields = [
                 ("Content-Type", "application/json"),
                 ("Cache-Control", cache_control),
-                ("Date", "Tue, 24 Nov 2026 12:00:00 GMT"),
+                ("Date", &*date),
                 ("ETag", "\"0c8f9a523c64\""),
-                ("Last-Modified", "Tue, 24 Nov 2026 11:00:00 GMT"),
+                ("Last-Modified", &*modified),
                 ("Content-Language", "en"),
                 ("Vary", "Accept-Encoding"),
             ];

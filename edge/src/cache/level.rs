@@ -16,6 +16,9 @@ impl Level {
     /// In the order in which they are asked.
     pub const ALL: [Self; 3] = [Self::Memory, Self::CacheApi, Self::Kv];
 
+    /// The same, once the Cache API was asked in vain.
+    pub const BUT_CACHE_API: [Self; 2] = [Self::Memory, Self::Kv];
+
     /// Those that are as near as the others who ask here.
     pub const NEAR: [Self; 2] = [Self::Memory, Self::CacheApi];
 

@@ -13,6 +13,18 @@ const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(u64);
 
+impl Mark {
+    /// For JavaScript to keep: exact up to 2^53 removals.
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64
+    }
+
+    /// As it was kept.
+    pub fn from_f64(mark: f64) -> Self {
+        Self(mark as u64)
+    }
+}
+
 /// The last removals of an isolate.
 #[derive(Debug)]
 pub struct Removals {

@@ -273,7 +273,11 @@ impl<'a> Lookup<'a> {
                 Err(why) => why.is_of_every_copy(),
             };
         let variant = |selecting: &[String]| variant_key(key, selecting, &presented(edge, Purpose::Fill));
-        let Found { copy, variants, work } = store.find(&Level::ALL, key, variant, accept).await;
+        let levels: &[Level] = match edge.request.was_looked_for {
+            true => &Level::BUT_CACHE_API,
+            false => &Level::ALL,
+        };
+        let Found { copy, variants, work } = store.find(levels, key, variant, accept).await;
         let step = copy.as_ref().map_or("lookup", |copy| copy.level.as_str());
         timings.record(step, js::now().since(begun));
         (Self { edge, store, circumstances, copy, variants }, work)

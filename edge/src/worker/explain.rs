@@ -55,6 +55,7 @@ pub(super) fn assumed(own: &Incoming, question: &Question) -> Result<Incoming, S
         brought,
         id: own.id.clone(),
         is_background: false,
+        was_looked_for: false,
     })
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Incoming {
     pub(super) id: String,
     /// Whether the edge asks for itself, so that nobody waits for the answer.
     pub(super) is_background: bool,
+    /// Whether the Cache API was asked for its URL already, and had nothing.
+    pub(super) was_looked_for: bool,
 }
 
 impl Incoming {
@@ -44,7 +46,16 @@ impl Incoming {
             None => js::scope().crypto()?.random_uuid(),
         };
         let url = Url::new(&js.url()).ok().map(|url| url.href());
-        Ok(Self { method: js.method(), url, fields, brought, id, js, is_background: false })
+        Ok(Self {
+            method: js.method(),
+            url,
+            fields,
+            brought,
+            id,
+            js,
+            is_background: false,
+            was_looked_for: false,
+        })
     }
 
     /// What is asked for; `None` where that can't be.
@@ -79,6 +90,7 @@ impl Incoming {
             brought: Brought::one(NOTHING),
             id: self.id.clone(),
             is_background: true,
+            was_looked_for: false,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Small crossings between JavaScript and the core.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use js_sys::{Array, JSON, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, WorkerGlobalScope};
@@ -29,10 +32,22 @@ pub(super) fn read_fields(headers: &Headers) -> Fields {
     Fields::from_lines(&String::from(pairs.flat(1).join("\n")))
 }
 
-/// Writes all fields in one crossing: as JSON.
+/// Writes all fields in one crossing: as JSON, by name, which the runtime reads several times
+/// faster than pairs. A name that comes again, as that of a cookie may, is written by itself.
 pub(super) fn write_fields(fields: &Fields) -> Result<Headers, JsValue> {
-    let json = serde_json::to_string(fields).map_err(|error| error.to_string())?;
-    Headers::new_with_str_sequence_sequence(&JSON::parse(&json)?)
+    let (mut by_name, mut again) = (BTreeMap::new(), Vec::new());
+    for (name, value) in fields.iter() {
+        match by_name.entry(name) {
+            Entry::Vacant(place) => drop(place.insert(value)),
+            Entry::Occupied(_) => again.push((name, value)),
+        }
+    }
+    let json = serde_json::to_string(&by_name).map_err(|error| error.to_string())?;
+    let headers = Headers::new_with_record_from_str_to_str(&JSON::parse(&json)?.unchecked_into())?;
+    for (name, value) in again {
+        headers.append(name, value)?;
+    }
+    Ok(headers)
 }
 
 /// A binding or variable; `None` where it isn't configured.

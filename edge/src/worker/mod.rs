@@ -32,7 +32,8 @@ use std::rc::Rc;
 
 use tidewall_api::manifest::Manifest;
 use wasm_bindgen::JsValue;
-use worker::{Context, Env, event};
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{Context, Env, wasm_bindgen_futures, worker_sys};
 
 use crate::cache::target::Target;
 use crate::config::Config;
@@ -60,18 +61,27 @@ impl<'a> Edge<'a> {
     }
 }
 
-#[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
-    let request = Incoming::read(request)?;
+/// Answers a request. `was_looked_for` says that the Cache API was asked for its URL, and
+/// had nothing.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "exported to JavaScript")]
+pub async fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    context: worker_sys::Context,
+    was_looked_for: bool,
+) -> Result<web_sys::Response, JsValue> {
+    let request = Incoming { was_looked_for, ..Incoming::read(request)? };
+    let context = Context::new(context);
     let mut timings = Timings::default();
     let response = match answer(&request, &env, &context, &mut timings).await {
         Ok(reply) => reply.into_response(&request, &timings),
         Err(error) => Err(error),
     };
-    Ok(response.or_else(|error| {
+    response.or_else(|error| {
         worker::console_error!("request {} failed: {}", request.id, js::message(&error));
         Reply::problem(problems::internal(), &request.id).into_response(&request, &timings)
-    })?)
+    })
 }
 
 async fn answer(

@@ -308,11 +308,9 @@ impl Store {
     pub(super) fn keep(&self, key: &str, variant: Option<(&str, &[String])>, stored: &Rc<Stored>) {
         let remembered = self.remembered();
         let place = variant.map_or(key, |(variant, _)| variant);
-        let there = remembered.responses.borrow().peek(place).map(|there| there.envelope.response_time);
-        if there.is_some_and(|there| there > stored.envelope.response_time) {
+        if !remembered.keep_newest(place, stored) {
             return;
         }
-        remembered.keep(place, stored);
         let Some((_, selecting)) = variant else { return };
         let until = stored.envelope.useful_until();
         let earlier = remembered.variants.borrow().peek(key).map(Rc::clone);
@@ -384,14 +382,8 @@ impl Store {
     /// Puts a copy that was found into memory, if nothing newer came there meanwhile;
     /// what is left to be written elsewhere.
     fn promote(&self, key: &str, copy: &FoundCopy, mark: Mark) -> Option<Write> {
-        let remembered = self.remembered();
-        if copy.level == Level::Memory || remembered.is_removed_since(key, mark) {
+        if copy.level == Level::Memory || !self.remembered().promote(key, &copy.stored, mark) {
             return None;
-        }
-        let time = copy.stored.envelope.response_time;
-        let there = remembered.responses.borrow().peek(key).map(|there| there.envelope.response_time);
-        if there.is_none_or(|there| there <= time) {
-            remembered.keep(key, &copy.stored);
         }
         let value = Value::Response(Rc::clone(&copy.stored));
         (copy.level == Level::Kv).then(|| Write::new(key, value))
@@ -418,7 +410,7 @@ impl Store {
             }
             None => {
                 worker::console_warn!("{name} took longer than {} ms", READ_DEADLINE.as_millis());
-                remembered.rests.borrow_mut().was_slow(level, js::now());
+                remembered.was_slow(level, js::now());
                 None
             }
         }
@@ -487,14 +479,44 @@ impl Store {
 }
 
 impl Remembered {
-    /// The response under a URL's key, where the URL has no variants.
-    pub(super) fn only_response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
-        let has_variants = self.variants.borrow().peek(key).is_some_and(|variants| variants.until > now);
-        if has_variants { None } else { self.response(key, now) }
+    /// Whether the URL with this key has variants.
+    pub(super) fn has_variants(&self, key: &str, now: Timestamp) -> bool {
+        self.variants.borrow().peek(key).is_some_and(|variants| variants.until > now)
+    }
+
+    /// When a look into the Cache API begins, unless it is left alone.
+    pub(super) fn look_nearby(&self, now: Timestamp) -> Option<Mark> {
+        let is_resting = self.rests.borrow().is_resting(Level::CacheApi, now);
+        (!is_resting).then(|| self.removals.borrow().mark())
+    }
+
+    /// Leaves a level alone that took too long.
+    pub(super) fn was_slow(&self, level: Level, now: Timestamp) {
+        self.rests.borrow_mut().was_slow(level, now);
+    }
+
+    /// Keeps a response that was found elsewhere, by a look that began at `mark`, if nothing
+    /// newer came meanwhile; `false` where it was removed.
+    pub(super) fn promote(&self, key: &str, stored: &Rc<Stored>, mark: Mark) -> bool {
+        let is_removed = self.is_removed_since(key, mark);
+        if !is_removed {
+            self.keep_newest(key, stored);
+        }
+        !is_removed
+    }
+
+    /// Keeps a response, if none that is there is newer; `false` where one is.
+    fn keep_newest(&self, key: &str, stored: &Rc<Stored>) -> bool {
+        let there = self.responses.borrow().peek(key).map(|there| there.envelope.response_time);
+        let is_newest = there.is_none_or(|there| there <= stored.envelope.response_time);
+        if is_newest {
+            self.keep(key, stored);
+        }
+        is_newest
     }
 
     /// A response, while it is of any use.
-    fn response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
+    pub(super) fn response(&self, key: &str, now: Timestamp) -> Option<Rc<Stored>> {
         let mut responses = self.responses.borrow_mut();
         let stored = Rc::clone(responses.get(key)?);
         if stored.until <= now {
