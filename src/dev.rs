@@ -109,7 +109,7 @@ impl Plan {
         let origins = origin_ports
             .iter()
             .enumerate()
-            .map(|(index, port)| Origin { id: origin_id(index), url: format!("http://127.0.0.1:{port}") })
+            .map(|(index, port)| Origin::new(origin_id(index), format!("http://127.0.0.1:{port}")))
             .collect();
         let foreign = match &args.database_url {
             Some(url) => Some(Servers::foreign(url.clone(), args.replica_urls.clone()).await?),

@@ -63,7 +63,7 @@ impl Config {
     /// Asks the edge's own code what it thinks of the variables: once it runs it could
     /// only refuse every request.
     fn check_vars(&self) -> Result<(), Failure> {
-        let local = self.local(Path::new(""), None, &[Origin { id: "a".into(), url: "http://a".into() }])?;
+        let local = self.local(Path::new(""), None, &[Origin::new("a", "http://a")])?;
         // As the runtime hands them to the edge: text as it is, anything else as JSON.
         let variable = |name: &str| match local["vars"].get(name) {
             None => None,
@@ -72,6 +72,7 @@ impl Config {
         };
         let vars = Vars {
             origins: variable("ORIGINS"),
+            balance: variable("BALANCE"),
             origin_paths: variable("ORIGIN_PATHS"),
             private_cookies: variable("PRIVATE_COOKIES"),
             client_cache_control: variable("CLIENT_CACHE_CONTROL"),
@@ -105,7 +106,7 @@ impl Config {
             }
         }
         config["vars"]["ORIGINS"] =
-            origins.iter().map(|Origin { id, url }| json!({ "id": id, "url": url })).collect();
+            origins.iter().map(|Origin { id, url, .. }| json!({ "id": id, "url": url })).collect();
         Ok(config)
     }
 }
@@ -233,7 +234,7 @@ mod tests {
     const WRANGLER_TOML: &str = "main = 'x.js'\n[build]\ncommand = 'x'\n[assets]\ndirectory = 'x'\nbinding = 'ASSETS'\n[vars]\nORIGIN_PATHS = ['/api/']\n";
 
     fn local(site: Option<&Path>) -> Value {
-        let origins = [Origin { id: "a".into(), url: "http://127.0.0.1:1".into() }];
+        let origins = [Origin::new("a", "http://127.0.0.1:1")];
         Config::parse(WRANGLER_TOML).unwrap().local(Path::new("/w"), site, &origins).unwrap()
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::balance::policy::{Policy, Route};
 use crate::cache::key::TrackingParameters;
 use crate::cache::privacy::PrivateNames;
 use crate::cache::request::ClientCacheControl;
@@ -18,6 +19,8 @@ use crate::fields::is_token;
 pub struct Vars {
     /// `ORIGINS`: `[{"id":…,"url":…}]`, at least one.
     pub origins: Option<String>,
+    /// `BALANCE`: `[{"path":…,"policy":…}]`, how origins are chosen for paths that begin so.
+    pub balance: Option<String>,
     /// `ORIGIN_PATHS`: path prefixes that go to the origins beside a site.
     pub origin_paths: Option<String>,
     /// `PRIVATE_COOKIES`: names of cookies that make a request one person's, or how they begin.
@@ -49,6 +52,8 @@ const CONTROL_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 pub struct Config {
     /// At least one, with unique ids.
     pub origins: Vec<Origin>,
+    /// How one of them is chosen; every path has a route.
+    pub balance: Vec<Route>,
     /// Each begins with `/`.
     pub origin_paths: Vec<String>,
     /// What makes a request one person's.
@@ -71,7 +76,24 @@ pub struct Origin {
     pub id: String,
     /// Scheme and authority, without a path or a slash at the end.
     pub url: String,
+    /// How much it takes beside the others, where the policy asks for that.
+    #[serde(default = "one")]
+    pub weight: u32,
 }
+
+fn one() -> u32 {
+    1
+}
+
+impl Origin {
+    /// One like all others.
+    pub fn new(id: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { id: id.into(), url: url.into(), weight: one() }
+    }
+}
+
+/// Greatest weight of an origin.
+const WEIGHT_MAX: u32 = 1_000;
 
 /// A value that must not be printed.
 pub struct Secret(String);
@@ -120,6 +142,7 @@ impl Config {
     pub fn parse(vars: &Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             origins: origins(vars.origins.as_deref())?,
+            balance: balance(vars.balance.as_deref())?,
             origin_paths: origin_paths(vars.origin_paths.as_deref())?,
             private: PrivateNames {
                 fields: field_names("PRIVATE_FIELDS", vars.private_fields.as_deref())?,
@@ -161,7 +184,7 @@ fn origins(json: Option<&str>) -> Result<Vec<Origin>, ConfigError> {
     }
     for index in 0..origins.len() {
         let field = |name| format!("ORIGINS[{index}].{name}");
-        let Origin { id, url } = &origins[index];
+        let Origin { id, url, weight } = &origins[index];
         // It is sent in a header field, so it must be a token (RFC 9110, section 5.6.2).
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
             return invalid(field("id"), format!("is `{id}`: use letters, digits and -._~"));
@@ -169,12 +192,48 @@ fn origins(json: Option<&str>) -> Result<Vec<Origin>, ConfigError> {
         if origins[..index].iter().any(|earlier| earlier.id == *id) {
             return invalid(field("id"), format!("is `{id}`, which another origin has already"));
         }
+        if !(1..=WEIGHT_MAX).contains(weight) {
+            return invalid(field("weight"), format!("is {weight}: write 1 to {WEIGHT_MAX}"));
+        }
         match base(url) {
             Ok(base) => origins[index].url = base,
             Err(problem) => return invalid(field("url"), format!("is `{url}`: {problem}")),
         }
     }
     Ok(origins)
+}
+
+/// A route as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRoute {
+    path: String,
+    policy: String,
+}
+
+fn balance(json: Option<&str>) -> Result<Vec<Route>, ConfigError> {
+    let written: Vec<WrittenRoute> = match json {
+        Some(json) => read("BALANCE", r#"a JSON array of {"path", "policy"}"#, json)?,
+        None => Vec::new(),
+    };
+    let mut routes: Vec<Route> = Vec::with_capacity(written.len() + 1);
+    for (index, WrittenRoute { path, policy }) in written.into_iter().enumerate() {
+        let field = |name| format!("BALANCE[{index}].{name}");
+        if !path.starts_with('/') {
+            return invalid(field("path"), format!("is `{path}`: it must begin with /"));
+        }
+        if routes.iter().any(|earlier| earlier.path == path) {
+            return invalid(field("path"), format!("is `{path}`, which another route has already"));
+        }
+        let Some(policy) = Policy::named(&policy) else {
+            return invalid(field("policy"), format!("is `{policy}`: write one of {}", Policy::names()));
+        };
+        routes.push(Route { path, policy });
+    }
+    if !routes.iter().any(|route| route.path == "/") {
+        routes.push(Route { path: "/".to_owned(), policy: Policy::RoundRobin });
+    }
+    Ok(routes)
 }
 
 /// Scheme and authority of an origin's URL.
@@ -287,6 +346,23 @@ mod tests {
             &with_origins(r#"[{"id":"a","url":"http://a"},{"id":"a","url":"http://b"}]"#),
             "ORIGINS[1].id is `a`, which another origin has already",
         );
+        refused(
+            &with_origins(r#"[{"id":"a","url":"http://a","weight":0}]"#),
+            "ORIGINS[0].weight is 0: write 1 to 1000",
+        );
+        let balance = |json: &str| Vars { balance: Some(json.to_owned()), ..with_origins(ONE) };
+        refused(
+            &balance(r#"[{"path":"/","policy":"round-robin"},{"path":"/api/","policy":"random"}]"#),
+            "BALANCE[1].policy is `random`: write one of round-robin, weighted, least-connections, ip-hash",
+        );
+        refused(
+            &balance(r#"[{"path":"api","policy":"ip-hash"}]"#),
+            "BALANCE[0].path is `api`: it must begin with /",
+        );
+        refused(
+            &balance(r#"[{"path":"/","policy":"ip-hash"},{"path":"/","policy":"weighted"}]"#),
+            "BALANCE[1].path is `/`, which another route has already",
+        );
         let vars = Vars { origin_paths: Some(r#"["/api/","x"]"#.into()), ..with_origins(ONE) };
         refused(&vars, "ORIGIN_PATHS[1] must begin with /");
         let vars = Vars { private_cookies: Some(r#"[""]"#.into()), ..with_origins(ONE) };
@@ -295,6 +371,22 @@ mod tests {
         refused(&vars, "PRIVATE_FIELDS[1] is `x b`, which no field can be named");
         let vars = Vars { client_cache_control: Some("Ignore".into()), ..with_origins(ONE) };
         refused(&vars, "CLIENT_CACHE_CONTROL is `Ignore`: write `obey` or `ignore`");
+    }
+
+    #[test]
+    fn origins_take_turns_unless_a_route_says_otherwise() {
+        let check = |json: Option<&str>, expected: &[(&str, Policy)]| {
+            let vars = Vars { balance: json.map(str::to_owned), ..with_origins(ONE) };
+            let routes = Config::parse(&vars).unwrap().balance;
+            let routes: Vec<_> = routes.iter().map(|route| (&*route.path, route.policy)).collect();
+            assert_eq!(routes, expected);
+        };
+        check(None, &[("/", Policy::RoundRobin)]);
+        check(
+            Some(r#"[{"path":"/api/","policy":"least-connections"}]"#),
+            &[("/api/", Policy::LeastConnections), ("/", Policy::RoundRobin)],
+        );
+        check(Some(r#"[{"path":"/","policy":"ip-hash"}]"#), &[("/", Policy::IpHash)]);
     }
 
     #[test]

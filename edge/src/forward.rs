@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::{
-    CDN_CACHE_CONTROL, TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN, TIDEWALL_WRITE, X_REQUEST_ID,
+    CDN_CACHE_CONTROL, TIDEWALL_BOOKMARK, TIDEWALL_DRAINING, TIDEWALL_ORIGIN, TIDEWALL_WRITE, X_REQUEST_ID,
 };
 
 use crate::cache::precondition::CACHE_PRECONDITIONS;
@@ -83,8 +83,15 @@ const WRITTEN_HERE: [&str; 5] = ["cdn-loop", "host", "via", TIDEWALL_BOOKMARK, X
 
 /// Fields that belong to one exchange, not to the response that is stored; and the
 /// length, which follows from the stored body.
-const NOT_STORED: [&str; 6] =
-    ["age", "content-length", "server-timing", TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN, X_REQUEST_ID];
+const NOT_STORED: [&str; 7] = [
+    "age",
+    "content-length",
+    "server-timing",
+    TIDEWALL_BOOKMARK,
+    TIDEWALL_DRAINING,
+    TIDEWALL_ORIGIN,
+    X_REQUEST_ID,
+];
 
 /// What the edge itself knows of a request.
 #[derive(Clone, Copy, Debug)]
@@ -210,6 +217,7 @@ pub fn to_client(origin: &Fields) -> Fields {
     let mut fields = end_to_end(origin);
     fields.remove(CDN_CACHE_CONTROL);
     fields.remove(TIDEWALL_WRITE);
+    fields.remove(TIDEWALL_DRAINING);
     // The edge knows more positions than the origin: it tells them itself.
     fields.remove(TIDEWALL_BOOKMARK);
     fields

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::balance::health::State;
 use crate::counters::Counters;
 
 /// The edge's state as this isolate sees it.
@@ -23,17 +24,9 @@ pub struct OriginStatus<'a> {
     /// Where it is.
     pub url: &'a str,
     /// Whether it gets requests.
-    pub state: OriginState,
+    pub state: State,
     /// Requests that wait for its answer.
     pub in_flight: usize,
-}
-
-/// Whether an origin gets requests.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OriginState {
-    /// It does.
-    Up,
 }
 
 #[cfg(test)]
@@ -52,7 +45,7 @@ mod tests {
         cache.stored();
         cache.rejected(Unstored::Private);
         cache.rejected(Unstored::Private);
-        let origins = vec![OriginStatus { id: "a", url: "http://a", state: OriginState::Up, in_flight: 2 }];
+        let origins = vec![OriginStatus { id: "a", url: "http://a", state: State::Up, in_flight: 2 }];
         let status = serde_json::to_value(Status { seq: 0, origins, cache: &cache }).unwrap();
         let expected = serde_json::json!({
             "seq": 0,

@@ -60,7 +60,8 @@ impl<'a> Stores<'a> {
     async fn restart(&mut self) {
         drop(self.edge.take());
         let setup = Setup {
-            origin: &self.world.scripted().url,
+            origins: &[self.world.scripted().origin()],
+            policy: "round-robin",
             kv: &self.kv,
             cache_api: &self.cache_api,
             objects: &self.objects.0,

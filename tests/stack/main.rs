@@ -6,6 +6,7 @@
 mod support;
 
 mod api;
+mod balance;
 mod cache;
 mod collapse;
 mod consistency;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(2);
     let tests: Vec<Test> = [
         api::TESTS,
+        balance::TESTS,
         cache::TESTS,
         collapse::TESTS,
         consistency::TESTS,

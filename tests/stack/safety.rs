@@ -56,7 +56,13 @@ const PATHS: [&str; 26] = [
 /// An edge of its own in plain workerd, before the scripted origin.
 async fn plain(world: &World, folder: &Folder) -> Workerd {
     let (kv, cache_api) = (Shelf::start(&world.runtime), Shelf::start(&world.runtime));
-    let setup = Setup { origin: &world.scripted().url, kv: &kv, cache_api: &cache_api, objects: &folder.0 };
+    let setup = Setup {
+        origins: &[world.scripted().origin()],
+        policy: "round-robin",
+        kv: &kv,
+        cache_api: &cache_api,
+        objects: &folder.0,
+    };
     Workerd::start(world, &setup).await
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use crate::support::tidewall::{Folder, Running};
 
@@ -33,44 +34,77 @@ impl Asked {
     }
 }
 
-/// The origin and its edge.
-pub(crate) struct Scripted {
-    edge: Running,
-    /// The origin itself.
+/// An origin alone; it takes no connection any more once dropped.
+pub(crate) struct Origin {
     pub(crate) url: String,
     scripts: Arc<Mutex<HashMap<String, Script>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
-    _folder: Folder,
+    listening: JoinHandle<()>,
 }
 
-impl Scripted {
+impl Origin {
     pub(crate) fn start(runtime: &Runtime) -> Self {
-        let folder = Folder::new();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let scripts = Arc::<Mutex<HashMap<String, Script>>>::default();
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
         let (known, log) = (Arc::clone(&scripts), Arc::clone(&asked));
-        runtime.spawn(async move {
+        let listening = runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 tokio::spawn(answer(stream, Arc::clone(&known), Arc::clone(&log)));
             }
         });
-        let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &url], &[]);
-        Self { edge, url, scripts, asked, _folder: folder }
+        Self { url, scripts, asked, listening }
     }
 
-    /// Tells what `path` answers from now on; its URL at the edge. One that ends in `*`
-    /// stands for all that begin so and aren't named themselves.
+    /// Tells what `path` answers from now on. One that ends in `*` stands for all that begin
+    /// so and aren't named themselves.
+    pub(crate) fn script(&self, path: &str, answer: impl Fn(&Asked) -> String + Send + Sync + 'static) {
+        self.scripts.lock().unwrap().insert(path.to_owned(), Arc::new(answer));
+    }
+
+    /// What it was asked at `path`.
+    pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
+        self.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+/// The origin and its edge.
+pub(crate) struct Scripted {
+    edge: Running,
+    origin: Origin,
+    _folder: Folder,
+}
+
+impl Scripted {
+    pub(crate) fn start(runtime: &Runtime) -> Self {
+        let folder = Folder::new();
+        let origin = Origin::start(runtime);
+        let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &origin.url], &[]);
+        Self { edge, origin, _folder: folder }
+    }
+
+    /// The origin itself.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin.url
+    }
+
+    /// Tells what `path` answers from now on, see [`Origin::script`]; its URL at the edge.
     pub(crate) fn script(
         &self,
         path: &str,
         answer: impl Fn(&Asked) -> String + Send + Sync + 'static,
     ) -> String {
-        self.scripts.lock().unwrap().insert(path.to_owned(), Arc::new(answer));
+        self.origin.script(path, answer);
         self.url(path)
     }
 
@@ -90,7 +124,7 @@ impl Scripted {
 
     /// What the origin was asked at `path`.
     pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
-        self.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
+        self.origin.asked(path)
     }
 }
 

@@ -60,8 +60,10 @@ pub(crate) const PURGE_TOKEN: &str = "of this test alone";
 
 /// What an edge is to be.
 pub(crate) struct Setup<'a> {
-    /// The only origin.
-    pub(crate) origin: &'a str,
+    /// Named `a`, `b`, and so on.
+    pub(crate) origins: &'a [&'a str],
+    /// How one of them is chosen.
+    pub(crate) policy: &'a str,
     pub(crate) kv: &'a Shelf,
     pub(crate) cache_api: &'a Shelf,
     /// Where its Durable Objects keep what they know: for one edge at a time.
@@ -78,7 +80,10 @@ impl Setup<'_> {
         let (private_cookies, private_fields) = (list("PRIVATE_COOKIES"), list("PRIVATE_FIELDS"));
         let tracking_parameters = list("TRACKING_PARAMETERS");
         // JSON's strings are Cap'n Proto's.
-        let origins = json!(json!([{ "id": "a", "url": self.origin }]).to_string());
+        let named = |(name, url): (char, &&str)| json!({ "id": name, "url": url });
+        let origins = Value::from_iter(('a'..='z').zip(self.origins).map(named));
+        let origins = json!(origins.to_string());
+        let balance = json!(json!([{ "path": "/", "policy": self.policy }]).to_string());
         let paths = json!(json!(["/"]).to_string());
         let (kv, cache_api) = (&self.kv.address, &self.cache_api.address);
         let objects = json!(self.objects);
@@ -108,6 +113,7 @@ const edge :Workerd.Worker = (
     (name = "COLLAPSE", durableObjectNamespace = "Collapse"),
     (name = "CONTROL_GRACE_MS", text = "{grace_ms}"),
     (name = "ORIGINS", text = {origins}),
+    (name = "BALANCE", text = {balance}),
     (name = "ORIGIN_PATHS", text = {paths}),
     (name = "PURGE_TOKEN", text = "{PURGE_TOKEN}"),
     (name = "PRIVATE_COOKIES", text = {private_cookies}),

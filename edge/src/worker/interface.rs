@@ -15,7 +15,7 @@ use crate::explain::question::Question;
 use crate::fields::Fields;
 use crate::problems;
 use crate::refusals::Client;
-use crate::status::{OriginState, OriginStatus, Status};
+use crate::status::{OriginStatus, Status};
 use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
 use crate::worker::reply::{Body, Reply};
@@ -40,13 +40,13 @@ pub(super) fn status(edge: &Edge<'_>) -> Result<Reply, JsValue> {
     if let Some(refusal) = refusal(edge, READ) {
         return Ok(refusal);
     }
-    let mut in_flight = edge.isolate.in_flight.borrow_mut();
+    let mut balancer = edge.isolate.balancer.borrow_mut();
     let now = js::now();
     let origins = edge.config.origins.iter().enumerate().map(|(index, origin)| OriginStatus {
         id: &origin.id,
         url: &origin.url,
-        state: OriginState::Up,
-        in_flight: in_flight.count(index, now),
+        state: balancer.state(index, now),
+        in_flight: balancer.in_flight(index, now),
     });
     let seq = edge.isolate.control.with(|view| view.map_or(0, View::seq));
     json(&Status { seq, origins: origins.collect(), cache: &edge.isolate.counters.borrow() })

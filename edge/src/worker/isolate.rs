@@ -8,7 +8,7 @@ use tidewall_api::manifest::Manifest;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use crate::balance::{InFlight, RoundRobin};
+use crate::balance::balancer::Balancer;
 use crate::cache::memory::{Bounds, Memory};
 use crate::config::{Config, ConfigError, Vars};
 use crate::control::purge_rate::PurgeRate;
@@ -30,8 +30,7 @@ const NOTES: Bounds = Bounds {
 /// The memory of one isolate. Bindings and variables don't change in its lifetime.
 pub(super) struct Isolate {
     pub(super) config: Result<Config, ConfigError>,
-    pub(super) turns: RefCell<RoundRobin>,
-    pub(super) in_flight: RefCell<InFlight>,
+    pub(super) balancer: RefCell<Balancer>,
     pub(super) counters: RefCell<Counters>,
     pub(super) control: ControlLog,
     pub(super) refusals: RefCell<Refusals>,
@@ -74,6 +73,7 @@ impl Isolate {
     fn begin(env: &Env) -> Result<Self, JsValue> {
         let config = Config::parse(&Vars {
             origins: js::variable(env, "ORIGINS")?,
+            balance: js::variable(env, "BALANCE")?,
             origin_paths: js::variable(env, "ORIGIN_PATHS")?,
             private_cookies: js::variable(env, "PRIVATE_COOKIES")?,
             client_cache_control: js::variable(env, "CLIENT_CACHE_CONTROL")?,
@@ -83,11 +83,13 @@ impl Isolate {
             control_grace_ms: js::variable(env, "CONTROL_GRACE_MS")?,
             purge_token: js::variable(env, "PURGE_TOKEN")?,
         });
-        let origins = config.as_ref().map_or(0, |config| config.origins.len());
+        let (origins, routes) =
+            config.as_ref().map_or((0, &[][..]), |config| (config.origins.len(), &config.balance[..]));
+        let first = js::random_below(origins);
+        let balancer = Balancer::new(origins, routes, first, origin::RESPONSE_DEADLINE, js::now());
         Ok(Self {
             config,
-            turns: RefCell::new(RoundRobin::new(js::random_below(origins))),
-            in_flight: RefCell::new(InFlight::new(origin::RESPONSE_DEADLINE)),
+            balancer: RefCell::new(balancer),
             counters: RefCell::default(),
             control: ControlLog::default(),
             refusals: RefCell::default(),

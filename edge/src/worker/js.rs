@@ -26,6 +26,11 @@ pub(super) fn random_below(bound: usize) -> usize {
     (js_sys::Math::random() * bound as f64) as usize
 }
 
+/// A random number. JavaScript's are 53 bits, of which the lower ones are as good.
+pub(super) fn random() -> u64 {
+    (js_sys::Math::random() * 2_f64.powi(53)) as u64
+}
+
 /// Reads all fields in one crossing: as lines, for no field holds a line break.
 pub(super) fn read_fields(headers: &Headers) -> Fields {
     let pairs = Array::from(headers);

@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use js_sys::futures::JsFuture;
 use tidewall_api::bookmark::Bookmark;
+use tidewall_api::headers::TIDEWALL_DRAINING;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
 
-use crate::balance::{InFlight, Pick, Ticket};
+use crate::balance::Asker;
+use crate::balance::balancer::{Attempt, Balancer};
+use crate::balance::health::Outcome;
+use crate::balance::in_flight::Ticket;
 use crate::config::Origin;
 use crate::control::log::Known;
 use crate::control::view::View;
@@ -18,7 +22,7 @@ use crate::forward::{self, Purpose, Via};
 use crate::problems;
 use crate::time::Timestamp;
 use crate::worker::deadline::within;
-use crate::worker::reply::Reply;
+use crate::worker::reply::{Body, Reply};
 use crate::worker::{Edge, js};
 
 /// Longest wait for the head of an answer. It is generous: it is there for origins
@@ -68,8 +72,9 @@ impl Unanswered {
     }
 }
 
-/// Sends the request to the origin whose turn it is. If the connection fails, a
-/// safe request goes to the next one; another could be carried out twice.
+/// Sends the request to the origin that the balancer picks. If that takes no connection or
+/// says that it can't, a safe request goes to another one, as long as there are retries
+/// left; an unsafe one could be carried out twice.
 pub(super) async fn exchange<'a>(
     edge: &Edge<'a>,
     path_and_query: &str,
@@ -78,10 +83,20 @@ pub(super) async fn exchange<'a>(
     let (isolate, origins, request) = (edge.isolate, &edge.config.origins, edge.request);
     let body = if request.is_read() { None } else { request.js.body() };
 
-    let mut candidates: Vec<usize> = (0..origins.len()).collect();
+    // A body is gone once it was sent.
+    let may_retry = request.is_safe() && body.is_none();
+    let client = request.fields.get("cf-connecting-ip").unwrap_or_default();
+    let pick = |tried: &[usize]| {
+        let attempt = Attempt { path: edge.target.path, asker: Asker { client, draw: js::random() }, tried };
+        isolate.balancer.borrow_mut().pick(origins, &attempt, js::now())
+    };
+
+    let mut picked = pick(&[]).ok_or(Unanswered::NoOrigin)?;
+    let mut tried = Vec::new();
     loop {
-        let picked = isolate.turns.borrow_mut().pick(&candidates).ok_or(Unanswered::NoOrigin)?;
         let origin = &origins[picked];
+        tried.push(picked);
+        // Anew for each attempt, as is the fence: the view may have moved on.
         let fields = presented(edge, purpose);
         let url = format!("{}{path_and_query}", origin.url);
         let controller = AbortController::new().map_err(|_| Unanswered::NotForwardable)?;
@@ -91,12 +106,18 @@ pub(super) async fn exchange<'a>(
                 Unanswered::NotForwardable
             })?;
 
-        // Anew for each attempt, as is the fence: the view may have moved on.
         let (request_time, fence) = (js::now(), isolate.control.fence());
-        let waiting = Waiting::begin(&isolate.in_flight, picked, request_time);
-        let outcome = within(RESPONSE_DEADLINE, send(&outgoing)).await;
+        let waiting = Waiting::begin(&isolate.balancer, picked, request_time);
+        let sent = within(RESPONSE_DEADLINE, send(&outgoing)).await;
         drop(waiting);
-        match outcome {
+        let note = |outcome: Outcome| {
+            let now = js::now();
+            let took = now.since(request_time);
+            if isolate.balancer.borrow_mut().note(picked, outcome, took, now) {
+                worker::console_warn!("origin {} fails, and gets no requests for a while", origin.id);
+            }
+        };
+        match sent {
             Some(Ok(response)) => {
                 let status = response.status();
                 if !forward::can_be_handed_on(status, purpose) {
@@ -108,10 +129,19 @@ pub(super) async fn exchange<'a>(
                     controller.abort();
                     return Err(Unanswered::BadAnswer);
                 }
+                let fields = js::read_fields(&response.headers());
+                let is_draining = fields.contains(TIDEWALL_DRAINING);
+                let outcome = Outcome::of(status, fields.contains("retry-after"), is_draining);
+                note(outcome);
+                if let Some(next) = (outcome.is_failure() && may_retry).then(|| pick(&tried)).flatten() {
+                    Body::of(&response).discard();
+                    picked = next;
+                    continue;
+                }
                 return Ok(Answer {
                     origin,
                     status,
-                    fields: js::read_fields(&response.headers()),
+                    fields,
                     response,
                     request_time,
                     response_time: js::now(),
@@ -125,10 +155,8 @@ pub(super) async fn exchange<'a>(
                     origin.id,
                     js::message(&error)
                 );
-                if !request.is_safe() || body.is_some() {
-                    return Err(Unanswered::NoOrigin);
-                }
-                candidates.retain(|candidate| *candidate != picked);
+                note(Outcome::Unreachable);
+                picked = may_retry.then(|| pick(&tried)).flatten().ok_or(Unanswered::NoOrigin)?;
             }
             None => {
                 worker::console_warn!(
@@ -137,6 +165,7 @@ pub(super) async fn exchange<'a>(
                     origin.id,
                     RESPONSE_DEADLINE.as_secs()
                 );
+                note(Outcome::Unwell);
                 controller.abort();
                 return Err(Unanswered::Timeout);
             }
@@ -192,19 +221,19 @@ async fn send(request: &Request) -> Result<Response, JsValue> {
 
 /// Counts a request as waiting until it is dropped.
 struct Waiting<'a> {
-    in_flight: &'a RefCell<InFlight>,
+    balancer: &'a RefCell<Balancer>,
     ticket: Ticket,
 }
 
 impl<'a> Waiting<'a> {
-    fn begin(in_flight: &'a RefCell<InFlight>, origin: usize, now: Timestamp) -> Self {
-        let ticket = in_flight.borrow_mut().begin(origin, now);
-        Self { in_flight, ticket }
+    fn begin(balancer: &'a RefCell<Balancer>, origin: usize, now: Timestamp) -> Self {
+        let ticket = balancer.borrow_mut().begin(origin, now);
+        Self { balancer, ticket }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.in_flight.borrow_mut().end(self.ticket);
+        self.balancer.borrow_mut().end(self.ticket);
     }
 }

@@ -13,6 +13,9 @@ pub const CACHE_GROUPS: &str = "cache-groups";
 pub const CACHE_GROUP_INVALIDATION: &str = "cache-group-invalidation";
 /// Which origin answered, by its id in the edge's configuration.
 pub const TIDEWALL_ORIGIN: &str = "tidewall-origin";
+/// An origin that is stopping says so with each answer, `?1` (RFC 9651, section 3.3.6), so
+/// that it is sent no more.
+pub const TIDEWALL_DRAINING: &str = "tidewall-draining";
 /// Identifies one request in every log it reaches.
 pub const X_REQUEST_ID: &str = "x-request-id";
 /// The WAL position an answer was read at, decimal, or [`LSN_PRIMARY`]; of a

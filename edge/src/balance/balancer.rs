@@ -1,0 +1,191 @@
+//! All that one isolate goes by when it sends requests to origins.
+
+use std::time::Duration;
+
+use crate::balance::budget::Budget;
+use crate::balance::health::{Health, Outcome, State};
+use crate::balance::in_flight::{InFlight, Ticket};
+use crate::balance::latency::{Latency, cost};
+use crate::balance::policy::Route;
+use crate::balance::{Asker, Candidate, Pick};
+use crate::config::Origin;
+use crate::time::Timestamp;
+
+/// The balancer of one isolate.
+pub struct Balancer {
+    /// A policy for each route, by the beginning of the path.
+    routes: Vec<(String, Box<dyn Pick>)>,
+    health: Health,
+    seen: Vec<Latency>,
+    in_flight: InFlight,
+    budget: Budget,
+}
+
+/// Where a request is about to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// The request's path.
+    pub path: &'a str,
+    /// Who asks.
+    pub asker: Asker<'a>,
+    /// Origins that were asked already.
+    pub tried: &'a [usize],
+}
+
+impl Balancer {
+    /// For so many origins. An answer's head is waited for no longer than `deadline`.
+    /// Policies that take turns begin at origin `first`.
+    pub fn new(origins: usize, routes: &[Route], first: usize, deadline: Duration, now: Timestamp) -> Self {
+        Self {
+            routes: routes.iter().map(|route| (route.path.clone(), route.policy.begin(first))).collect(),
+            health: Health::new(origins),
+            seen: vec![Latency::default(); origins],
+            in_flight: InFlight::new(deadline),
+            budget: Budget::new(now),
+        }
+    }
+
+    /// The origin that is to be asked; `None` where a request was tried everywhere, or
+    /// may not be tried again.
+    pub fn pick(&mut self, origins: &[Origin], attempt: &Attempt<'_>, now: Timestamp) -> Option<usize> {
+        let is_first = attempt.tried.is_empty();
+        let untried = |origins: Vec<usize>| -> Vec<usize> {
+            origins.into_iter().filter(|origin| !attempt.tried.contains(origin)).collect()
+        };
+        let mut candidates = untried(self.health.candidates(attempt.asker.draw, now));
+        if candidates.is_empty() {
+            // One that failed before may be well by now, and there is no other.
+            candidates = untried((0..origins.len()).collect());
+        }
+        if candidates.is_empty() || !(is_first || self.budget.retry(now)) {
+            return None;
+        }
+        if is_first {
+            self.budget.request();
+        }
+        let counts: Vec<usize> = (0..origins.len()).map(|origin| self.in_flight.count(origin, now)).collect();
+        let costs = cost(&self.seen, |origin| counts[origin], now);
+        let candidates: Vec<_> = candidates
+            .into_iter()
+            .map(|origin| {
+                let Origin { id, weight, .. } = &origins[origin];
+                Candidate { origin, id, weight: *weight, cost: costs[origin] }
+            })
+            .collect();
+        let longest = self.routes.iter_mut().filter(|(prefix, _)| attempt.path.starts_with(&**prefix));
+        let (_, policy) = longest.max_by_key(|(prefix, _)| prefix.len())?;
+        policy.pick(&candidates, &attempt.asker)
+    }
+
+    /// A request is sent to `origin`.
+    pub fn begin(&mut self, origin: usize, now: Timestamp) -> Ticket {
+        self.in_flight.begin(origin, now)
+    }
+
+    /// It isn't waited for any more, whatever became of it.
+    pub fn end(&mut self, ticket: Ticket) {
+        self.in_flight.end(ticket);
+    }
+
+    /// What became of a request after `took`; `true` if the origin is ejected for it.
+    pub fn note(&mut self, origin: usize, outcome: Outcome, took: Duration, now: Timestamp) -> bool {
+        match outcome {
+            Outcome::Well | Outcome::Draining => self.seen[origin].answered(took, now),
+            Outcome::Busy | Outcome::Unwell | Outcome::Unreachable => self.seen[origin].failed(now),
+        }
+        self.health.note(origin, outcome, now)
+    }
+
+    /// Whether an origin gets requests.
+    pub fn state(&self, origin: usize, now: Timestamp) -> State {
+        self.health.state(origin, now)
+    }
+
+    /// How many requests wait for an origin.
+    pub fn in_flight(&mut self, origin: usize, now: Timestamp) -> usize {
+        self.in_flight.count(origin, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::policy::Policy;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    fn origins() -> Vec<Origin> {
+        let origin = |id: &str| Origin { id: id.to_owned(), url: format!("http://{id}"), weight: 1 };
+        ["a", "b", "c"].map(origin).to_vec()
+    }
+
+    fn balancer(routes: &[(&str, Policy)]) -> Balancer {
+        let route = |(path, policy): &(&str, Policy)| Route { path: (*path).to_owned(), policy: *policy };
+        let routes: Vec<_> = routes.iter().map(route).collect();
+        Balancer::new(3, &routes, 0, Duration::from_secs(30), NOW)
+    }
+
+    fn pick(balancer: &mut Balancer, path: &str, tried: &[usize]) -> Option<usize> {
+        let asker = Asker { client: "192.0.2.1", draw: 0 };
+        balancer.pick(&origins(), &Attempt { path, asker, tried }, NOW)
+    }
+
+    fn fails(balancer: &mut Balancer, origin: usize) {
+        for _ in 0..3 {
+            balancer.note(origin, Outcome::Unreachable, Duration::ZERO, NOW);
+        }
+    }
+
+    #[test]
+    fn a_path_has_the_policy_of_the_longest_prefix() {
+        let mut balancer =
+            balancer(&[("/", Policy::IpHash), ("/api/", Policy::RoundRobin), ("/api/x", Policy::IpHash)]);
+        let mut picks = |path| [(); 3].map(|()| pick(&mut balancer, path, &[]).unwrap());
+        assert_eq!(picks("/api/products"), [0, 1, 2]);
+        for path in ["/", "/other", "/api/x/y"] {
+            let [first, second, third] = picks(path);
+            assert!(first == second && second == third, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_ejected_origin_is_passed_over_and_is_the_last_resort() {
+        let mut balancer = balancer(&[("/", Policy::RoundRobin)]);
+        fails(&mut balancer, 1);
+        assert_eq!([(); 3].map(|()| pick(&mut balancer, "/", &[]).unwrap()), [0, 2, 0]);
+        assert_eq!(pick(&mut balancer, "/", &[0, 2]), Some(1));
+        assert_eq!(pick(&mut balancer, "/", &[0, 1, 2]), None);
+    }
+
+    #[test]
+    fn when_all_fail_a_request_is_seldom_tried_again() {
+        let mut balancer = balancer(&[("/", Policy::RoundRobin)]);
+        let mut attempts = 0;
+        for _ in 0..10_000 {
+            let mut tried = Vec::new();
+            while let Some(origin) = pick(&mut balancer, "/", &tried) {
+                attempts += 1;
+                balancer.note(origin, Outcome::Unreachable, Duration::ZERO, NOW);
+                tried.push(origin);
+            }
+        }
+        assert!(attempts <= 12_010, "{attempts} attempts");
+    }
+
+    #[test]
+    fn least_connections_leaves_a_slow_and_a_failing_origin_alone() {
+        for (outcome, took_ms) in [(Outcome::Well, 200), (Outcome::Busy, 0)] {
+            let mut balancer = balancer(&[("/", Policy::LeastConnections)]);
+            let mut taken = [0; 3];
+            for draw in 0..1_000 {
+                let asker = Asker { client: "", draw: draw * 7 };
+                let attempt = Attempt { path: "/", asker, tried: &[] };
+                let origin = balancer.pick(&origins(), &attempt, NOW).unwrap();
+                taken[origin] += 1;
+                let (outcome, took_ms) = if origin == 1 { (outcome, took_ms) } else { (Outcome::Well, 20) };
+                balancer.note(origin, outcome, Duration::from_millis(took_ms), NOW);
+            }
+            assert!(taken[1] < 50, "{taken:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The policies by name.
+
+use crate::balance::Pick;
+use crate::balance::ip_hash::IpHash;
+use crate::balance::least_connections::LeastConnections;
+use crate::balance::round_robin::RoundRobin;
+use crate::balance::weighted::Weighted;
+
+/// How origins are chosen for some paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// How the paths begin.
+    pub path: String,
+    /// How an origin is chosen for them.
+    pub policy: Policy,
+}
+
+/// A way to choose among origins, as the configuration names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Each in turn.
+    RoundRobin,
+    /// Each in turn, as often as its weight says.
+    Weighted,
+    /// The less loaded of two.
+    LeastConnections,
+    /// The same for the same client.
+    IpHash,
+}
+
+impl Policy {
+    /// All, by name.
+    const NAMES: [(&'static str, Self); 4] = [
+        ("round-robin", Self::RoundRobin),
+        ("weighted", Self::Weighted),
+        ("least-connections", Self::LeastConnections),
+        ("ip-hash", Self::IpHash),
+    ];
+
+    /// The policy with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, policy)| policy)
+    }
+
+    /// Their names, for who has written another.
+    pub fn names() -> String {
+        Self::NAMES.map(|(name, _)| name).join(", ")
+    }
+
+    /// The policy at its beginning; one that takes turns begins at origin `first`.
+    pub(super) fn begin(self, first: usize) -> Box<dyn Pick> {
+        match self {
+            Self::RoundRobin => Box::new(RoundRobin::new(first)),
+            Self::Weighted => Box::new(Weighted::new(first)),
+            Self::LeastConnections => Box::new(LeastConnections),
+            Self::IpHash => Box::new(IpHash),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Which origin gets a request, over origins that die, drain, fail and are slow.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use reqwest::{Method, Response};
+
+use crate::scripted::Origin;
+use crate::shelf::Shelf;
+use crate::support::tidewall::Folder;
+use crate::workerd::{Setup, Workerd};
+use crate::world::{Test, World, field};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("balance::a_dead_origin_costs_no_read_and_gets_no_more", a_dead_origin_costs_no_read),
+    ("balance::an_origin_that_fails_is_left_alone", an_origin_that_fails_is_left_alone),
+    ("balance::an_origin_that_is_busy_keeps_its_turns", an_origin_that_is_busy_keeps_its_turns),
+    ("balance::a_draining_origin_gets_nothing_more", a_draining_origin_gets_nothing_more),
+    ("balance::when_all_fail_few_are_asked_twice", when_all_fail_few_are_asked_twice),
+    ("balance::a_write_is_never_sent_twice", a_write_is_never_sent_twice),
+    ("balance::a_slow_origin_gets_little_under_least_connections", a_slow_origin_gets_little),
+    ("balance::a_client_keeps_its_origin_by_its_address", a_client_keeps_its_origin),
+];
+
+const PATH: &str = "/balanced";
+const OK: &str = "200\ncache-control: no-store\n\nhello";
+
+/// Three origins, `a`, `b` and `c`, and an edge that is one isolate.
+struct Pool<'a> {
+    world: &'a World,
+    origins: Vec<Option<Origin>>,
+    edge: Workerd,
+    _folder: Folder,
+}
+
+impl<'a> Pool<'a> {
+    async fn start(world: &'a World, policy: &str) -> Self {
+        let origins: Vec<_> = (0..3).map(|_| Origin::start(&world.runtime)).collect();
+        for origin in &origins {
+            origin.script(PATH, |_| OK.to_owned());
+        }
+        let (kv, cache_api) = (Shelf::start(&world.runtime), Shelf::start(&world.runtime));
+        let folder = Folder::new();
+        let urls: Vec<_> = origins.iter().map(|origin| &*origin.url).collect();
+        let setup = Setup { origins: &urls, policy, kv: &kv, cache_api: &cache_api, objects: &folder.0 };
+        let edge = Workerd::start(world, &setup).await;
+        Self { world, edge, origins: origins.into_iter().map(Some).collect(), _folder: folder }
+    }
+
+    fn origin(&self, index: usize) -> &Origin {
+        self.origins[index].as_ref().unwrap()
+    }
+
+    fn script(&self, index: usize, answer: &'static str) {
+        self.origin(index).script(PATH, move |_| answer.to_owned());
+    }
+
+    async fn send(&self, method: Method) -> Response {
+        self.world.client.request(method, format!("{}{PATH}", self.edge.url)).send().await.unwrap()
+    }
+
+    /// The statuses of so many reads, so many at a time.
+    async fn read(&self, count: usize, at_once: usize) -> Vec<u16> {
+        let reads = (0..count).map(|_| async { self.send(Method::GET).await.status().as_u16() });
+        futures::stream::iter(reads).buffer_unordered(at_once).collect().await
+    }
+
+    fn asked(&self, index: usize) -> usize {
+        self.origin(index).asked(PATH).len()
+    }
+
+    async fn states(&self) -> Vec<String> {
+        let status = self.edge.status(self.world).await.unwrap();
+        let origins = status["origins"].as_array().unwrap();
+        origins.iter().map(|origin| origin["state"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn a_dead_origin_costs_no_read(world: &World) {
+    world.run(async {
+        let mut pool = Pool::start(world, "round-robin").await;
+        assert_eq!(pool.read(60, 8).await, [200; 60]);
+        pool.origins[1] = None;
+        assert_eq!(pool.read(300, 8).await, [200; 300], "{}", pool.edge.log());
+        assert_eq!(pool.states().await, ["up", "ejected", "up"]);
+        assert!(pool.asked(0).abs_diff(pool.asked(2)) <= 20, "the others share its part");
+        let writes = futures::future::join_all((0..30).map(|_| pool.send(Method::POST))).await;
+        assert!(writes.iter().all(|written| written.status() == 200), "nor does it get writes");
+    });
+}
+
+fn an_origin_that_fails_is_left_alone(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "round-robin").await;
+        pool.script(0, "502\n\n");
+        assert_eq!(pool.read(60, 1).await, [200; 60]);
+        assert_eq!(
+            (pool.asked(0), pool.states().await),
+            (3, ["ejected", "up", "up"].map(str::to_owned).to_vec())
+        );
+    });
+}
+
+fn an_origin_that_is_busy_keeps_its_turns(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "round-robin").await;
+        pool.script(0, "503\nretry-after: 1\n\n");
+        assert_eq!(pool.read(30, 1).await, [200; 30], "another one answers");
+        // A retry is a turn as well.
+        assert!(pool.asked(0) >= 10, "{}", pool.asked(0));
+        assert_eq!(pool.states().await[0], "up");
+    });
+}
+
+fn a_draining_origin_gets_nothing_more(world: &World) {
+    world.run(async {
+        let mut pool = Pool::start(world, "round-robin").await;
+        pool.script(1, "200\ncache-control: no-store\ntidewall-draining: ?1\n\nhello");
+        let mut answers = Vec::new();
+        for _ in 0..30 {
+            answers.push(pool.send(Method::GET).await);
+        }
+        assert!(answers.iter().all(|answer| answer.status() == 200));
+        assert!(
+            answers.iter().all(|answer| field(answer, "tidewall-draining").is_empty()),
+            "it's the edge's"
+        );
+        assert_eq!((pool.asked(1), pool.states().await[1].as_str()), (1, "draining"));
+        // Now it may go, and not even a write fails.
+        pool.origins[1] = None;
+        for _ in 0..30 {
+            assert_eq!(pool.send(Method::POST).await.status(), 200);
+        }
+    });
+}
+
+fn when_all_fail_few_are_asked_twice(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "round-robin").await;
+        for index in 0..3 {
+            pool.script(index, "503\n\n");
+        }
+        assert_eq!(pool.read(500, 16).await, [503; 500]);
+        let asked: usize = (0..3).map(|index| pool.asked(index)).sum();
+        // A fifth, and the reserve, which grows by one in a second.
+        assert!((500..=640).contains(&asked), "{asked}");
+        for index in 0..3 {
+            pool.script(index, OK);
+        }
+        assert_eq!(pool.read(10, 1).await, [200; 10], "it goes on at once");
+    });
+}
+
+fn a_write_is_never_sent_twice(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "round-robin").await;
+        // The connection breaks after the request has arrived.
+        pool.script(1, "");
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            statuses.push(pool.send(Method::POST).await.status().as_u16());
+        }
+        statuses.sort_unstable();
+        let asked: usize = (0..3).map(|index| pool.asked(index)).sum();
+        assert_eq!((statuses, asked), (vec![200, 200, 503], 3));
+    });
+}
+
+fn a_slow_origin_gets_little(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "least-connections").await;
+        let is_slow = Arc::new(AtomicBool::new(false));
+        for index in 0..3 {
+            let is_slow = Arc::clone(&is_slow);
+            pool.origin(index).script(PATH, move |_| {
+                let ms = if index == 2 && is_slow.load(Ordering::SeqCst) { 200 } else { 20 };
+                std::thread::sleep(Duration::from_millis(ms));
+                OK.to_owned()
+            });
+        }
+        assert_eq!(pool.read(150, 12).await, [200; 150]);
+        assert!((0..3).all(|index| pool.asked(index) > 20), "each has its part");
+        is_slow.store(true, Ordering::SeqCst);
+        pool.read(100, 12).await;
+        let before = pool.asked(2);
+        assert_eq!(pool.read(400, 12).await, [200; 400]);
+        let part = pool.asked(2) - before;
+        assert!(part <= 20, "{part} of 400");
+        assert_eq!(pool.states().await, ["up"; 3], "to be slow is no failure");
+    });
+}
+
+fn a_client_keeps_its_origin(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "ip-hash").await;
+        let mut origins = std::collections::BTreeSet::new();
+        for client in 0..20 {
+            let mut of_client = std::collections::BTreeSet::new();
+            for _ in 0..3 {
+                let request = world.client.get(format!("{}{PATH}", pool.edge.url));
+                let answer =
+                    request.header("cf-connecting-ip", format!("192.0.2.{client}")).send().await.unwrap();
+                of_client.insert(field(&answer, "tidewall-origin"));
+            }
+            assert_eq!(of_client.len(), 1, "{of_client:?}");
+            origins.append(&mut of_client);
+        }
+        assert_eq!(origins.len(), 3);
+    });
+}
