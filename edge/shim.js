@@ -24,11 +24,25 @@ function isStale(error) {
   return error instanceof Error && error.message.startsWith("Invalid stale object");
 }
 
+// After a trap: a new instance begins at once, before a closure of the old one is called
+// that would take it for its own, and all that the old one had in hand is given up.
+function giveUpAll() {
+  edge.renew();
+  for (const giveUp of inHand) giveUp();
+}
+
 // Asynchronous Rust is run by microtasks, which have no caller to tell of a trap: it
 // surfaces as an uncaught error of the isolate.
 addEventListener("error", ({ error }) => {
-  if (isTrap(error)) for (const giveUp of inHand) giveUp();
+  if (isTrap(error)) giveUpAll();
 });
+
+// Answers for a call that has trapped.
+function failed(error) {
+  if (!isTrap(error)) throw error;
+  giveUpAll();
+  return crashed();
+}
 
 // Made by each request for itself: a Response belongs to the request that made it.
 function crashed() {
@@ -59,7 +73,10 @@ function durable(name) {
         this.#inner = undefined;
         throw new Error(`${name} crashed`);
       } catch (error) {
-        if (isTrap(error)) this.#inner = undefined;
+        if (isTrap(error)) {
+          this.#inner = undefined;
+          giveUpAll();
+        }
         throw error;
       } finally {
         inHand.delete(giveUp);
@@ -123,8 +140,7 @@ async function nearby({ url, mark }, request, env, context) {
       return hit ?? answer(request, env, context, false);
     }
   } catch (error) {
-    if (isTrap(error)) return crashed();
-    throw error;
+    return failed(error);
   }
   return answer(request, env, context, true);
 }
@@ -135,8 +151,7 @@ async function answer(request, env, context, wasLookedFor) {
   try {
     return (await Promise.race([edge.fetch(request, env, context, wasLookedFor), givenUp])) ?? crashed();
   } catch (error) {
-    if (isTrap(error)) return crashed();
-    throw error;
+    return failed(error);
   } finally {
     inHand.delete(giveUp);
   }
@@ -151,8 +166,7 @@ export default {
     try {
       hit = edge.hit(request);
     } catch (error) {
-      if (isTrap(error)) return crashed();
-      throw error;
+      return failed(error);
     }
     if (hit instanceof Response) return hit;
     return hit ? nearby(hit, request, env, context) : answer(request, env, context, false);

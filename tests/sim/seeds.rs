@@ -43,7 +43,7 @@ pub(crate) fn seeds(range: Range<u64>) -> Vec<u64> {
 fn settings(seed: u64, flaw: Option<Flaw>) -> Settings {
     let random = Random::of(seed, 3);
     let is_short = random.chance(50);
-    let bounds = Bounds { entries_max: 16, uris_max: 6, prefixes_max: 3 };
+    let bounds = Bounds { entries_max: 16, uris_max: 6, prefixes_max: 3, ..Bounds::default() };
     let max_age = if random.chance(25) { Duration::ZERO } else { MAX_AGE };
     Settings {
         seed,

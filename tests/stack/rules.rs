@@ -29,6 +29,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("rules::fields_that_no_cache_names_are_not_used_again", fields_that_no_cache_names_are_not_used_again),
     ("rules::each_variant_is_stored_until_a_write_ends_all", each_variant_is_stored_until_a_write_ends_all),
     ("rules::a_write_ends_what_it_names", a_write_ends_what_it_names),
+    ("rules::two_spellings_of_a_url_are_one", two_spellings_of_a_url_are_one),
 ];
 
 const HIT: &str = "tidewall; hit; ttl=";
@@ -61,6 +62,22 @@ async fn until(world: &World, url: &str, fields: &[&str], status: &str) -> Respo
 
 async fn text(response: Response) -> String {
     response.text().await.unwrap()
+}
+
+fn two_spellings_of_a_url_are_one(world: &World) {
+    let origin = world.scripted();
+    world.run(async {
+        let url =
+            origin.script("/item~42", |asked| format!("200\ncache-control: max-age=600\n\n{}", asked.nth));
+        let spelling = origin.url("/%69tem%7e%34%32");
+        until(world, &url, &[], HIT).await;
+        let same = ask(world, Method::GET, &spelling, &[]).await;
+        assert!(field(&same, "cache-status").starts_with(HIT), "{same:?}");
+        // So what is written to one is not read by the other.
+        assert_eq!(ask(world, Method::POST, &spelling, &[]).await.status(), 200);
+        let asked = origin.asked("/item~42").len();
+        assert_eq!(text(ask(world, Method::GET, &url, &[]).await).await, asked.to_string());
+    });
 }
 
 fn a_part_comes_from_the_stored_whole(world: &World) {

@@ -1,5 +1,7 @@
 //! The parts of a request's URL.
 
+use std::borrow::Cow;
+
 /// A URL as the URL Standard writes it (the runtime has parsed and normalised it:
 /// dot segments are resolved, scheme and host in lower case), split into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ impl<'a> Target<'a> {
     /// The URL that `reference` means beside this one (RFC 3986, section 5.2), without
     /// a fragment. `None` where it isn't of `http` or `https`.
     pub fn resolve(&self, reference: &str) -> Option<String> {
-        let reference = reference.trim();
+        let reference = &*normal_escapes(reference.trim());
         let reference = reference.split_once('#').map_or(reference, |(reference, _)| reference);
         if let Some(authority) = reference.strip_prefix("//") {
             return absolute(self.scheme, authority);
@@ -86,6 +88,37 @@ fn is_scheme(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
+/// The same URL or path with each escape written in the one way that all spellings have in
+/// common (RFC 3986, sections 6.2.2.1 and 6.2.2.2): none for what needs none, others in upper
+/// case. The URL Standard leaves them as they are.
+pub fn normal_escapes(url: &str) -> Cow<'_, str> {
+    let mut parts = url.split('%');
+    let first = parts.next().unwrap_or_default();
+    if first.len() == url.len() {
+        return Cow::Borrowed(url);
+    }
+    let mut normal = first.to_owned();
+    for part in parts {
+        let digits = part.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        match digits.and_then(|digits| Some((digits, u8::from_str_radix(digits, 16).ok()?))) {
+            Some((_, byte)) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                normal.push(char::from(byte));
+                normal.push_str(&part[2..]);
+            }
+            Some((digits, _)) => {
+                normal.push('%');
+                normal.push_str(&digits.to_ascii_uppercase());
+                normal.push_str(&part[2..]);
+            }
+            None => {
+                normal.push('%');
+                normal.push_str(part);
+            }
+        }
+    }
+    Cow::Owned(normal)
+}
+
 /// RFC 3986, section 5.2.4.
 pub fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
@@ -107,6 +140,20 @@ pub fn without_dots(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes_are_written_in_one_way() {
+        let check = |url: &str, expected: &str| {
+            assert_eq!(normal_escapes(url), expected);
+            assert_eq!(normal_escapes(expected), expected, "once is enough");
+        };
+        check("http://a/api/items/%34%32", "http://a/api/items/42");
+        check("/caf%c3%a9?q=%7e%2D%5f%2E", "/caf%C3%A9?q=~-_.");
+        check("/%70rivate/%2f%3F%25%20", "/private/%2F%3F%25%20");
+        check("/100%/%zz/%4", "/100%/%zz/%4");
+        check("/%é%C3", "/%é%C3");
+        check("/plain", "/plain");
+    }
 
     #[test]
     fn a_url_is_split_into_its_parts() {

@@ -7,10 +7,12 @@
 //! anybody can make up any number, have a bound of their own, and are folded into that of
 //! the thousandth part of all URIs that they are in.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
+use crate::cache::key::hexadecimal;
 use crate::control::entry::{Key, Mark, Scope, Severity};
 use crate::time::Timestamp;
 
@@ -33,6 +35,12 @@ pub const WRITE_REMEMBERED_MS: u64 = 10 * 60 * 1_000;
 /// Most writes that are remembered.
 pub const WRITES_MAX: usize = 20_000;
 
+/// Most bytes of all entries. A new follower reads them all, within its deadline.
+pub const BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What an entry takes beside its name.
+const ENTRY_BYTES: usize = 64;
+
 /// How long a log may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -42,6 +50,8 @@ pub struct Bounds {
     pub uris_max: usize,
     /// Most prefixes among them.
     pub prefixes_max: usize,
+    /// Most bytes of all of them.
+    pub bytes_max: usize,
 }
 
 /// The log.
@@ -57,8 +67,18 @@ pub struct Log {
     uris: usize,
     /// And how many are buckets of URIs, which have a bound in themselves.
     buckets: usize,
-    writes: HashMap<Write, u64>,
+    /// What all take.
+    bytes: usize,
+    writes: HashMap<Write, Remembered>,
     writes_by_age: VecDeque<(u64, Write)>,
+}
+
+/// How a write was logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Remembered {
+    seq: u64,
+    /// Whether it was said where in the WAL it can be seen.
+    has_lsn: bool,
 }
 
 /// One write of an origin, by what it invalidates: should two databases use the same
@@ -67,8 +87,9 @@ pub struct Log {
 pub struct Write {
     /// The origin's id of it.
     pub id: u64,
-    /// Its scopes, less URIs, which only the answer to the client knows.
-    pub scopes: Vec<Scope>,
+    /// A digest of its scopes, less URIs, which only the answer to the client knows: they
+    /// may be many, and so are the writes that are remembered.
+    pub scopes: String,
 }
 
 /// What is to be appended.
@@ -135,7 +156,12 @@ pub struct Delta {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { entries_max: ENTRIES_MAX, uris_max: URIS_MAX, prefixes_max: PREFIXES_MAX }
+        Self {
+            entries_max: ENTRIES_MAX,
+            uris_max: URIS_MAX,
+            prefixes_max: PREFIXES_MAX,
+            bytes_max: BYTES_MAX,
+        }
     }
 }
 
@@ -161,11 +187,16 @@ impl Log {
             first,
             head,
             bounds: Bounds::default(),
+            bytes: entries.iter().map(|(key, _)| bytes(key)).sum(),
             entries: entries.into_iter().collect(),
             by_seq,
             uris,
             buckets,
-            writes: writes.iter().map(|(seq, write)| (write.clone(), *seq)).collect(),
+            // Where it isn't known a second appearance is logged again, which costs hits only.
+            writes: writes
+                .iter()
+                .map(|(seq, write)| (write.clone(), Remembered { seq: *seq, has_lsn: false }))
+                .collect(),
             writes_by_age: writes.into(),
         }
     }
@@ -190,10 +221,15 @@ impl Log {
         let mut changes = Changes { forgotten: self.forget_writes(now), ..Changes::default() };
         let previous = append.scopes.iter().map(|scope| self.position(scope)).collect();
         let write = append.write.map(|id| Write { id, scopes: identifying(&append.scopes) });
-        if let Some(seq) = write.as_ref().and_then(|write| self.writes.get(write)).copied() {
+        if let Some(known) = write.as_ref().and_then(|write| self.writes.get_mut(write)) {
+            // Without a position the entry stops nothing that was read behind the write, so it is
+            // raised by the one that has it. Of two that have one each lies past the commit.
+            let is_first_with_lsn = append.lsn.is_some() && !known.has_lsn;
+            known.has_lsn |= is_first_with_lsn;
+            let seq = known.seq;
             // What only one of the two names is new all the same.
-            let unknown: Vec<_> =
-                append.scopes.iter().filter(|scope| matches!(scope, Scope::Uri(_))).cloned().collect();
+            let is_unknown = |scope: &&Scope| is_first_with_lsn || matches!(scope, Scope::Uri(_));
+            let unknown: Vec<_> = append.scopes.iter().filter(is_unknown).cloned().collect();
             if unknown.is_empty() {
                 return Appended { seq, previous, is_duplicate: true, changes };
             }
@@ -211,7 +247,7 @@ impl Log {
         }
         self.raise_all(append.scopes, append.severity, Mark { seq, lsn: append.lsn }, &mut changes);
         if let Some(write) = write {
-            self.writes.insert(write.clone(), seq);
+            self.writes.insert(write.clone(), Remembered { seq, has_lsn: append.lsn.is_some() });
             self.writes_by_age.push_back((seq, write.clone()));
             changes.remembered = Some(write);
         }
@@ -270,7 +306,9 @@ impl Log {
             self.fold_oldest(is_uri, changes);
         }
         let is_bucket = |key: &Key| matches!(key.scope, Scope::Uris(_));
-        while self.entries.len() - self.buckets > self.bounds.entries_max.max(2) {
+        while self.entries.len() - self.buckets > self.bounds.entries_max.max(2)
+            || self.bytes > self.bounds.bytes_max
+        {
             self.fold_oldest(|key| key.scope != Scope::All && !is_bucket(key), changes);
         }
         // An entry may have been raised, and folded at once.
@@ -285,6 +323,7 @@ impl Log {
         }
         self.by_seq.insert((raised.seq, key.clone()));
         let is_new = self.entries.insert(key.clone(), raised).is_none();
+        self.bytes += if is_new { bytes(&key) } else { 0 };
         match key.scope {
             Scope::Uri(_) => self.uris += usize::from(is_new),
             Scope::Uris(_) => self.buckets += usize::from(is_new),
@@ -300,6 +339,7 @@ impl Log {
         self.by_seq.remove(&oldest);
         let (_, key) = oldest;
         if let Some(mark) = self.entries.remove(&key) {
+            self.bytes -= bytes(&key);
             self.uris -= usize::from(matches!(key.scope, Scope::Uri(_)));
             let wider = Key { scope: key.scope.wider(), severity: key.severity };
             self.raise(wider, mark, changes);
@@ -321,10 +361,22 @@ impl Log {
     }
 }
 
-fn identifying(scopes: &[Scope]) -> Vec<Scope> {
-    let scopes = scopes.iter().filter(|scope| !matches!(scope, Scope::Uri(_))).cloned();
-    let in_order: BTreeMap<Scope, ()> = scopes.map(|scope| (scope, ())).collect();
-    in_order.into_keys().collect()
+/// What tells a write's scopes, in any order, from those of others.
+fn identifying(scopes: &[Scope]) -> String {
+    let scopes: BTreeSet<_> = scopes.iter().filter(|scope| !matches!(scope, Scope::Uri(_))).collect();
+    // Names and numbers, which can always be written.
+    let written = serde_json::to_vec(&scopes).unwrap_or_default();
+    hexadecimal(&Sha256::digest(written)[..16])
+}
+
+/// About what an entry takes where it is kept and where it is sent. *All* and the buckets,
+/// into which others are folded, have a bound in themselves.
+fn bytes(key: &Key) -> usize {
+    let name = match &key.scope {
+        Scope::All | Scope::Uris(_) => return 0,
+        Scope::Group(name) | Scope::Uri(name) | Scope::Path(name) | Scope::Prefix(name) => name,
+    };
+    ENTRY_BYTES + name.len()
 }
 
 #[cfg(test)]
@@ -423,6 +475,20 @@ mod tests {
     }
 
     #[test]
+    fn a_position_that_comes_second_counts_and_a_third_does_not() {
+        let mut log = log_from(1_000);
+        let mark = |log: &Log| log.entries[&hard(group("a"))];
+        let at = |lsn| Append { lsn, ..of_write(&[group("a")], 7) };
+        let in_band = log.append(at(None), ms(2_000));
+        assert_eq!(mark(&log), Mark { seq: in_band.seq, lsn: None });
+        let outbox = log.append(at(Some(500)), ms(3_000));
+        assert!(outbox.is_duplicate && outbox.seq > in_band.seq);
+        assert_eq!(mark(&log), Mark { seq: outbox.seq, lsn: Some(500) });
+        let again = log.append(at(Some(600)), ms(4_000));
+        assert_eq!((again.seq, mark(&log).lsn), (in_band.seq, Some(500)));
+    }
+
+    #[test]
     fn writes_are_forgotten_when_everything_is_invalid() {
         let mut log = Log::begun(ms(1_000));
         log.append(of_write(&[group("a")], 7), ms(2_000));
@@ -453,6 +519,19 @@ mod tests {
         // A follower that has read everything is told of it, too.
         let delta = log.since(Some(Known { first: 1, head: log.head() }));
         assert_eq!(delta.entries, [(hard(Scope::All), all)]);
+    }
+
+    #[test]
+    fn entries_with_long_names_are_folded_before_they_are_many() {
+        let bounds = Bounds { bytes_max: 10_000, ..Bounds::default() };
+        let mut log = log_from(1_000).bounded(bounds);
+        for n in 0..100_u64 {
+            log.append(append(&[group(&format!("{n:01000}"))]), ms(2_000 + n));
+            let kept: usize = log.entries.keys().map(bytes).sum();
+            assert!(kept <= 10_000 && kept == log.bytes, "{kept}, {}", log.bytes);
+        }
+        assert!(log.entries.contains_key(&hard(Scope::All)), "what was folded counts for all");
+        assert_eq!(log.entries.len(), 10);
     }
 
     #[test]
@@ -504,6 +583,9 @@ mod tests {
         assert_eq!(entries, log.entries);
         let restored = Log::restored(log.first(), log.head(), entries.into_iter().collect(), writes);
         assert_eq!(restored.since(None), log.since(None));
-        assert_eq!(restored.writes, log.writes);
+        let seqs = |log: &Log| -> HashMap<Write, u64> {
+            log.writes.iter().map(|(write, known)| (write.clone(), known.seq)).collect()
+        };
+        assert_eq!(seqs(&restored), seqs(&log));
     }
 }

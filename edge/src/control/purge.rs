@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use tidewall_api::purge::Purge;
 
 use crate::cache::groups::GROUP_BYTES_MAX;
-use crate::cache::target::without_dots;
+use crate::cache::target::{normal_escapes, without_dots};
 use crate::control::entry::{Scope, Severity};
 use crate::control::log::Append;
 
@@ -71,7 +71,8 @@ fn problem(field: &str, name: &str) -> Option<&'static str> {
 }
 
 /// A path as it stands in a URL that was parsed, with which it is compared: without
-/// dots, and what isn't ASCII percent-encoded (WHATWG URL, "path percent-encode set").
+/// dots, what isn't ASCII percent-encoded (WHATWG URL, "path percent-encode set"), and
+/// escapes written in one way.
 fn as_in_urls(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     for character in path.chars() {
@@ -85,7 +86,7 @@ fn as_in_urls(path: &str) -> String {
             }
         }
     }
-    without_dots(&encoded)
+    without_dots(&normal_escapes(&encoded))
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ pub(super) const GENERATION: &str = "tidewall-generation";
 pub(super) const VARIANT: &str = "tidewall-variant";
 
 /// Longest wait for others. Who has waited so long asks for itself.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(10);
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for one answer of an object, which then says at least that it is there.
+pub(super) const ROUND: Duration = Duration::from_secs(1);
 /// Time for the way there and back.
 const WAY: Duration = Duration::from_secs(1);
 /// For how long nobody is met after an object could not be reached.
@@ -92,31 +94,46 @@ pub(super) async fn join(edge: &Edge<'_>, flight: &str, refused: u64) -> Joined 
     if is_alone(edge, flight) {
         return Joined::Alone;
     }
+    let failed_at = &edge.isolate.collapse_failed_at;
+    if failed_at.get().is_some() {
+        // One at a time finds out whether an object can be reached again.
+        failed_at.set(Some(js::now()));
+    }
     let object = object(edge, flight);
     let path = format!("/join?flight={flight}&refused={refused}");
-    match within(WAIT_MAX + WAY, ask(edge.env, &object, &path, None)).await {
-        Some(Ok(response)) => match read(edge, flight, object, response).await {
-            Ok(joined) => {
-                if matches!(joined, Joined::Alone) {
-                    remember_alone(edge, flight);
+    let begun = js::now();
+    while js::now().since(begun) < WAIT_MAX {
+        match within(ROUND + WAY, ask(edge.env, &object, &path, None)).await {
+            Some(Ok(response)) => match read(edge, flight, &object, response).await {
+                Ok(None) => failed_at.set(None),
+                Ok(Some(joined)) => {
+                    failed_at.set(None);
+                    if matches!(joined, Joined::Alone) {
+                        remember_alone(edge, flight);
+                    }
+                    return joined;
                 }
-                return joined;
+                Err(error) => {
+                    worker::console_warn!("what was landed can't be read: {}", js::message(&error));
+                    return Joined::Alone;
+                }
+            },
+            Some(Err(error)) => {
+                worker::console_warn!("nobody to collapse with can be reached: {}", js::message(&error));
+                failed_at.set(Some(js::now()));
+                return Joined::Alone;
             }
-            Err(error) => {
-                worker::console_warn!("what was landed can't be read: {}", js::message(&error));
+            None => {
+                failed_at.set(Some(js::now()));
+                return Joined::Alone;
             }
-        },
-        Some(Err(error)) => {
-            worker::console_warn!("nobody to collapse with can be reached: {}", js::message(&error));
-            edge.isolate.collapse_failed_at.set(Some(js::now()));
         }
-        None => edge.isolate.collapse_failed_at.set(Some(js::now())),
     }
     Joined::Alone
 }
 
 /// Meets nobody about this for a while.
-pub(super) fn remember_alone(edge: &Edge<'_>, flight: &str) {
+fn remember_alone(edge: &Edge<'_>, flight: &str) {
     let until = js::now().after(ALONE_FOR);
     edge.isolate.alone.borrow_mut().put(flight, until, flight.len() + size_of_val(&until));
 }
@@ -142,28 +159,30 @@ impl Leader {
     }
 }
 
+/// What an object says; `None` where there is nothing to do yet.
 async fn read(
     edge: &Edge<'_>,
     flight: &str,
-    object: String,
+    object: &str,
     response: web_sys::Response,
-) -> Result<Joined, JsValue> {
+) -> Result<Option<Joined>, JsValue> {
     let fields = js::read_fields(&response.headers());
     let generation = fields.get(GENERATION).and_then(|number| number.parse().ok()).unwrap_or(0);
-    match fields.get(ROLE) {
+    Ok(Some(match fields.get(ROLE) {
+        Some("waiter") => return Ok(None),
         Some("leader") => {
-            let (env, flight) = (edge.env.clone(), flight.to_owned());
-            Ok(Joined::Leader(Leader { env, flight, object, generation }))
+            let (env, flight, object) = (edge.env.clone(), flight.to_owned(), object.to_owned());
+            Joined::Leader(Leader { env, flight, object, generation })
         }
         Some("landed") => {
             let body = Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?);
             let stored = Stored::decode(&body);
             let variant = fields.get(VARIANT).filter(|variant| !variant.is_empty()).map(str::to_owned);
-            Ok(Joined::Landed { generation, variant, stored })
+            Joined::Landed { generation, variant, stored }
         }
-        Some("origin-failed") => Ok(Joined::OriginFailed { generation }),
-        _ => Ok(Joined::Alone),
-    }
+        Some("origin-failed") => Joined::OriginFailed { generation },
+        _ => Joined::Alone,
+    }))
 }
 
 /// The object for a flight: one of some hundreds in each data centre, so that it is near, and

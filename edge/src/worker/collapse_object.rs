@@ -1,7 +1,7 @@
 //! Where requests that miss the same response meet: a Durable Object for each part of
 //! the keys in each data centre. It keeps nothing but what is in the air.
 //!
-//! `/join` answers once there is something to do; `/land` brings a leader's outcome, and
+//! `/join` answers once there is something to do, or soon that there is nothing yet; `/land` brings a leader's outcome, and
 //! what it stored as its body, which those who wait get as it is.
 
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ use crate::cache::flights::Flights;
 use crate::cache::memory::{Bounds, Memory};
 use crate::fields::Fields;
 use crate::time::Timestamp;
-use crate::worker::collapse::{GENERATION, HANDED_BYTES_MAX, ROLE, VARIANT, WAIT_MAX, parameter};
+use crate::worker::collapse::{GENERATION, HANDED_BYTES_MAX, ROLE, ROUND, VARIANT, parameter};
 use crate::worker::js;
 
 /// What is kept of what leaders stored, until those who come a little late have it, too: by
@@ -74,7 +74,7 @@ impl DurableObject for Collapse {
 
 impl Collapse {
     async fn join(&self, flight: &str, refused: u64) -> Result<Response> {
-        let deadline = js::now().after(WAIT_MAX);
+        let deadline = js::now().after(ROUND);
         loop {
             let now = js::now();
             let role = self.with(flight, |flight, _| flight.join(refused, now)).unwrap_or(Role::Alone);
@@ -83,7 +83,7 @@ impl Collapse {
                 Role::Alone => return told("alone", 0, None),
                 Role::OriginFailed { generation } => return told("origin-failed", generation, None),
                 Role::Landed { generation } => return told("landed", generation, self.stored(flight)),
-                Role::Waiter { .. } if now >= deadline => return told("alone", 0, None),
+                Role::Waiter { .. } if now >= deadline => return told("waiter", 0, None),
                 Role::Waiter { until } => self.wait(flight, until.min(deadline)).await,
             }
         }

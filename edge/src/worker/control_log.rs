@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::channel::oneshot;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::{Context, Delay, Env, Method, ObjectNamespace, Request, RequestInit};
 
@@ -109,9 +110,23 @@ impl ControlLog {
         }
     }
 
-    /// Whether the keeper has failed just now, so that nobody should wait for it.
-    fn is_hopeless(&self) -> bool {
-        self.failed_at.get().is_some_and(|at| js::now().since(at) < RETRY_AFTER)
+    /// Whether the keeper has failed just now, and nobody asks it.
+    fn is_resting(&self, now: Timestamp) -> bool {
+        self.failed_at.get().is_some_and(|at| now.since(at) < RETRY_AFTER)
+    }
+
+    /// Whether the keeper has failed, and nobody should wait for it: it is left alone, or
+    /// another request is just finding out whether it answers again.
+    fn is_hopeless(&self, now: Timestamp) -> bool {
+        self.is_resting(now) || (self.failed_at.get().is_some() && self.is_refreshing(now))
+    }
+
+    /// A question was not answered in time.
+    fn failed(&self, number: Number) {
+        // Where one that was sent later is answered, that says more.
+        if self.refreshes.get().seen() < number {
+            self.failed_at.set(Some(js::now()));
+        }
     }
 
     /// A question is sent.
@@ -150,11 +165,11 @@ pub(super) async fn consult(
     }
     let was_refreshed = match control.want(limits, brought, arrived.at) {
         None => false,
-        Some(_) if control.is_hopeless() => {
+        Some(_) if control.is_hopeless(arrived.at) => {
             refresh_ahead(isolate, env, context);
             false
         }
-        Some(_) => catch_up(isolate, env, limits, brought, arrived).await,
+        Some(_) => catch_up(isolate, env, context, limits, brought, arrived).await,
     };
     Standing {
         has_view: was_refreshed || control.currency(limits, arrived.at) != Currency::Expired,
@@ -172,7 +187,14 @@ struct Arrived {
 
 /// Sends a refresh, or waits for that of another ([`refresh`](crate::control::refresh)).
 /// Whether the view has seen all that was logged when the request arrived.
-async fn catch_up(isolate: &Isolate, env: &Env, limits: Limits, brought: Brought, arrived: Arrived) -> bool {
+async fn catch_up(
+    isolate: &Rc<Isolate>,
+    env: &Env,
+    context: &Context,
+    limits: Limits,
+    brought: Brought,
+    arrived: Arrived,
+) -> bool {
     let control = &isolate.control;
     loop {
         // What others have sent since may have made it fit.
@@ -180,8 +202,17 @@ async fn catch_up(isolate: &Isolate, env: &Env, limits: Limits, brought: Brought
         let now = js::now();
         match control.refreshes.get().step(arrived.after, want, now) {
             Step::Seen => return true,
-            Step::Send => return ask(isolate, env, None).await.is_ok(),
-            Step::Wait(_) if control.is_hopeless() || now.since(arrived.at) > WAIT_MAX => return false,
+            _ if control.is_hopeless(now) || now.since(arrived.at) > WAIT_MAX => return false,
+            Step::Send => {
+                // Who has no view at all has nothing else to go by.
+                let wait_max = if control.fence().is_some() { WAIT_MAX } else { DEADLINE };
+                let (number, answered) = refresh(isolate, env, context);
+                let answered = within(wait_max, answered).await;
+                if answered.is_none() {
+                    control.failed(number);
+                }
+                return matches!(answered, Some(Ok(true)));
+            }
             Step::Wait(wait) => Delay::from(wait).await,
         }
     }
@@ -190,16 +221,25 @@ async fn catch_up(isolate: &Isolate, env: &Env, limits: Limits, brought: Brought
 /// Refreshes the view once the answer is out, unless that is being done.
 fn refresh_ahead(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
     let now = js::now();
-    if isolate.control.is_refreshing(now) {
-        return;
+    if !isolate.control.is_refreshing(now) && !isolate.control.is_resting(now) {
+        // It is said in the log if it fails.
+        let (_number, _answered) = refresh(isolate, env, context);
     }
+}
+
+/// Refreshes the view, though its client may leave meanwhile: others wait for it. Says
+/// whether it was.
+fn refresh(isolate: &Rc<Isolate>, env: &Env, context: &Context) -> (Number, oneshot::Receiver<bool>) {
     // At once: others must see it.
-    let number = isolate.control.sent(now);
+    let number = isolate.control.sent(js::now());
     let (isolate, env) = (Rc::clone(isolate), env.clone());
+    let (tell, answered) = oneshot::channel();
     context.wait_until(async move {
-        // It has been said in the log if it failed.
-        let _ = ask_as(&isolate, &env, number, None).await;
+        let outcome = ask(&isolate, &env, number, None).await;
+        // Nobody may wait for it.
+        let _ = tell.send(outcome.is_ok());
     });
+    (number, answered)
 }
 
 /// Appends to the log, and reads what the view lacks.
@@ -207,17 +247,13 @@ fn refresh_ahead(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
 /// # Errors
 /// The log is out of reach; whether it took the entry isn't known.
 pub(super) async fn append(isolate: &Isolate, env: &Env, append: Append) -> Result<Logged, JsValue> {
-    let logged = ask(isolate, env, Some(append)).await?;
+    let number = isolate.control.sent(js::now());
+    let logged = ask(isolate, env, number, Some(append)).await?;
     logged.ok_or_else(|| "the control log answered without a position".into())
 }
 
 /// Asks the keeper, which refreshes the view as well, whatever it is asked.
-async fn ask(isolate: &Isolate, env: &Env, append: Option<Append>) -> Result<Option<Logged>, JsValue> {
-    let number = isolate.control.sent(js::now());
-    ask_as(isolate, env, number, append).await
-}
-
-async fn ask_as(
+async fn ask(
     isolate: &Isolate,
     env: &Env,
     number: Number,
@@ -230,7 +266,7 @@ async fn ask_as(
         Some(Ok(answer)) => answer,
         failed => {
             control.came_back(number, false);
-            control.failed_at.set(Some(js::now()));
+            control.failed(number);
             let error = match failed {
                 Some(Err(error)) => error,
                 _ => "no answer within its deadline".into(),

@@ -16,11 +16,12 @@ use crate::control::log::{Appended, Changes, Log, Write};
 use crate::worker::js;
 
 /// Positions are written as text: SQLite's integers are handed out as JavaScript
-/// numbers, which end at 2^53.
+/// numbers, which end at 2^53. `writes` had the scopes themselves; to forget some costs hits.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS log (one INTEGER PRIMARY KEY CHECK (one = 1), first TEXT NOT NULL, head TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, mark TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS writes (id INTEGER PRIMARY KEY, seq TEXT NOT NULL, write TEXT NOT NULL);
+    DROP TABLE IF EXISTS writes;
+    CREATE TABLE IF NOT EXISTS remembered (id INTEGER PRIMARY KEY, seq TEXT NOT NULL, write TEXT NOT NULL);
 ";
 
 /// The keeper.
@@ -81,7 +82,7 @@ impl Control {
             .map(|row| Ok((json(row, 0)?, json(row, 1)?)))
             .collect::<Result<_>>()?;
         let writes: Vec<(u64, Write)> = self
-            .rows("SELECT seq, write FROM writes ORDER BY id")?
+            .rows("SELECT seq, write FROM remembered ORDER BY id")?
             .iter()
             .map(|row| Ok((number(row, 0)?, json(row, 1)?)))
             .collect::<Result<_>>()?;
@@ -100,13 +101,13 @@ impl Control {
         }
         if changes.forgotten > 0 {
             self.sql.exec(
-                "DELETE FROM writes WHERE id IN (SELECT id FROM writes ORDER BY id LIMIT ?)",
+                "DELETE FROM remembered WHERE id IN (SELECT id FROM remembered ORDER BY id LIMIT ?)",
                 vec![SqlStorageValue::Float(changes.forgotten as f64)],
             )?;
         }
         if let Some(write) = &changes.remembered {
             let row = vec![seq.to_string().into(), serde_json::to_string(write)?.into()];
-            self.sql.exec("INSERT INTO writes (seq, write) VALUES (?, ?)", row)?;
+            self.sql.exec("INSERT INTO remembered (seq, write) VALUES (?, ?)", row)?;
         }
         Ok(())
     }

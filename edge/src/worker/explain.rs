@@ -10,6 +10,7 @@ use worker::Context;
 
 use crate::cache::key::canonical_query;
 use crate::cache::storable::{BODY_BYTES_MAX, BODY_WAIT_MAX, Unstored, content_length, is_coded};
+use crate::cache::target::normal_escapes;
 use crate::cache::vary::variant_key;
 use crate::control::bookmark::{self, Brought, NOTHING};
 use crate::explain::copies::{Look, find};
@@ -50,7 +51,7 @@ pub(super) fn assumed(own: &Incoming, question: &Question) -> Result<Incoming, S
     Ok(Incoming {
         js: Clone::clone(&own.js),
         method: "GET".to_owned(),
-        url: Some(url.href()),
+        url: Some(normal_escapes(&url.href()).into_owned()),
         fields,
         brought,
         id: own.id.clone(),

@@ -27,7 +27,7 @@ use crate::cache::privacy::Privacy;
 use crate::cache::removals::Mark;
 use crate::cache::request::RequestDirectives;
 use crate::cache::status::CacheStatus;
-use crate::cache::target::Target;
+use crate::cache::target::{Target, normal_escapes};
 use crate::cache::usable::{Basis, Situation, Usable};
 use crate::config::Config;
 use crate::control::bookmark;
@@ -183,7 +183,7 @@ struct Asked<'a> {
 
 /// Answers a request, if it may be answered here.
 fn asked<T>(request: &Request, answer: impl FnOnce(&Asked<'_>) -> Option<T>) -> Option<T> {
-    let isolate = &*Isolate::begun()?;
+    let isolate = &*Isolate::begun().filter(|isolate| isolate.has_store)?;
     let config = isolate.config.as_ref().ok()?;
     let names = isolate.names.get_or_init(|| Names::of(config));
     let lines = told(request, &names.judged, &names.elsewhere).ok()??;
@@ -193,7 +193,8 @@ fn asked<T>(request: &Request, answer: impl FnOnce(&Asked<'_>) -> Option<T>) -> 
     let brought = bookmark::take(&mut fields);
     // It is taken as it came: what is in memory lies under URLs as they are written after they
     // were parsed, and one of those is its own.
-    let target = &Target::parse(url)?;
+    let url = normal_escapes(url);
+    let target = &Target::parse(&url)?;
     let site = match isolate.manifest.get() {
         Some(manifest) => Site::Built(manifest),
         None if isolate.has_no_site.get() => Site::Absent,

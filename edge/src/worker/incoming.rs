@@ -6,7 +6,7 @@ use web_sys::{Request, Url};
 
 use crate::cache::invalidation;
 use crate::cache::privacy::PrivateNames;
-use crate::cache::target::Target;
+use crate::cache::target::{Target, normal_escapes};
 use crate::control::bookmark::{self, Brought, NOTHING};
 use crate::fields::Fields;
 use crate::request_id;
@@ -21,8 +21,8 @@ pub(super) struct Incoming {
     /// For its body, which goes on as it is.
     pub(super) js: Request,
     pub(super) method: String,
-    /// As the URL Standard writes it: dot segments resolved, the host in lower case. It is
-    /// what origins are asked for, whose URLs the runtime writes so; it must be what paths
+    /// As the URL Standard writes it: dot segments resolved, the host in lower case; and with
+    /// its escapes in one way. It is what origins are asked for, whose URLs the runtime writes so; it must be what paths
     /// are decided by, too. `None` where host and path make no URL.
     pub(super) url: Option<String>,
     /// Its fields, less the bookmark.
@@ -45,7 +45,7 @@ impl Incoming {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
         };
-        let url = Url::new(&js.url()).ok().map(|url| url.href());
+        let url = Url::new(&js.url()).ok().map(|url| normal_escapes(&url.href()).into_owned());
         Ok(Self {
             method: js.method(),
             url,

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::worker::control_log::ControlLog;
 use crate::worker::hit::Names;
 use crate::worker::store::Remembered;
-use crate::worker::{js, origin};
+use crate::worker::{js, origin, store};
 
 /// What an isolate notes of some keys: a few thousand at about 100 bytes each.
 const NOTES: Bounds = Bounds {
@@ -42,6 +42,8 @@ pub(super) struct Isolate {
     /// What is being revalidated in the background, by cache key, and since when.
     pub(super) revalidating: RefCell<Memory<Timestamp>>,
     pub(super) stored: Remembered,
+    /// Whether anything is stored at all.
+    pub(super) has_store: bool,
     pub(super) manifest: OnceCell<Rc<Manifest>>,
     /// Whether no site was deployed; known once the first request has looked.
     pub(super) has_no_site: Cell<bool>,
@@ -98,6 +100,7 @@ impl Isolate {
             collapse_failed_at: Cell::new(None),
             revalidating: RefCell::new(Memory::new(NOTES)),
             stored: Remembered::default(),
+            has_store: js::binding(env, store::BINDING)?.is_some(),
             manifest: OnceCell::new(),
             has_no_site: Cell::new(false),
             names: OnceCell::new(),

@@ -35,7 +35,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Context, Env, wasm_bindgen_futures, worker_sys};
 
-use crate::cache::target::Target;
+use crate::cache::target::{Target, normal_escapes};
 use crate::config::Config;
 use crate::problems;
 use crate::route::{Route, Site, route, wants_html};
@@ -61,6 +61,11 @@ impl<'a> Edge<'a> {
     }
 }
 
+/// Does nothing. As before each call, a new instance begins first if the last one trapped.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "exported to JavaScript")]
+pub fn renew() {}
+
 /// Answers a request. `was_looked_for` says that the Cache API was asked for its URL, and
 /// had nothing.
 #[wasm_bindgen]
@@ -71,7 +76,10 @@ pub async fn fetch(
     context: worker_sys::Context,
     was_looked_for: bool,
 ) -> Result<web_sys::Response, JsValue> {
-    let request = Incoming { was_looked_for, ..Incoming::read(request)? };
+    let mut request = Incoming::read(request)?;
+    // It was looked for under the URL as it came.
+    request.was_looked_for =
+        was_looked_for && request.url.as_deref() == Some(&*normal_escapes(&request.js.url()));
     let context = Context::new(context);
     let mut timings = Timings::default();
     let response = match answer(&request, &env, &context, &mut timings).await {

@@ -37,7 +37,7 @@ use crate::worker::js;
 use crate::worker::kv::Namespace;
 
 /// Name of the binding.
-const BINDING: &str = "CACHE";
+pub(super) const BINDING: &str = "CACHE";
 
 /// What an isolate keeps of responses: an eighth of the 128 MB it may use, as the
 /// requests in hand, with bodies of a megabyte each, need most of it. One response is
@@ -256,6 +256,8 @@ impl Store {
                 }
             },
         };
+        // Where the URL's own key was looked for already, its variant's was not.
+        let levels = if *levels == Level::BUT_CACHE_API { &Level::ALL } else { levels };
         let variant_key = variant_key(&variants.selecting);
         let copy = match self.look(levels, &variant_key, &mut accept).await {
             Looked::Accepted(copy) => {
@@ -400,6 +402,9 @@ impl Store {
             Level::Kv => within(READ_DEADLINE, self.kv.get(key)).await,
         };
         let name = level.as_str();
+        if read.is_some() {
+            remembered.rests.borrow_mut().was_quick(level);
+        }
         match read {
             Some(Ok(value)) => decode(&value?)
                 .inspect_err(|broken| worker::console_warn!("{name} has {key}, but not to be used: {broken}"))
@@ -496,13 +501,9 @@ impl Remembered {
     }
 
     /// Keeps a response that was found elsewhere, by a look that began at `mark`, if nothing
-    /// newer came meanwhile; `false` where it was removed.
+    /// newer came meanwhile; `false` where that was so, or it was removed.
     pub(super) fn promote(&self, key: &str, stored: &Rc<Stored>, mark: Mark) -> bool {
-        let is_removed = self.is_removed_since(key, mark);
-        if !is_removed {
-            self.keep_newest(key, stored);
-        }
-        !is_removed
+        !self.is_removed_since(key, mark) && self.keep_newest(key, stored)
     }
 
     /// Keeps a response, if none that is there is newer; `false` where one is.

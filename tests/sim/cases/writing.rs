@@ -115,8 +115,10 @@ fn w3_an_answer_that_the_origin_remembers_is_not_the_last_state() {
 
 #[test]
 fn w4_what_is_evicted_is_still_invalidated() {
-    let settings =
-        Settings { bounds: Bounds { entries_max: 5, uris_max: 3, prefixes_max: 2 }, ..Settings::calm() };
+    let settings = Settings {
+        bounds: Bounds { entries_max: 5, uris_max: 3, prefixes_max: 2, ..Bounds::default() },
+        ..Settings::calm()
+    };
     check(&settings, &[Flaw::ForgetsEvicted], async |world| {
         let (reader, writer) = (Client::new(&world, 1, false), Client::new(&world, 2, true));
         world.outbox.is_paused.set(true);
