@@ -5,13 +5,16 @@ use super::crowd::{Crowd, is_whole};
 use super::http;
 use super::origin::{Origin, QUICK, SLOW, UNCACHED};
 use super::storage::{Keeps, Storage};
-use super::{CLIENTS, tidewall};
+use super::tidewall;
 use crate::catalog::Setting;
 use crate::error::Reason;
 use crate::progress;
 use crate::report::{Better, Measurement};
 use crate::sample::Sample;
 
+/// Who ask at the same time: so few that they wait for origin and edge, and not for a turn
+/// on workerd's one thread.
+const CLIENTS: u32 = 8;
 /// One of so many requests is for what nobody has asked for before.
 const ONE_MISS_IN: u32 = 5;
 /// What is asked for again and again.
