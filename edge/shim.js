@@ -83,6 +83,18 @@ function durable(name) {
       }
     }
 
+    // Tried again by the runtime where it fails.
+    async alarm() {
+      this.#inner ??= new edge[name](this.ctx, this.env);
+      try {
+        await this.#inner.alarm();
+      } catch (error) {
+        if (isTrap(error)) giveUpAll();
+        if (isTrap(error) || isStale(error)) this.#inner = undefined;
+        throw error;
+      }
+    }
+
     async #answer(request) {
       this.#inner ??= new edge[name](this.ctx, this.env);
       try {

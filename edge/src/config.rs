@@ -176,7 +176,8 @@ fn milliseconds(name: &'static str, json: Option<&str>, otherwise: u64) -> Resul
     Ok(Duration::from_millis(value))
 }
 
-fn origins(json: Option<&str>) -> Result<Vec<Origin>, ConfigError> {
+/// Reads `ORIGINS`.
+pub fn origins(json: Option<&str>) -> Result<Vec<Origin>, ConfigError> {
     let json = json.ok_or(ConfigError::Missing("ORIGINS"))?;
     let mut origins: Vec<Origin> = read("ORIGINS", r#"a JSON array of {"id", "url"}"#, json)?;
     if origins.is_empty() {

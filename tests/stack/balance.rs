@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use reqwest::{Method, Response};
 
 use crate::scripted::Origin;
 use crate::shelf::Shelf;
+use crate::support::poll;
 use crate::support::tidewall::Folder;
 use crate::workerd::{Setup, Workerd};
 use crate::world::{Test, World, field};
@@ -21,9 +22,12 @@ pub(crate) const TESTS: &[Test] = &[
     ("balance::when_all_fail_few_are_asked_twice", when_all_fail_few_are_asked_twice),
     ("balance::a_write_is_never_sent_twice", a_write_is_never_sent_twice),
     ("balance::a_slow_origin_gets_little_under_least_connections", a_slow_origin_gets_little),
+    ("balance::who_is_gone_is_told_to_all", who_is_gone_is_told_to_all),
+    ("balance::who_is_back_is_found_by_a_probe", who_is_back_is_found_by_a_probe),
     ("balance::a_client_keeps_its_origin_by_its_address", a_client_keeps_its_origin),
 ];
 
+const DEADLINE: Duration = Duration::from_secs(30);
 const PATH: &str = "/balanced";
 const OK: &str = "200\ncache-control: no-store\n\nhello";
 
@@ -189,6 +193,60 @@ fn a_slow_origin_gets_little(world: &World) {
         let part = pool.asked(2) - before;
         assert!(part <= 20, "{part} of 400");
         assert_eq!(pool.states().await, ["up"; 3], "to be slow is no failure");
+    });
+}
+
+fn who_is_gone_is_told_to_all(world: &World) {
+    world.run(async {
+        let mut pool = Pool::start(world, "round-robin").await;
+        for index in 0..3 {
+            pool.origin(index).script("/kept", |_| "200\ncache-control: max-age=600\n\nkept".to_owned());
+        }
+        let kept = async || {
+            let answer = world.client.get(format!("{}/kept", pool.edge.url)).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        };
+        kept().await;
+        // Another isolate finds out, and this one asks no origin at all.
+        pool.edge.report_elsewhere(world, "c").await;
+        let begun = Instant::now();
+        let ejected = poll::until_async(DEADLINE, || async {
+            kept().await;
+            (pool.states().await[2] == "ejected").then_some(())
+        });
+        ejected.await.expect("it is told");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        // It was there all along, as probes say.
+        let back = poll::until_async(DEADLINE, || async {
+            kept().await;
+            (pool.states().await[2] == "probation").then_some(())
+        });
+        back.await.expect("that is told as well");
+        pool.origins[2] = None;
+    });
+}
+
+fn who_is_back_is_found_by_a_probe(world: &World) {
+    world.run(async {
+        let mut pool = Pool::start(world, "round-robin").await;
+        let address = pool.origin(1).url.strip_prefix("http://").unwrap().to_owned();
+        pool.origins[1] = None;
+        assert_eq!(pool.read(60, 4).await, [200; 60]);
+        assert_eq!(pool.states().await[1], "ejected");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(pool.read(60, 4).await, [200; 60]);
+        assert_eq!(pool.states().await[1], "ejected", "nobody answers there");
+        // By itself it would be left alone for half a minute.
+        let begun = Instant::now();
+        let back = Origin::start_at(&world.runtime, &address);
+        back.script(PATH, |_| OK.to_owned());
+        let found = poll::until_async(DEADLINE, || async {
+            assert_eq!(pool.read(20, 1).await, [200; 20]);
+            (!back.asked(PATH).is_empty()).then_some(())
+        });
+        found.await.expect("it gets requests again");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        assert!(!back.asked("/readyz").is_empty());
     });
 }
 

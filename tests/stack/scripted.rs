@@ -44,7 +44,11 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn start(runtime: &Runtime) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(runtime, "127.0.0.1:0")
+    }
+
+    pub(crate) fn start_at(runtime: &Runtime, address: &str) -> Self {
+        let listener = std::net::TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let scripts = Arc::<Mutex<HashMap<String, Script>>>::default();

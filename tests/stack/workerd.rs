@@ -198,6 +198,14 @@ impl Workerd {
         answer["logged"]["seq"].as_u64().unwrap_or_else(|| panic!("not logged: {answer}"))
     }
 
+    /// Says that an origin can't be reached, as another isolate would.
+    pub(crate) async fn report_elsewhere(&self, world: &World, origin: &str) {
+        let url = format!("{}/__append", self.url);
+        let question = json!({ "unreachable": [origin] });
+        let answer = world.client.post(url).json(&question).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
     /// A purge with this address of the client and this token.
     pub(crate) fn purging(&self, world: &World, client: &str, token: &str) -> reqwest::RequestBuilder {
         let request = world.client.post(format!("{}/_tidewall/purge", self.url)).bearer_auth(token);

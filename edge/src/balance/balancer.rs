@@ -7,6 +7,7 @@ use crate::balance::health::{Health, Outcome, State};
 use crate::balance::in_flight::{InFlight, Ticket};
 use crate::balance::latency::{Latency, cost};
 use crate::balance::policy::Route;
+use crate::balance::watch::Verdict;
 use crate::balance::{Asker, Candidate, Pick};
 use crate::config::Origin;
 use crate::time::Timestamp;
@@ -94,6 +95,15 @@ impl Balancer {
             Outcome::Busy | Outcome::Unwell | Outcome::Unreachable => self.seen[origin].failed(now),
         }
         self.health.note(origin, outcome, now)
+    }
+
+    /// What the keeper of the control log has seen of origins.
+    pub fn told(&mut self, origins: &[Origin], verdicts: &[Verdict], now: Timestamp) {
+        for Verdict { id, is_gone } in verdicts {
+            if let Some(origin) = origins.iter().position(|origin| origin.id == *id) {
+                self.health.told(origin, *is_gone, now);
+            }
+        }
     }
 
     /// Whether an origin gets requests.

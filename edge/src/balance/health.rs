@@ -89,6 +89,8 @@ struct Ejection {
     until: Timestamp,
     /// Whether it took no connection.
     is_unreachable: bool,
+    /// Whether the keeper of the control log knows of it.
+    is_watched: bool,
 }
 
 impl Outcome {
@@ -124,6 +126,24 @@ impl Health {
             Outcome::Unwell | Outcome::Unreachable => return record.fail(outcome, now),
         }
         false
+    }
+
+    /// The keeper of the control log says whether an origin takes no connection (see
+    /// [`watch`](crate::balance::watch)).
+    pub fn told(&mut self, origin: usize, is_gone: bool, now: Timestamp) {
+        let record = &mut self.0[origin];
+        let last = record.ejection.filter(|last| now < last.until);
+        record.ejection = match last {
+            _ if is_gone => {
+                // As long as it is told, and then a little.
+                let until = now.after(FAIL_TIMEOUT);
+                let until = last.map_or(until, |last| last.until.max(until));
+                Some(Ejection { until, is_unreachable: true, is_watched: true })
+            }
+            Some(last) if last.is_unreachable && last.is_watched => Some(Ejection { until: now, ..last }),
+            // That it answers there doesn't say that its answers are any good.
+            _ => return,
+        };
     }
 
     /// Whether an origin gets requests.
@@ -188,7 +208,7 @@ impl Record {
         self.draining_until = None;
         self.ejections = self.remembered(now) + 1;
         let time = FAIL_TIMEOUT.saturating_mul(self.ejections).min(EJECTION_MAX);
-        self.ejection = Some(Ejection { until: now.after(time), is_unreachable });
+        self.ejection = Some(Ejection { until: now.after(time), is_unreachable, is_watched: false });
         true
     }
 
@@ -316,6 +336,32 @@ mod tests {
         health.note(0, Outcome::Draining, at(0));
         fails(&mut health, 3, 0, Outcome::Unreachable, at(1));
         assert_eq!(health.state(0, at(1)), State::Ejected);
+    }
+
+    #[test]
+    fn what_the_keeper_has_seen_counts_for_all() {
+        let mut health = Health::new(2);
+        health.told(1, true, at(0));
+        assert_eq!((health.state(1, at(29)), health.candidates(0, at(29))), (State::Ejected, vec![0]));
+        health.told(1, true, at(25));
+        assert_eq!(health.state(1, at(50)), State::Ejected, "as long as it is told");
+        health.told(1, false, at(50));
+        assert_eq!(health.state(1, at(50)), State::Probation, "it begins slowly");
+        health.told(1, false, at(55));
+        assert_eq!(health.state(1, at(60)), State::Up);
+    }
+
+    #[test]
+    fn the_keeper_ends_what_it_has_seen_and_nothing_else() {
+        let mut health = failed(Outcome::Unreachable, 3);
+        health.told(1, false, at(100));
+        assert_eq!(health.state(1, at(101)), State::Ejected, "it may not have heard of it yet");
+        health.told(1, true, at(101));
+        health.told(1, false, at(102));
+        assert_eq!(health.state(1, at(102)), State::Probation);
+        let mut health = failed(Outcome::Unwell, 3);
+        health.told(1, false, at(101));
+        assert_eq!(health.state(1, at(101)), State::Ejected, "it answers, but badly");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!   when that failed.
 //! - A policy chooses among them: `round_robin`, `weighted`, `least_connections`,
 //!   `ip_hash`. [`policy`] names them.
+//! - [`watch`]: what the keeper of the control log does for all isolates.
 //! - [`in_flight`] and [`latency`] are what an isolate sees of the origins.
 
 pub mod balancer;
@@ -16,6 +17,7 @@ pub mod latency;
 mod least_connections;
 pub mod policy;
 mod round_robin;
+pub mod watch;
 mod weighted;
 
 /// An origin that may take a request.

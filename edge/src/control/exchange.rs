@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::balance::watch::Verdict;
 use crate::control::log::{Append, Delta, Known};
 
 /// A question to the keeper.
@@ -11,6 +12,9 @@ pub struct Question {
     pub known: Option<Known>,
     /// What is to be appended first.
     pub append: Option<Append>,
+    /// Origins that the isolate could not reach, by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreachable: Vec<String>,
 }
 
 /// The keeper's answer.
@@ -20,6 +24,9 @@ pub struct Answer {
     pub logged: Option<Logged>,
     /// What the isolate lacks, the append included.
     pub delta: Delta,
+    /// What is known of origins that were reported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
 }
 
 /// An append that is in the log.

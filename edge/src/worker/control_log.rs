@@ -42,6 +42,8 @@ pub(super) struct ControlLog {
     refreshes: Cell<Refreshes>,
     /// When the keeper last failed to answer, since it last did.
     failed_at: Cell<Option<Timestamp>>,
+    /// Origins that could not be reached, and of which the keeper doesn't know yet.
+    unreachable: RefCell<Vec<String>>,
 }
 
 /// What one request may believe.
@@ -63,6 +65,11 @@ impl ControlLog {
     /// answer can be stored.
     pub(super) fn fence(&self) -> Option<Known> {
         self.with(|view| view.map(View::known))
+    }
+
+    /// Tells the keeper with the next question that this origin can't be reached.
+    pub(super) fn report(&self, id: &str) {
+        self.unreachable.borrow_mut().push(id.to_owned());
     }
 
     /// Takes in an answer of the keeper.
@@ -160,7 +167,8 @@ pub(super) async fn consult(
 ) -> Standing {
     let control = &isolate.control;
     let arrived = Arrived { at: js::now(), after: control.refreshes.get().last_sent() };
-    if control.currency(limits, arrived.at) == Currency::RefreshAhead {
+    let has_reports = !control.unreachable.borrow().is_empty();
+    if has_reports || control.currency(limits, arrived.at) == Currency::RefreshAhead {
         refresh_ahead(isolate, env, context);
     }
     let was_refreshed = match control.want(limits, brought, arrived.at) {
@@ -262,9 +270,13 @@ async fn ask(
     let control = &isolate.control;
     let known = control.with(|view| view.map(View::known));
     let sent_at = js::now();
-    let answer = match within(DEADLINE, put(env, &Question { known, append })).await {
+    let unreachable = control.unreachable.take();
+    let question = Question { known, append, unreachable };
+    let answer = match within(DEADLINE, put(env, &question)).await {
         Some(Ok(answer)) => answer,
         failed => {
+            // Once for each ejection, so they stay few.
+            control.unreachable.borrow_mut().extend(question.unreachable);
             control.came_back(number, false);
             control.failed(number);
             let error = match failed {
@@ -276,6 +288,9 @@ async fn ask(
         }
     };
     control.failed_at.set(None);
+    if let Ok(config) = &isolate.config {
+        isolate.balancer.borrow_mut().told(&config.origins, &answer.verdicts, js::now());
+    }
     let logged = control.apply(answer, sent_at);
     control.came_back(number, true);
     Ok(logged)

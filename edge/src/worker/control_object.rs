@@ -6,14 +6,22 @@
 
 use std::cell::RefCell;
 
+use futures::future::join_all;
+use js_sys::futures::JsFuture;
+use wasm_bindgen::JsCast;
+use web_sys::{RequestInit, RequestRedirect};
 use worker::{
     DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object,
 };
 
+use crate::balance::watch::{PROBE_EVERY, PROBE_MAX, Watch, is_ready};
+use crate::config::{self, Origin};
 use crate::control::entry::{Key, Mark};
 use crate::control::exchange::{Answer, Logged, Question};
 use crate::control::log::{Appended, Changes, Log, Write};
+use crate::worker::deadline::within;
 use crate::worker::js;
+use crate::worker::reply::Body;
 
 /// Positions are written as text: SQLite's integers are handed out as JavaScript
 /// numbers, which end at 2^53. `writes` had the scopes themselves; to forget some costs hits.
@@ -25,24 +33,81 @@ const SCHEMA: &str = "
 ";
 
 /// The keeper.
-#[durable_object(fetch)]
+#[durable_object(alarm)]
 pub struct Control {
+    state: State,
+    env: Env,
     sql: SqlStorage,
     log: RefCell<Option<Log>>,
+    /// Not written down: what is forgotten is reported again.
+    watch: RefCell<Watch>,
 }
 
 impl DurableObject for Control {
-    fn new(state: State, _env: Env) -> Self {
-        Self { sql: state.storage().sql(), log: RefCell::new(None) }
+    fn new(state: State, env: Env) -> Self {
+        let sql = state.storage().sql();
+        Self { state, env, sql, log: RefCell::new(None), watch: RefCell::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let question: Question = serde_json::from_str(&request.text().await?)?;
+        let is_new = self.watch_for(&question.unreachable)?;
+        if is_new {
+            self.state.storage().set_alarm(0).await?;
+        }
         Response::from_json(&self.answer(question)?)
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        let to_probe = self.watch.borrow().to_probe();
+        let origins = self.origins()?;
+        let probes = to_probe.iter().filter_map(|id| {
+            let origin = origins.iter().find(|origin| origin.id == *id)?;
+            Some(async move { (id, is_there(&origin.url).await) })
+        });
+        for (id, is_there) in join_all(probes).await {
+            self.watch.borrow_mut().probed(id, is_there, js::now());
+        }
+        if !self.watch.borrow().to_probe().is_empty() {
+            self.state.storage().set_alarm(PROBE_EVERY).await?;
+        }
+        Response::empty()
+    }
+}
+
+/// Whether an origin answers a probe.
+async fn is_there(url: &str) -> bool {
+    let init = RequestInit::new();
+    init.set_redirect(RequestRedirect::Manual);
+    let sent = js::scope().fetch_with_str_and_init(&format!("{url}/readyz"), &init);
+    match within(PROBE_MAX, JsFuture::from(sent)).await {
+        Some(Ok(answer)) => answer.dyn_into().is_ok_and(|answer: web_sys::Response| {
+            Body::of(&answer).discard();
+            is_ready(answer.status())
+        }),
+        Some(Err(_)) | None => false,
     }
 }
 
 impl Control {
+    fn origins(&self) -> Result<Vec<Origin>> {
+        let origins = js::variable(&self.env, "ORIGINS")?;
+        config::origins(origins.as_deref()).map_err(|error| error.to_string().into())
+    }
+
+    /// Watches for origins that were reported; whether one of them is not watched yet.
+    fn watch_for(&self, reported: &[String]) -> Result<bool> {
+        if reported.is_empty() {
+            return Ok(false);
+        }
+        let mut watch = self.watch.borrow_mut();
+        let before = watch.to_probe().len();
+        for origin in self.origins()?.iter().filter(|origin| reported.contains(&origin.id)) {
+            watch.report(&origin.id, js::now());
+        }
+        Ok(watch.to_probe().len() > before)
+    }
+
     fn answer(&self, question: Question) -> Result<Answer> {
         let mut kept = self.log.borrow_mut();
         // Taken out while it is changed: should writing fail, the next question reads the
@@ -61,7 +126,8 @@ impl Control {
         };
         let delta = log.since(question.known);
         *kept = Some(log);
-        Ok(Answer { logged, delta })
+        let verdicts = self.watch.borrow_mut().verdicts(js::now());
+        Ok(Answer { logged, delta, verdicts })
     }
 
     fn read(&self) -> Result<Log> {

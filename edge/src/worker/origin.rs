@@ -115,6 +115,9 @@ pub(super) async fn exchange<'a>(
             let took = now.since(request_time);
             if isolate.balancer.borrow_mut().note(picked, outcome, took, now) {
                 worker::console_warn!("origin {} fails, and gets no requests for a while", origin.id);
+                if outcome == Outcome::Unreachable {
+                    isolate.control.report(&origin.id);
+                }
             }
         };
         match sent {
