@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Measure Tidewall beside its peers, on servers of its own.
     Bench(BenchArgs),
+    /// Restart the origins of a running `tidewall dev` one by one, as a deployment does.
+    RollingRestart(RollingRestartArgs),
     /// Say what an edge's cache would do with a GET of a URL, why, and what to change.
     Explain(ExplainArgs),
 }
@@ -120,6 +122,13 @@ pub(crate) struct BenchArgs {
     /// Print one JSON object instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RollingRestartArgs {
+    /// Its data directory [default: target/tidewall].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

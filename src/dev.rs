@@ -22,7 +22,7 @@ use crate::service::{Service, Supervisor};
 use crate::signals::told_to_stop;
 use crate::workspace::{Flavor, Workspace};
 use crate::wrangler::{self, Config, Local, Origin, origin_id};
-use crate::{cargo, loopback, npm};
+use crate::{cargo, loopback, npm, rolling};
 
 /// Time that the first page and the first answer through the edge may take.
 const FIRST_ANSWER_DEADLINE: Duration = Duration::from_secs(30);
@@ -59,7 +59,7 @@ struct Plan {
     config: Config,
     data: DataDir,
     records: Records,
-    ready_file: ReadyFile,
+    ready_files: [ReadyFile; 2],
     /// Servers that run already, where the person named some.
     foreign: Option<Servers>,
     origins: Vec<Origin>,
@@ -91,7 +91,10 @@ impl Plan {
         let workspace = Workspace::find()?;
         let config = Config::read(&workspace)?;
         let data = DataDir::open(&args.data.clone().unwrap_or_else(|| workspace.join(data::FOLDER)))?;
-        let ready_file = ReadyFile::new(args.ready_file.clone())?;
+        // One for whoever wants it, and one for other commands.
+        let ready_files = [args.ready_file.clone(), Some(data.join(ready::FILE))];
+        let [theirs, ours] = ready_files.map(ReadyFile::new);
+        let ready_files = [theirs?, ours?];
         let records = Records::new(data.join("run"));
         workspace.children().end_leftovers(progress).await?;
         records.end_leftovers(progress).await?;
@@ -122,7 +125,7 @@ impl Plan {
             config,
             data,
             records,
-            ready_file,
+            ready_files,
             foreign,
             origins,
             origin_ports,
@@ -249,6 +252,7 @@ impl Plan {
         let mut changes = supervisor.changes();
         // Whoever reads that all is ready may go on to change a source.
         let mut watcher = if self.watches() { Some(watch::Watcher::start(self.sources())?) } else { None };
+        let mut wishes = rolling::Wishes::listen()?;
         self.write_ready_file(stack)?;
         self.print_table(stack, progress);
         if let Some(url) = self.edge_url().filter(|_| !self.args.no_open) {
@@ -263,6 +267,10 @@ impl Plan {
             };
             tokio::select! {
                 _ = changes.changed() => self.write_ready_file(stack)?,
+                () = wishes.next() => {
+                    progress.step("restarting the origins one by one");
+                    rolling::restart(&stack.origins, &self.origins, progress).await;
+                }
                 part = changed_part => watch::rebuild(part, &self.workspace, stack.origins.iter().chain(&stack.workers), progress).await,
             }
         }
@@ -274,7 +282,7 @@ impl Plan {
             // It is written again once what died is back.
             return Ok(());
         }
-        self.ready_file.write(&ready::Stack {
+        let running = ready::Stack {
             edge: self.edge_url(),
             origins: (self.origins.iter().zip(&stack.origins))
                 .map(|(origin, service)| ready::Origin {
@@ -288,7 +296,8 @@ impl Plan {
             replicas: stack.servers.replicas.clone(),
             purge_token: self.purge_token.clone(),
             pid: std::process::id(),
-        })
+        };
+        self.ready_files.iter().try_for_each(|file| file.write(&running))
     }
 
     fn print_table(&self, stack: &Stack, progress: &Progress) {
@@ -302,6 +311,7 @@ impl Plan {
             }
         }
         rows.push(("logs".into(), self.data.join("logs").display().to_string()));
+        rows.push(("deploy with".into(), "tidewall rolling-restart, or r and Enter".into()));
         rows.push(("stop with".into(), "Ctrl-C".into()));
         progress.table(&rows);
     }

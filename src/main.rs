@@ -4,6 +4,7 @@
 //! - [`edge`] starts the edge alone, before any HTTP origin;
 //! - [`build`] makes what is deployed: the site and the Worker;
 //! - [`bench`](mod@bench) measures Tidewall's parts beside their peers;
+//! - [`rolling`] restarts the origins of a running system one by one;
 //! - [`explain`] says what an edge's cache does with a URL, and why.
 
 mod bench;
@@ -26,6 +27,7 @@ mod postgres;
 mod private;
 mod progress;
 mod ready;
+mod rolling;
 mod service;
 mod signals;
 mod workspace;
@@ -48,6 +50,7 @@ async fn main() -> ExitCode {
         Some(Command::Edge(args)) => edge::run(args, &progress).await,
         Some(Command::Build(args)) => build::run(&args, &progress).await,
         Some(Command::Bench(args)) => bench::run(&args, &progress).await,
+        Some(Command::RollingRestart(args)) => rolling::run(&args, &progress).await,
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };
     match outcome {

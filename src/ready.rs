@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::failure::{Failure, IoContext};
 use crate::private;
 
+/// The ready file that is in the data directory of each running stack, for other commands.
+pub(crate) const FILE: &str = "ready.json";
+
 /// A running stack.
 #[derive(Debug, Serialize)]
 pub(crate) struct Stack {

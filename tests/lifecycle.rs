@@ -7,6 +7,7 @@ mod support;
 
 use std::fs;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -49,6 +50,66 @@ fn sigterm_leaves_no_process_and_no_ready_file() {
         still_running(&processes, Duration::ZERO)
     );
     assert!(!folder.join("ready.json").exists());
+}
+
+#[test]
+fn a_rolling_restart_fails_no_request() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let mut stack = Running::dev(&folder.0, &["--seed", "100", "--no-worker"]);
+    let edge = stack.text("/edge");
+    let data = folder.join("data");
+    let is_over = AtomicBool::new(false);
+    let product =
+        json!({ "name": "Lamp", "category": "lights", "price_cents": 1, "stock": 1, "description": "" });
+    let client = client();
+    let read = async || {
+        let mut sent = 0;
+        while !is_over.load(Ordering::SeqCst) {
+            // What no cache has.
+            let answer = client.get(format!("{edge}/api/jobs/999999999")).send().await.unwrap();
+            assert_eq!(answer.status(), 404, "{answer:?}");
+            sent += 1;
+        }
+        sent
+    };
+    let write = async || {
+        let mut sent = 0;
+        while !is_over.load(Ordering::SeqCst) {
+            let answer = client.put(format!("{edge}/api/products/1")).json(&product).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{answer:?}");
+            sent += 1;
+        }
+        sent
+    };
+    let restart = async || {
+        for _ in 0..10 {
+            let data = data.to_str().unwrap().to_owned();
+            let restarted =
+                tokio::task::spawn_blocking(move || output(&["rolling-restart", "--data", &data]));
+            let restarted = restarted.await.unwrap();
+            assert!(restarted.status.success(), "{}", String::from_utf8_lossy(&restarted.stderr));
+        }
+        is_over.store(true, Ordering::SeqCst);
+    };
+    let pids = |ready: &Value| [ready["origins"][0]["pid"].clone(), ready["origins"][1]["pid"].clone()];
+    let before = pids(&stack.ready);
+    let sent = run(async {
+        let (a, b, c, d, ()) = tokio::join!(read(), read(), read(), write(), restart());
+        [a, b, c, d]
+    });
+    assert!(sent.iter().all(|sent| *sent > 50), "{sent:?}");
+    let after = stack.wait_for_ready_file(END_DEADLINE, |_| true);
+    let after = pids(&after);
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after), "{before:?} {after:?}");
+}
+
+#[test]
+fn a_rolling_restart_of_nothing_says_so() {
+    let folder = Folder::new();
+    let refused = output(&["rolling-restart", "--data", folder.0.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("no tidewall runs on"), "{said}");
 }
 
 #[test]
