@@ -23,7 +23,8 @@ use crate::workspace::{Flavor, Workspace};
 use crate::{cargo, npm};
 
 /// What can be measured: the names in `tidewall_bench::catalog`, and on what.
-const KNOWN: &[(&str, On)] = &[("edge", On::Worker), ("pool", On::Database), ("replicas", On::Database)];
+const KNOWN: &[(&str, On)] =
+    &[("balance", On::Worker), ("edge", On::Worker), ("pool", On::Database), ("replicas", On::Database)];
 /// A primary and two replicas.
 const SERVERS: u16 = 3;
 /// Orders that the measured database has.
@@ -167,7 +168,7 @@ mod tests {
         let failure = check(&["pool".to_owned(), "pond".to_owned()]).unwrap_err().to_string();
         assert_eq!(
             failure,
-            "there is no bench `pond`; there are: edge, pool, replicas, and all of them without a name"
+            "there is no bench `pond`; there are: balance, edge, pool, replicas, and all of them without a name"
         );
     }
 }

@@ -22,7 +22,7 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         error,
-        "tidewall: there is no bench `pond`; there are: edge, pool, replicas, and all of them without a name\n"
+        "tidewall: there is no bench `pond`; there are: balance, edge, pool, replicas, and all of them without a name\n"
     );
     assert!(output.stdout.is_empty());
 }
@@ -59,6 +59,38 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
     // Whether there is a node on the path depends on the machine.
     assert!(named("peers", "node pg ") || named("missing", "node pg "), "{select}");
     assert_ne!(select["limit"], Value::Null);
+}
+
+/// Only the form of the results counts here, as below.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_balancer_is_measured_beside_its_other_policies() {
+    let folder = Folder::new();
+    let args = ["edge", "--edge-port", "0", "--origin", "http://127.0.0.1:1"];
+    drop(Running::start(&folder.0, &args, &[]));
+    let setting = Setting {
+        primary: String::new(),
+        replicas: Vec::new(),
+        worker: Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dev/edge"),
+        effort: EFFORT,
+        pairs: 0,
+    };
+    let results = serde_json::to_value(Bench::Balance.run(&setting).await.unwrap()).unwrap();
+    let results = results.as_array().unwrap();
+    let names: Vec<_> = results.iter().map(|result| result["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "balance/two-origins",
+            "balance/four-origins",
+            "balance/slow-share",
+            "balance/slow-p99",
+            "balance/overhead"
+        ]
+    );
+    assert!(results[0]["tidewall"].as_f64().unwrap() > 1.0, "{}", results[0]);
+    let peers = results[2]["peers"].as_object().unwrap();
+    assert_eq!(peers.keys().collect::<Vec<_>>(), ["ip-hash", "round-robin"]);
 }
 
 /// The Worker of a stack that runs nothing else is the one that is measured, though not

@@ -10,6 +10,8 @@ use crate::{edge, pool, replicas};
 /// Something that can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bench {
+    /// The edge: its balancer, as a Worker.
+    Balance,
     /// The edge: its cache, as a Worker.
     Edge,
     /// The connection pool.
@@ -35,11 +37,12 @@ pub struct Setting {
 
 impl Bench {
     /// All of them, in the order in which they run.
-    pub const ALL: &[Self] = &[Self::Edge, Self::Pool, Self::Replicas];
+    pub const ALL: &[Self] = &[Self::Balance, Self::Edge, Self::Pool, Self::Replicas];
 
     /// As a person types it, and as its results' names begin.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Balance => "balance",
             Self::Edge => "edge",
             Self::Pool => "pool",
             Self::Replicas => "replicas",
@@ -49,7 +52,7 @@ impl Bench {
     /// Whether it is measured on database servers.
     pub const fn needs_database(self) -> bool {
         match self {
-            Self::Edge => false,
+            Self::Balance | Self::Edge => false,
             Self::Pool | Self::Replicas => true,
         }
     }
@@ -60,6 +63,7 @@ impl Bench {
     /// Something other than a peer can't be measured.
     pub async fn run(self, setting: &Setting) -> Result<Vec<Measurement>, BenchError> {
         match self {
+            Self::Balance => edge::balance(setting).await,
             Self::Edge => edge::run(setting).await,
             Self::Pool => pool::run(setting).await,
             Self::Replicas => replicas::run(setting).await,
@@ -101,6 +105,6 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
-        check(&["pool", "pond"], Err("there is no bench `pond`; there are: edge, pool, replicas"));
+        check(&["pool", "pond"], Err("there is no bench `pond`; there are: balance, edge, pool, replicas"));
     }
 }

@@ -5,6 +5,7 @@
 //!   `plain`, a Worker in JavaScript, and the `proxies`.
 //! - `speedup`: mean latency at 80 % hits. `burst`: many for one that isn't stored.
 //! - `memory`: whether it is bounded. `size`: what is deployed.
+//! - `balance`: the bench of that name, which shares the rest.
 //! - `tidewall`: the Worker under test; `workerd`: how one is run; `process`: what
 //!   it takes; `folder`: where it lives. `origin`, `storage`: what it stands before
 //!   and on. `crowd`: who ask; `http`: in which words.
@@ -12,6 +13,7 @@
 //! workerd has one thread for requests; CPU time is that of the whole process, its
 //! compilers and collectors included.
 
+mod balance;
 mod burst;
 mod crowd;
 mod folder;
@@ -31,6 +33,7 @@ mod workerd;
 use crate::catalog::Setting;
 use crate::error::{BenchError, Reason};
 use crate::report::Measurement;
+pub use balance::run as balance;
 use hit::Level;
 use origin::Origin;
 

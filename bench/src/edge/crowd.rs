@@ -47,6 +47,20 @@ impl Crowd {
         R: Fn(u32) -> Vec<u8> + Send + Sync + 'static,
         C: Fn(u32, &Message) -> Result<(), Reason> + Send + Sync + 'static,
     {
+        self.send_timed(count, request, move |turn, _, answer| check(turn, answer)).await
+    }
+
+    /// The same; `check` is told how long each took as well.
+    pub(super) async fn send_timed<R, C>(
+        &mut self,
+        count: u32,
+        request: R,
+        check: C,
+    ) -> Result<Duration, Reason>
+    where
+        R: Fn(u32) -> Vec<u8> + Send + Sync + 'static,
+        C: Fn(u32, Duration, &Message) -> Result<(), Reason> + Send + Sync + 'static,
+    {
         self.wake().await?;
         let (turns, request, check) = (Arc::new(AtomicU32::new(0)), Arc::new(request), Arc::new(check));
         // Dropped early, the set ends its tasks.
@@ -63,8 +77,9 @@ impl Crowd {
                     let request = request(turn);
                     let sent = Instant::now();
                     let answer = stream.ask(&request).await?;
-                    waited += sent.elapsed();
-                    check(turn, &answer)?;
+                    let took = sent.elapsed();
+                    waited += took;
+                    check(turn, took, &answer)?;
                 }
             });
         }

@@ -1,6 +1,9 @@
 //! The edge under test: the Worker as it is deployed, before an origin.
 
+use std::net::SocketAddr;
 use std::path::Path;
+
+use serde_json::json;
 
 use super::origin::Origin;
 use super::storage::Storage;
@@ -12,10 +15,23 @@ pub(super) const FILES: [(&str, &str); 2] = [("index.js", "esModule"), ("index_b
 
 /// Starts the Worker in `folder` before `origin`.
 pub(super) async fn start(folder: &Path, origin: &Origin, storage: Storage) -> Result<Workerd, Reason> {
+    before(folder, &[origin.address()], "round-robin", storage).await
+}
+
+/// The same before several origins, of which `policy` chooses one.
+pub(super) async fn before(
+    folder: &Path,
+    origins: &[SocketAddr],
+    policy: &str,
+    storage: Storage,
+) -> Result<Workerd, Reason> {
     let mut variables = deployed_variables()?;
-    let origins = serde_json::json!([{ "id": "a", "url": format!("http://{}", origin.address()) }]);
-    variables.retain(|(name, _)| name != "ORIGINS");
-    variables.push(("ORIGINS".to_owned(), origins.to_string()));
+    let named = |(id, address): (char, &SocketAddr)| json!({ "id": id, "url": format!("http://{address}") });
+    let origins: Vec<_> = ('a'..='z').zip(origins).map(named).collect();
+    let balance = json!([{ "path": "/", "policy": policy }]);
+    variables.retain(|(name, _)| name != "ORIGINS" && name != "BALANCE");
+    variables.push(("ORIGINS".to_owned(), json!(origins).to_string()));
+    variables.push(("BALANCE".to_owned(), balance.to_string()));
     let worker = Worker {
         modules: FILES.map(|(name, kind)| Module { path: folder.join(name), name, kind }).into(),
         variables,
