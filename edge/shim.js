@@ -85,13 +85,20 @@ function durable(name) {
 
     // Tried again by the runtime where it fails.
     async alarm() {
-      this.#inner ??= new edge[name](this.ctx, this.env);
+      const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
+      inHand.add(giveUp);
       try {
-        await this.#inner.alarm();
+        this.#inner ??= new edge[name](this.ctx, this.env);
+        const isOver = this.#inner.alarm().then(() => true);
+        if (await Promise.race([isOver, givenUp])) return;
+        this.#inner = undefined;
+        throw new Error(`${name} crashed`);
       } catch (error) {
         if (isTrap(error)) giveUpAll();
         if (isTrap(error) || isStale(error)) this.#inner = undefined;
         throw error;
+      } finally {
+        inHand.delete(giveUp);
       }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -22,6 +22,8 @@ use crate::{loopback, ready};
 
 /// Time that one origin may take: to finish what it has, to start, to answer.
 const ORIGIN_MAX: Duration = Duration::from_secs(60);
+/// Time from when an origin is back until the next one goes: until all the edge knows of it.
+const PAUSE: Duration = Duration::from_secs(3);
 /// How often is looked whether it is back.
 const POLL: Duration = Duration::from_millis(50);
 /// What a person types.
@@ -105,7 +107,7 @@ impl Wishes {
         let signal =
             signal(SIGNAL).map_err(|error| Failure::new(format!("can't listen to signals: {error}")))?;
         let (pressed, keys) = mpsc::unbounded_channel();
-        if std::io::stdin().is_terminal() {
+        if is_asked_by_a_person() {
             // A thread of its own: the runtime would wait for the next line before it ends.
             std::thread::spawn(move || {
                 for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -128,6 +130,12 @@ impl Wishes {
     }
 }
 
+/// Whether a person types to this process: one in the background would be stopped for reading.
+fn is_asked_by_a_person() -> bool {
+    let stdin = std::io::stdin();
+    stdin.is_terminal() && rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp())
+}
+
 /// Restarts one after the other.
 pub(crate) async fn restart(services: &[Arc<Service>], origins: &[Origin], progress: &Progress) {
     for (service, origin) in services.iter().zip(origins) {
@@ -136,6 +144,7 @@ pub(crate) async fn restart(services: &[Arc<Service>], origins: &[Origin], progr
             Ok(Ok(())) => {
                 let took = begun.elapsed().as_secs_f64();
                 progress.step(format!("origin {} was restarted in {took:.1} s", origin.id));
+                tokio::time::sleep(PAUSE).await;
             }
             Ok(Err(failure)) => return progress.step(failure.to_string()),
             // The others are left as they are: they answer.

@@ -83,7 +83,7 @@ fn a_rolling_restart_fails_no_request() {
         sent
     };
     let restart = async || {
-        for _ in 0..10 {
+        for _ in 0..3 {
             let data = data.to_str().unwrap().to_owned();
             let restarted =
                 tokio::task::spawn_blocking(move || output(&["rolling-restart", "--data", &data]));

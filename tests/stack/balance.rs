@@ -202,11 +202,15 @@ fn who_is_gone_is_told_to_all(world: &World) {
         for index in 0..3 {
             pool.origin(index).script("/kept", |_| "200\ncache-control: max-age=600\n\nkept".to_owned());
         }
+        let address = pool.origin(2).url.strip_prefix("http://").unwrap().to_owned();
+        pool.origins[2] = None;
         let kept = async || {
             let answer = world.client.get(format!("{}/kept", pool.edge.url)).send().await.unwrap();
             assert_eq!(answer.status(), 200);
         };
         kept().await;
+        // One that is well is not gone because somebody has trouble with it.
+        pool.edge.report_elsewhere(world, "a").await;
         // Another isolate finds out, and this one asks no origin at all.
         pool.edge.report_elsewhere(world, "c").await;
         let begun = Instant::now();
@@ -216,13 +220,13 @@ fn who_is_gone_is_told_to_all(world: &World) {
         });
         ejected.await.expect("it is told");
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-        // It was there all along, as probes say.
+        assert_eq!(pool.states().await[..2], ["up", "up"]);
+        let _back = Origin::start_at(&world.runtime, &address);
         let back = poll::until_async(DEADLINE, || async {
             kept().await;
             (pool.states().await[2] == "probation").then_some(())
         });
         back.await.expect("that is told as well");
-        pool.origins[2] = None;
     });
 }
 
@@ -236,7 +240,7 @@ fn who_is_back_is_found_by_a_probe(world: &World) {
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(pool.read(60, 4).await, [200; 60]);
         assert_eq!(pool.states().await[1], "ejected", "nobody answers there");
-        // By itself it would be left alone for half a minute.
+        // By itself it would be left alone for longer.
         let begun = Instant::now();
         let back = Origin::start_at(&world.runtime, &address);
         back.script(PATH, |_| OK.to_owned());

@@ -201,7 +201,7 @@ impl Workerd {
     /// Says that an origin can't be reached, as another isolate would.
     pub(crate) async fn report_elsewhere(&self, world: &World, origin: &str) {
         let url = format!("{}/__append", self.url);
-        let question = json!({ "unreachable": [origin] });
+        let question = json!({ "suspects": [origin] });
         let answer = world.client.post(url).json(&question).send().await.unwrap();
         assert_eq!(answer.status(), 200);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::balance::budget::Budget;
-use crate::balance::health::{Health, Outcome, State};
+use crate::balance::health::{Health, Notice, Outcome, State};
 use crate::balance::in_flight::{InFlight, Ticket};
 use crate::balance::latency::{Latency, cost};
 use crate::balance::policy::Route;
@@ -31,6 +31,8 @@ pub struct Attempt<'a> {
     pub asker: Asker<'a>,
     /// Origins that were asked already.
     pub tried: &'a [usize],
+    /// Whether it may be sent to another one.
+    pub may_retry: bool,
 }
 
 impl Balancer {
@@ -53,7 +55,7 @@ impl Balancer {
         let untried = |origins: Vec<usize>| -> Vec<usize> {
             origins.into_iter().filter(|origin| !attempt.tried.contains(origin)).collect()
         };
-        let mut candidates = untried(self.health.candidates(attempt.asker.draw, now));
+        let mut candidates = untried(self.health.candidates(attempt.asker.draw, attempt.may_retry, now));
         if candidates.is_empty() {
             // One that failed before may be well by now, and there is no other.
             candidates = untried((0..origins.len()).collect());
@@ -75,7 +77,9 @@ impl Balancer {
             .collect();
         let longest = self.routes.iter_mut().filter(|(prefix, _)| attempt.path.starts_with(&**prefix));
         let (_, policy) = longest.max_by_key(|(prefix, _)| prefix.len())?;
-        policy.pick(&candidates, &attempt.asker)
+        // What is left of the number, once who is in probation was drawn.
+        let asker = Asker { draw: attempt.asker.draw / 100, ..attempt.asker };
+        policy.pick(&candidates, &asker)
     }
 
     /// A request is sent to `origin`.
@@ -88,8 +92,14 @@ impl Balancer {
         self.in_flight.end(ticket);
     }
 
-    /// What became of a request after `took`; `true` if the origin is ejected for it.
-    pub fn note(&mut self, origin: usize, outcome: Outcome, took: Duration, now: Timestamp) -> bool {
+    /// What became of a request after `took`, and what there is to say of it.
+    pub fn note(
+        &mut self,
+        origin: usize,
+        outcome: Outcome,
+        took: Duration,
+        now: Timestamp,
+    ) -> Option<Notice> {
         match outcome {
             Outcome::Well | Outcome::Draining => self.seen[origin].answered(took, now),
             Outcome::Busy | Outcome::Unwell | Outcome::Unreachable => self.seen[origin].failed(now),
@@ -137,7 +147,7 @@ mod tests {
 
     fn pick(balancer: &mut Balancer, path: &str, tried: &[usize]) -> Option<usize> {
         let asker = Asker { client: "192.0.2.1", draw: 0 };
-        balancer.pick(&origins(), &Attempt { path, asker, tried }, NOW)
+        balancer.pick(&origins(), &Attempt { path, asker, tried, may_retry: true }, NOW)
     }
 
     fn fails(balancer: &mut Balancer, origin: usize) {
@@ -188,8 +198,8 @@ mod tests {
             let mut balancer = balancer(&[("/", Policy::LeastConnections)]);
             let mut taken = [0; 3];
             for draw in 0..1_000 {
-                let asker = Asker { client: "", draw: draw * 7 };
-                let attempt = Attempt { path: "/", asker, tried: &[] };
+                let asker = Asker { client: "", draw: draw * 700 };
+                let attempt = Attempt { path: "/", asker, tried: &[], may_retry: true };
                 let origin = balancer.pick(&origins(), &attempt, NOW).unwrap();
                 taken[origin] += 1;
                 let (outcome, took_ms) = if origin == 1 { (outcome, took_ms) } else { (Outcome::Well, 20) };

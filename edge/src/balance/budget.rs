@@ -47,10 +47,14 @@ impl Budget {
 
     fn refill(&mut self, now: Timestamp) {
         let part = REFILL.as_millis() / u128::from(RESERVE);
-        let parts = now.since(self.refilled).as_millis() / part;
+        let parts =
+            u32::try_from(now.since(self.refilled).as_millis() / part).unwrap_or(RESERVE).min(RESERVE);
+        if parts == 0 && self.refilled <= now {
+            // The time until the next part goes on.
+            return;
+        }
         // What was saved beyond the reserve stays, and isn't added to.
-        let parts = u32::try_from(parts).unwrap_or(RESERVE).min(RESERVE.saturating_sub(self.left));
-        self.left += parts;
+        self.left += parts.min(RESERVE.saturating_sub(self.left));
         self.refilled = now;
     }
 }
@@ -76,6 +80,8 @@ mod tests {
         assert_eq!(retries(&mut budget, at(500)), 0);
         assert_eq!(retries(&mut budget, at(3_500)), 3);
         assert_eq!(retries(&mut budget, at(1_000_000)), 10);
+        let asked_often = (0..100).map(|n| retries(&mut budget, at(1_000_000 + 50 * n))).sum::<usize>();
+        assert_eq!(asked_often, 4, "who asks often gets it as well");
     }
 
     #[test]

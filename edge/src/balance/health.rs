@@ -1,15 +1,17 @@
 //! Which origins may take requests: an origin that fails is left alone for a while.
 //!
 //! ```text
-//!        max_fails              time is over            ten seconds well
+//!        max_fails              time is over           an answer, ten seconds
 //!   up ────────────▶ ejected ────────────────▶ probation ────────────────▶ up
-//!                       ▲                          │
-//!                       └────── one failure ───────┘
+//!                       ▲                          │ ▲
+//!                       └────── one failure ───────┘ └── draining, time is over
 //! ```
 //!
 //! - `max_fails` failures within `fail_timeout` eject for `fail_timeout`, in nginx's sense.
 //!   Each further ejection takes longer, and good conduct is remembered as well.
-//! - In probation it gets a growing share of its turns (slow start).
+//! - In probation it gets a small share of its turns until it has answered, for one that
+//!   hangs fails late, and then a growing one (slow start). Until it has answered it gets
+//!   nothing that can't be sent again.
 //! - An origin that says it is draining gets nothing for a while, and no blame.
 //! - Never is more than half of the origins left alone for answers that were no good
 //!   (panic threshold): then it is likely that they all have the same trouble, and few
@@ -33,9 +35,9 @@ const EJECTION_MAX: Duration = Duration::from_secs(300);
 const SLOW_START: Duration = Duration::from_secs(10);
 /// Time without an ejection after which one fewer is remembered.
 const FORGIVING: Duration = Duration::from_secs(60);
-/// For how long an origin is believed that it is draining. It says so with each answer;
-/// once it has stopped, what is there next is another.
-const DRAINING: Duration = Duration::from_secs(5);
+/// For how long an origin is believed that it is draining, unless it is heard of before: as
+/// long as one may take for what it has, and to start again.
+const DRAINING: Duration = Duration::from_secs(15);
 /// Share, in percent, that an origin begins with.
 const FIRST_SHARE: u128 = 10;
 
@@ -73,15 +75,28 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Health(Vec<Record>);
 
+/// What there is to say of an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It gets no requests for a while.
+    Ejected,
+    /// Somebody should look at it.
+    Suspect,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Record {
     /// The last failures, the oldest first; at most [`MAX_FAILS`].
     failures: VecDeque<Timestamp>,
+    /// And the last times that it had too much to do.
+    busy: VecDeque<Timestamp>,
     /// How often it was ejected lately.
     ejections: u32,
     /// The last ejection.
     ejection: Option<Ejection>,
     draining_until: Option<Timestamp>,
+    /// Whether it has not answered since it was ejected or draining.
+    is_unproved: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,18 +104,18 @@ struct Ejection {
     until: Timestamp,
     /// Whether it took no connection.
     is_unreachable: bool,
-    /// Whether the keeper of the control log knows of it.
-    is_watched: bool,
 }
 
 impl Outcome {
     /// What an answer says of its origin: by its status, whether it says when to come
-    /// again, and whether the origin is draining.
+    /// again, and whether the origin is draining. Some answers Cloudflare makes for origins
+    /// that give none: <https://developers.cloudflare.com/support/troubleshooting/http-status-codes/>.
     pub fn of(status: u16, has_retry_after: bool, is_draining: bool) -> Self {
         match status {
             _ if is_draining => Self::Draining,
-            503 | 429 if has_retry_after => Self::Busy,
-            502..=504 => Self::Unwell,
+            503 if has_retry_after => Self::Busy,
+            502..=504 | 520 | 524 | 527 => Self::Unwell,
+            521..=523 | 525 | 526 | 530 => Self::Unreachable,
             _ => Self::Well,
         }
     }
@@ -117,33 +132,49 @@ impl Health {
         Self(vec![Record::default(); origins])
     }
 
-    /// Notes what became of a request; `true` if the origin is ejected for it.
-    pub fn note(&mut self, origin: usize, outcome: Outcome, now: Timestamp) -> bool {
+    /// Notes what became of a request, and what there is to say of it.
+    pub fn note(&mut self, origin: usize, outcome: Outcome, now: Timestamp) -> Option<Notice> {
         let record = &mut self.0[origin];
         match outcome {
-            Outcome::Well | Outcome::Busy => record.draining_until = None,
-            Outcome::Draining => record.draining_until = Some(now.after(DRAINING)),
-            Outcome::Unwell | Outcome::Unreachable => return record.fail(outcome, now),
+            Outcome::Well => {
+                (record.draining_until, record.is_unproved) = (None, false);
+                None
+            }
+            Outcome::Busy => {
+                (record.draining_until, record.is_unproved) = (None, false);
+                // It may be well and have much to do, or have lost what it needs.
+                counted(&mut record.busy, now).then_some(Notice::Suspect)
+            }
+            Outcome::Draining => {
+                let is_news = record.state(now) != State::Draining;
+                (record.draining_until, record.is_unproved) = (Some(now.after(DRAINING)), true);
+                is_news.then_some(Notice::Suspect)
+            }
+            Outcome::Unwell | Outcome::Unreachable => record.fail(outcome, now).then_some(Notice::Ejected),
         }
-        false
     }
 
-    /// The keeper of the control log says whether an origin takes no connection (see
-    /// [`watch`](crate::balance::watch)).
+    /// The keeper of the control log has seen that an origin takes no requests, or that it
+    /// is back (see [`watch`](crate::balance::watch)).
     pub fn told(&mut self, origin: usize, is_gone: bool, now: Timestamp) {
         let record = &mut self.0[origin];
         let last = record.ejection.filter(|last| now < last.until);
-        record.ejection = match last {
-            _ if is_gone => {
-                // As long as it is told, and then a little.
-                let until = now.after(FAIL_TIMEOUT);
-                let until = last.map_or(until, |last| last.until.max(until));
-                Some(Ejection { until, is_unreachable: true, is_watched: true })
-            }
-            Some(last) if last.is_unreachable && last.is_watched => Some(Ejection { until: now, ..last }),
-            // That it answers there doesn't say that its answers are any good.
-            _ => return,
-        };
+        if is_gone {
+            // As long as it is told, and then a little.
+            let until = now.after(FAIL_TIMEOUT);
+            let until = last.map_or(until, |last| last.until.max(until));
+            record.ejection = Some(Ejection { until, is_unreachable: true });
+            (record.draining_until, record.is_unproved) = (None, true);
+            return;
+        }
+        if record.draining_until.take().is_some() {
+            record.is_unproved = false;
+        }
+        // That it answers there doesn't say that its answers are any good.
+        if let Some(last) = last.filter(|last| last.is_unreachable) {
+            record.ejection = Some(Ejection { until: now, ..last });
+            record.is_unproved = false;
+        }
     }
 
     /// Whether an origin gets requests.
@@ -152,21 +183,30 @@ impl Health {
     }
 
     /// The origins that may take a request, in their order; none only where there is none.
-    /// Those in probation are among them as often as `draw`, a random number, says.
-    pub fn candidates(&self, draw: u64, now: Timestamp) -> Vec<usize> {
+    /// Those in probation are among them as often as `draw`, a random number, says, and
+    /// only where the request `may_retry` as long as they have not answered.
+    pub fn candidates(&self, draw: u64, may_retry: bool, now: Timestamp) -> Vec<usize> {
         let those = |is_one: &dyn Fn(&Record) -> bool| -> Vec<usize> {
             self.0.iter().enumerate().filter(|(_, record)| is_one(record)).map(|(origin, _)| origin).collect()
         };
         let is_in_use = |record: &Record| matches!(record.state(now), State::Up | State::Probation);
         let is_panic = 2 * those(&is_in_use).len() < self.0.len();
-        let is_ejected = |record: &Record| record.state(now) == State::Ejected;
         let is_unreachable = |record: &Record| record.ejection.is_some_and(|last| last.is_unreachable);
         let gets_some = |record: &Record| match record.state(now) {
             State::Ejected => is_panic && !is_unreachable(record),
             State::Draining => false,
-            State::Up | State::Probation => u128::from(draw % 100) < record.share(now),
+            State::Up => true,
+            State::Probation => {
+                (may_retry || !record.is_unproved) && u128::from(draw % 100) < record.share(now)
+            }
         };
-        let choices: [&dyn Fn(&Record) -> bool; 4] = [&gets_some, &is_in_use, &is_ejected, &|_| true];
+        // Who drains takes connections still, or again.
+        let takes_connections = |record: &Record| match record.state(now) {
+            State::Draining => true,
+            State::Ejected => !is_unreachable(record),
+            State::Up | State::Probation => false,
+        };
+        let choices: [&dyn Fn(&Record) -> bool; 4] = [&gets_some, &is_in_use, &takes_connections, &|_| true];
         choices.into_iter().map(those).find(|found| !found.is_empty()).unwrap_or_default()
     }
 }
@@ -179,12 +219,16 @@ impl Record {
         match self.ejection {
             Some(last) if now < last.until => State::Ejected,
             Some(last) if now < last.until.after(SLOW_START) => State::Probation,
+            _ if self.is_unproved => State::Probation,
             _ => State::Up,
         }
     }
 
     /// What it gets of its turns, in percent.
     fn share(&self, now: Timestamp) -> u128 {
+        if self.is_unproved {
+            return FIRST_SHARE;
+        }
         let Some(last) = self.ejection else { return 100 };
         let grown = now.since(last.until).as_millis() * 100 / SLOW_START.as_millis();
         grown.clamp(FIRST_SHARE, 100)
@@ -199,16 +243,15 @@ impl Record {
             State::Draining => return false,
             State::Up | State::Probation => {}
         }
-        self.failures.retain(|failed| now.since(*failed) < FAIL_TIMEOUT);
-        self.failures.push_back(now);
-        if self.state(now) != State::Probation && self.failures.len() < MAX_FAILS {
+        let is_probation = self.state(now) == State::Probation;
+        if !counted(&mut self.failures, now) && !is_probation {
             return false;
         }
         self.failures.clear();
-        self.draining_until = None;
+        (self.draining_until, self.is_unproved) = (None, true);
         self.ejections = self.remembered(now) + 1;
         let time = FAIL_TIMEOUT.saturating_mul(self.ejections).min(EJECTION_MAX);
-        self.ejection = Some(Ejection { until: now.after(time), is_unreachable, is_watched: false });
+        self.ejection = Some(Ejection { until: now.after(time), is_unreachable });
         true
     }
 
@@ -218,6 +261,18 @@ impl Record {
         let forgiven = u32::try_from(well.as_millis() / FORGIVING.as_millis()).unwrap_or(u32::MAX);
         self.ejections.saturating_sub(forgiven)
     }
+}
+
+/// Counts one more; whether there were [`MAX_FAILS`] within [`FAIL_TIMEOUT`], which then
+/// begin anew.
+fn counted(times: &mut VecDeque<Timestamp>, now: Timestamp) -> bool {
+    times.retain(|time| now.since(*time) < FAIL_TIMEOUT);
+    times.push_back(now);
+    let is_enough = times.len() >= MAX_FAILS;
+    if is_enough {
+        times.clear();
+    }
+    is_enough
 }
 
 #[cfg(test)]
@@ -255,23 +310,29 @@ mod tests {
         check(503, false, Outcome::Unwell);
         check(504, true, Outcome::Unwell);
         check(503, true, Outcome::Busy);
-        check(429, true, Outcome::Busy);
-        check(429, false, Outcome::Well);
+        // That is about the client.
+        check(429, true, Outcome::Well);
+        check(520, false, Outcome::Unwell);
+        check(521, false, Outcome::Unreachable);
+        check(530, false, Outcome::Unreachable);
         assert_eq!(Outcome::of(503, true, true), Outcome::Draining);
     }
 
     #[test]
-    fn who_has_too_much_to_do_is_not_ejected() {
-        assert_eq!(failed(Outcome::Busy, 100).state(1, at(100)), State::Up);
+    fn who_has_too_much_to_do_is_not_ejected_but_looked_at() {
+        let mut health = Health::new(2);
+        let mut busy = || health.note(1, Outcome::Busy, at(100));
+        assert_eq!([busy(), busy(), busy(), busy()], [None, None, Some(Notice::Suspect), None]);
+        assert_eq!(health.state(1, at(100)), State::Up);
     }
 
     #[test]
     fn three_failures_eject_and_two_do_not() {
         for outcome in [Outcome::Unwell, Outcome::Unreachable] {
-            assert_eq!(failed(outcome, 2).candidates(99, at(100)), [0, 1, 2]);
+            assert_eq!(failed(outcome, 2).candidates(99, true, at(100)), [0, 1, 2]);
             let health = failed(outcome, 3);
             assert_eq!(health.state(1, at(100)), State::Ejected);
-            assert_eq!(health.candidates(0, at(129)), [0, 2]);
+            assert_eq!(health.candidates(0, true, at(129)), [0, 2]);
         }
     }
 
@@ -279,15 +340,22 @@ mod tests {
     fn failures_far_apart_are_accidents() {
         let mut health = Health::new(1);
         for s in [0, 20, 40, 60, 80] {
-            assert!(!health.note(0, Outcome::Unwell, at(s)));
+            assert_eq!(health.note(0, Outcome::Unwell, at(s)), None);
         }
-        assert!(health.note(0, Outcome::Unwell, at(81)));
+        assert_eq!(health.note(0, Outcome::Unwell, at(81)), Some(Notice::Ejected));
     }
 
     #[test]
     fn after_an_ejection_it_begins_slowly() {
-        let health = failed(Outcome::Unreachable, 3);
-        let gets = |s: u64| (0..100).filter(|draw| health.candidates(*draw, at(s)).contains(&1)).count();
+        let mut health = failed(Outcome::Unreachable, 3);
+        let gets = |health: &Health, s: u64, may_retry| {
+            (0..100).filter(|draw| health.candidates(*draw, may_retry, at(s)).contains(&1)).count()
+        };
+        // As long as it hasn't answered it gets a little, and nothing that can't be sent again.
+        assert_eq!([129, 130, 139, 200].map(|s| gets(&health, s, true)), [0, 10, 10, 10]);
+        assert_eq!([130, 200].map(|s| gets(&health, s, false)), [0, 0]);
+        health.note(1, Outcome::Well, at(130));
+        let gets = |s: u64| gets(&health, s, false);
         assert_eq!(
             [gets(129), gets(130), gets(131), gets(135), gets(139), gets(140)],
             [0, 10, 10, 50, 90, 100]
@@ -298,10 +366,10 @@ mod tests {
     #[test]
     fn a_failure_in_probation_ejects_again_for_longer() {
         let mut health = failed(Outcome::Unreachable, 3);
-        assert!(health.note(1, Outcome::Unreachable, at(131)));
+        assert_eq!(health.note(1, Outcome::Unreachable, at(131)), Some(Notice::Ejected));
         assert_eq!(health.state(1, at(190)), State::Ejected);
         assert_eq!(health.state(1, at(191)), State::Probation);
-        assert!(health.note(1, Outcome::Unreachable, at(191)));
+        assert_eq!(health.note(1, Outcome::Unreachable, at(191)), Some(Notice::Ejected));
         assert_eq!(health.state(1, at(280)), State::Ejected);
         for s in (281..10_000).step_by(10) {
             health.note(1, Outcome::Unreachable, at(s));
@@ -313,7 +381,12 @@ mod tests {
     #[test]
     fn what_is_long_ago_is_forgiven() {
         let mut health = failed(Outcome::Unreachable, 3);
-        assert!(health.note(1, Outcome::Unreachable, at(131)), "until 191, the second");
+        assert_eq!(
+            health.note(1, Outcome::Unreachable, at(131)),
+            Some(Notice::Ejected),
+            "until 191, the second"
+        );
+        health.note(1, Outcome::Well, at(191));
         fails(&mut health, 3, 1, Outcome::Unreachable, at(191 + 120));
         assert_eq!(health.state(1, at(191 + 120 + 30)), State::Probation, "as the first");
     }
@@ -321,13 +394,20 @@ mod tests {
     #[test]
     fn who_is_draining_gets_nothing_and_no_blame() {
         let mut health = Health::new(2);
-        health.note(0, Outcome::Draining, at(0));
+        let mut drains = |s| health.note(0, Outcome::Draining, at(s));
+        assert_eq!([drains(0), drains(0)], [Some(Notice::Suspect), None], "others should know");
         fails(&mut health, 9, 0, Outcome::Unwell, at(1));
-        assert_eq!((health.state(0, at(1)), health.candidates(0, at(1))), (State::Draining, vec![1]));
-        assert_eq!(health.state(0, at(5)), State::Up, "as far as is known, another is there");
-        health.note(0, Outcome::Draining, at(6));
-        health.note(0, Outcome::Well, at(7));
-        assert_eq!(health.state(0, at(7)), State::Up, "the next one has answered");
+        assert_eq!((health.state(0, at(1)), health.candidates(0, true, at(1))), (State::Draining, vec![1]));
+        assert_eq!(health.state(0, at(15)), State::Probation, "there may be another by now");
+        health.note(0, Outcome::Draining, at(16));
+        health.note(0, Outcome::Well, at(17));
+        assert_eq!(health.state(0, at(17)), State::Up, "the next one has answered");
+        health.note(0, Outcome::Draining, at(18));
+        health.told(0, true, at(18));
+        assert_eq!(health.state(0, at(18)), State::Ejected, "as a probe says, too");
+        health.told(0, false, at(20));
+        health.note(1, Outcome::Draining, at(20));
+        assert_eq!(health.candidates(0, false, at(21)), [0], "and then that it is back");
     }
 
     #[test]
@@ -342,21 +422,18 @@ mod tests {
     fn what_the_keeper_has_seen_counts_for_all() {
         let mut health = Health::new(2);
         health.told(1, true, at(0));
-        assert_eq!((health.state(1, at(29)), health.candidates(0, at(29))), (State::Ejected, vec![0]));
+        assert_eq!((health.state(1, at(29)), health.candidates(0, true, at(29))), (State::Ejected, vec![0]));
         health.told(1, true, at(25));
         assert_eq!(health.state(1, at(50)), State::Ejected, "as long as it is told");
         health.told(1, false, at(50));
         assert_eq!(health.state(1, at(50)), State::Probation, "it begins slowly");
         health.told(1, false, at(55));
-        assert_eq!(health.state(1, at(60)), State::Up);
+        assert_eq!(health.state(1, at(60)), State::Up, "what is told again changes nothing");
     }
 
     #[test]
     fn the_keeper_ends_what_it_has_seen_and_nothing_else() {
         let mut health = failed(Outcome::Unreachable, 3);
-        health.told(1, false, at(100));
-        assert_eq!(health.state(1, at(101)), State::Ejected, "it may not have heard of it yet");
-        health.told(1, true, at(101));
         health.told(1, false, at(102));
         assert_eq!(health.state(1, at(102)), State::Probation);
         let mut health = failed(Outcome::Unwell, 3);
@@ -367,35 +444,39 @@ mod tests {
     #[test]
     fn more_than_half_are_not_left_alone_for_bad_answers() {
         let mut health = failed(Outcome::Unwell, 3);
-        assert_eq!(health.candidates(0, at(100)), [0, 2]);
+        assert_eq!(health.candidates(0, true, at(100)), [0, 2]);
         fails(&mut health, 3, 2, Outcome::Unwell, at(100));
-        assert_eq!(health.candidates(0, at(100)), [0, 1, 2], "two of three: panic");
+        assert_eq!(health.candidates(0, true, at(100)), [0, 1, 2], "two of three: panic");
     }
 
     #[test]
     fn who_takes_no_connection_stays_out_as_long_as_there_is_another() {
         let mut health = failed(Outcome::Unreachable, 3);
         fails(&mut health, 3, 2, Outcome::Unreachable, at(100));
-        assert_eq!(health.candidates(0, at(100)), [0]);
+        assert_eq!(health.candidates(0, true, at(100)), [0]);
         fails(&mut health, 3, 0, Outcome::Unreachable, at(100));
-        assert_eq!(health.candidates(0, at(100)), [0, 1, 2], "there is no other");
+        assert_eq!(health.candidates(0, true, at(100)), [0, 1, 2], "there is no other");
     }
 
     #[test]
     fn a_single_origin_always_gets_its_requests() {
         let mut health = Health::new(1);
         fails(&mut health, 3, 0, Outcome::Unreachable, at(0));
-        assert_eq!(health.candidates(99, at(0)), [0]);
+        assert_eq!(health.candidates(99, true, at(0)), [0]);
         health.note(0, Outcome::Draining, at(1));
-        assert_eq!(health.candidates(99, at(1)), [0]);
+        assert_eq!(health.candidates(99, true, at(1)), [0]);
     }
 
     #[test]
     fn who_is_draining_is_better_than_nobody() {
         let mut health = Health::new(2);
         health.note(0, Outcome::Draining, at(0));
+        fails(&mut health, 3, 1, Outcome::Unreachable, at(0));
+        assert_eq!(health.candidates(0, true, at(0)), [0], "and than one that takes no connection");
+        let mut health = Health::new(2);
+        health.note(0, Outcome::Draining, at(0));
         health.note(1, Outcome::Draining, at(0));
-        assert_eq!(health.candidates(0, at(0)), [0, 1]);
+        assert_eq!(health.candidates(0, true, at(0)), [0, 1]);
     }
 
     proptest! {
@@ -415,7 +496,7 @@ mod tests {
                     Outcome::Unreachable,
                 ];
                 health.note(origin, outcomes[usize::from(outcome)], at(now));
-                let candidates = health.candidates(draw, at(now));
+                let candidates = health.candidates(draw, draw % 2 == 0, at(now));
                 prop_assert!(!candidates.is_empty() && candidates.is_sorted());
             }
         }

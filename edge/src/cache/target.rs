@@ -110,8 +110,9 @@ pub fn normal_escapes(url: &str) -> Cow<'_, str> {
                 normal.push_str(&digits.to_ascii_uppercase());
                 normal.push_str(&part[2..]);
             }
+            // None of the kind: so that no two of them make one.
             None => {
-                normal.push('%');
+                normal.push_str("%25");
                 normal.push_str(part);
             }
         }
@@ -150,8 +151,9 @@ mod tests {
         check("http://a/api/items/%34%32", "http://a/api/items/42");
         check("/caf%c3%a9?q=%7e%2D%5f%2E", "/caf%C3%A9?q=~-_.");
         check("/%70rivate/%2f%3F%25%20", "/private/%2F%3F%25%20");
-        check("/100%/%zz/%4", "/100%/%zz/%4");
-        check("/%é%C3", "/%é%C3");
+        check("/100%/%zz/%4", "/100%25/%25zz/%254");
+        check("/%é%C3", "/%25é%C3");
+        check("/%%341", "/%2541");
         check("/plain", "/plain");
     }
 

@@ -62,9 +62,10 @@ pub enum Situation {
     OriginFailed,
 }
 
-/// Whether an answer is an error in the sense of `stale-if-error`.
+/// Whether an answer is an error in the sense of `stale-if-error`. Beside those that RFC 5861
+/// names there are some that Cloudflare makes where an origin gives none.
 pub fn is_error(status: u16) -> bool {
-    matches!(status, 500 | 502 | 503 | 504)
+    matches!(status, 500 | 502 | 503 | 504 | 520 | 524 | 527)
 }
 
 /// The one decision on using what is stored, once the control log allows it
@@ -302,7 +303,7 @@ pub(super) mod tests {
     #[test]
     fn only_these_statuses_are_errors() {
         let errors: Vec<u16> = (100..600).filter(|status| is_error(*status)).collect();
-        assert_eq!(errors, [500, 502, 503, 504]);
+        assert_eq!(errors, [500, 502, 503, 504, 520, 524, 527]);
     }
 
     #[test]

@@ -12,9 +12,9 @@ pub struct Question {
     pub known: Option<Known>,
     /// What is to be appended first.
     pub append: Option<Append>,
-    /// Origins that the isolate could not reach, by their names.
+    /// Origins that the isolate has trouble with, by their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreachable: Vec<String>,
+    pub suspects: Vec<String>,
 }
 
 /// The keeper's answer.

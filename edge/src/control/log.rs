@@ -306,6 +306,10 @@ impl Log {
             self.fold_oldest(is_uri, changes);
         }
         let is_bucket = |key: &Key| matches!(key.scope, Scope::Uris(_));
+        while self.uris > 0 && self.bytes > self.bounds.bytes_max {
+            // Anybody can make up long ones, and they fold into a thousandth of all.
+            self.fold_oldest(is_uri, changes);
+        }
         while self.entries.len() - self.buckets > self.bounds.entries_max.max(2)
             || self.bytes > self.bounds.bytes_max
         {

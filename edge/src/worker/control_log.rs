@@ -42,8 +42,8 @@ pub(super) struct ControlLog {
     refreshes: Cell<Refreshes>,
     /// When the keeper last failed to answer, since it last did.
     failed_at: Cell<Option<Timestamp>>,
-    /// Origins that could not be reached, and of which the keeper doesn't know yet.
-    unreachable: RefCell<Vec<String>>,
+    /// Origins that there is trouble with, and of which the keeper doesn't know yet.
+    suspects: RefCell<Vec<String>>,
 }
 
 /// What one request may believe.
@@ -67,9 +67,12 @@ impl ControlLog {
         self.with(|view| view.map(View::known))
     }
 
-    /// Tells the keeper with the next question that this origin can't be reached.
+    /// Tells the keeper with the next question that there is trouble with this origin.
     pub(super) fn report(&self, id: &str) {
-        self.unreachable.borrow_mut().push(id.to_owned());
+        let mut suspects = self.suspects.borrow_mut();
+        if !suspects.iter().any(|known| known == id) {
+            suspects.push(id.to_owned());
+        }
     }
 
     /// Takes in an answer of the keeper.
@@ -167,7 +170,7 @@ pub(super) async fn consult(
 ) -> Standing {
     let control = &isolate.control;
     let arrived = Arrived { at: js::now(), after: control.refreshes.get().last_sent() };
-    let has_reports = !control.unreachable.borrow().is_empty();
+    let has_reports = !control.suspects.borrow().is_empty();
     if has_reports || control.currency(limits, arrived.at) == Currency::RefreshAhead {
         refresh_ahead(isolate, env, context);
     }
@@ -270,13 +273,10 @@ async fn ask(
     let control = &isolate.control;
     let known = control.with(|view| view.map(View::known));
     let sent_at = js::now();
-    let unreachable = control.unreachable.take();
-    let question = Question { known, append, unreachable };
+    let question = Question { known, append, suspects: control.suspects.borrow().clone() };
     let answer = match within(DEADLINE, put(env, &question)).await {
         Some(Ok(answer)) => answer,
         failed => {
-            // Once for each ejection, so they stay few.
-            control.unreachable.borrow_mut().extend(question.unreachable);
             control.came_back(number, false);
             control.failed(number);
             let error = match failed {
@@ -288,6 +288,7 @@ async fn ask(
         }
     };
     control.failed_at.set(None);
+    control.suspects.borrow_mut().retain(|id| !question.suspects.contains(id));
     if let Ok(config) = &isolate.config {
         isolate.balancer.borrow_mut().told(&config.origins, &answer.verdicts, js::now());
     }

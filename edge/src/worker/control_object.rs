@@ -14,7 +14,7 @@ use worker::{
     DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object,
 };
 
-use crate::balance::watch::{PROBE_EVERY, PROBE_MAX, Watch, is_ready};
+use crate::balance::watch::{PROBE_MAX, Watch, is_ready};
 use crate::config::{self, Origin};
 use crate::control::entry::{Key, Mark};
 use crate::control::exchange::{Answer, Logged, Question};
@@ -51,11 +51,13 @@ impl DurableObject for Control {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let question: Question = serde_json::from_str(&request.text().await?)?;
-        let is_new = self.watch_for(&question.unreachable)?;
-        if is_new {
-            self.state.storage().set_alarm(0).await?;
+        let suspects = question.suspects.clone();
+        let answer = self.answer(question)?;
+        // What becomes of the watch is no answer's concern.
+        if let Err(error) = self.watch_for(&suspects).await {
+            worker::console_warn!("origins can't be watched: {error}");
         }
-        Response::from_json(&self.answer(question)?)
+        Response::from_json(&answer)
     }
 
     async fn alarm(&self) -> Result<Response> {
@@ -68,8 +70,9 @@ impl DurableObject for Control {
         for (id, is_there) in join_all(probes).await {
             self.watch.borrow_mut().probed(id, is_there, js::now());
         }
-        if !self.watch.borrow().to_probe().is_empty() {
-            self.state.storage().set_alarm(PROBE_EVERY).await?;
+        let pause = self.watch.borrow().pause(js::now());
+        if let Some(pause) = pause {
+            self.state.storage().set_alarm(pause).await?;
         }
         Response::empty()
     }
@@ -95,17 +98,19 @@ impl Control {
         config::origins(origins.as_deref()).map_err(|error| error.to_string().into())
     }
 
-    /// Watches for origins that were reported; whether one of them is not watched yet.
-    fn watch_for(&self, reported: &[String]) -> Result<bool> {
+    /// Looks at origins that were reported.
+    async fn watch_for(&self, reported: &[String]) -> Result<()> {
         if reported.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
-        let mut watch = self.watch.borrow_mut();
-        let before = watch.to_probe().len();
+        let mut has_new = false;
         for origin in self.origins()?.iter().filter(|origin| reported.contains(&origin.id)) {
-            watch.report(&origin.id, js::now());
+            has_new |= self.watch.borrow_mut().report(&origin.id, js::now());
         }
-        Ok(watch.to_probe().len() > before)
+        if has_new {
+            self.state.storage().set_alarm(0).await?;
+        }
+        Ok(())
     }
 
     fn answer(&self, question: Question) -> Result<Answer> {

@@ -12,7 +12,7 @@ use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
 
 use crate::balance::Asker;
 use crate::balance::balancer::{Attempt, Balancer};
-use crate::balance::health::Outcome;
+use crate::balance::health::{Notice, Outcome};
 use crate::balance::in_flight::Ticket;
 use crate::config::Origin;
 use crate::control::log::Known;
@@ -87,7 +87,8 @@ pub(super) async fn exchange<'a>(
     let may_retry = request.is_safe() && body.is_none();
     let client = request.fields.get("cf-connecting-ip").unwrap_or_default();
     let pick = |tried: &[usize]| {
-        let attempt = Attempt { path: edge.target.path, asker: Asker { client, draw: js::random() }, tried };
+        let attempt =
+            Attempt { path: edge.target.path, asker: Asker { client, draw: js::random() }, tried, may_retry };
         isolate.balancer.borrow_mut().pick(origins, &attempt, js::now())
     };
 
@@ -113,12 +114,18 @@ pub(super) async fn exchange<'a>(
         let note = |outcome: Outcome| {
             let now = js::now();
             let took = now.since(request_time);
-            if isolate.balancer.borrow_mut().note(picked, outcome, took, now) {
+            let notice = isolate.balancer.borrow_mut().note(picked, outcome, took, now);
+            if notice == Some(Notice::Ejected) {
                 worker::console_warn!("origin {} fails, and gets no requests for a while", origin.id);
-                if outcome == Outcome::Unreachable {
-                    isolate.control.report(&origin.id);
-                }
             }
+            if notice.is_some() {
+                isolate.control.report(&origin.id);
+            }
+        };
+        // A body may be what was late, or broke off: then somebody else has to look.
+        let blame = |outcome: Outcome| match body {
+            None => note(outcome),
+            Some(_) => isolate.control.report(&origin.id),
         };
         match sent {
             Some(Ok(response)) => {
@@ -136,10 +143,17 @@ pub(super) async fn exchange<'a>(
                 let is_draining = fields.contains(TIDEWALL_DRAINING);
                 let outcome = Outcome::of(status, fields.contains("retry-after"), is_draining);
                 note(outcome);
-                if let Some(next) = (outcome.is_failure() && may_retry).then(|| pick(&tried)).flatten() {
+                // Who drains may say that it can't any more, which is no failure.
+                let has_failed = outcome.is_failure() || (is_draining && matches!(status, 502..=504));
+                if let Some(next) = (has_failed && may_retry).then(|| pick(&tried)).flatten() {
                     Body::of(&response).discard();
                     picked = next;
                     continue;
+                }
+                if outcome == Outcome::Unreachable {
+                    // The platform's answer, not an origin's.
+                    Body::of(&response).discard();
+                    return Err(Unanswered::NoOrigin);
                 }
                 return Ok(Answer {
                     origin,
@@ -158,7 +172,7 @@ pub(super) async fn exchange<'a>(
                     origin.id,
                     js::message(&error)
                 );
-                note(Outcome::Unreachable);
+                blame(Outcome::Unreachable);
                 picked = may_retry.then(|| pick(&tried)).flatten().ok_or(Unanswered::NoOrigin)?;
             }
             None => {
@@ -168,7 +182,7 @@ pub(super) async fn exchange<'a>(
                     origin.id,
                     RESPONSE_DEADLINE.as_secs()
                 );
-                note(Outcome::Unwell);
+                blame(Outcome::Unwell);
                 controller.abort();
                 return Err(Unanswered::Timeout);
             }
