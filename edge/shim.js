@@ -11,8 +11,21 @@
 import { DurableObject } from "cloudflare:workers";
 import * as edge from "./index.js";
 
-// A resolver for each request that the instance has in hand.
+// A resolver for each call that the instance has in hand.
 const inHand = new Set();
+const GIVEN_UP = Symbol("given up");
+
+// What comes of a call, or GIVEN_UP where the instance was meanwhile.
+async function unlessGivenUp(call) {
+  const { promise: givenUp, resolve } = Promise.withResolvers();
+  const giveUp = () => resolve(GIVEN_UP);
+  inHand.add(giveUp);
+  try {
+    return await Promise.race([call(), givenUp]);
+  } finally {
+    inHand.delete(giveUp);
+  }
+}
 
 function isTrap(error) {
   // V8 reports a stack overflow inside Wasm as a RangeError.
@@ -64,12 +77,19 @@ function durable(name) {
   return class extends DurableObject {
     #inner;
 
-    async fetch(request) {
-      const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
-      inHand.add(giveUp);
+    fetch(request) {
+      return this.#guarded((inner) => inner.fetch(request));
+    }
+
+    // Tried again by the runtime where it fails.
+    async alarm() {
+      await this.#guarded((inner) => inner.alarm());
+    }
+
+    async #guarded(call) {
       try {
-        const answer = await Promise.race([this.#answer(request), givenUp]);
-        if (answer) return answer;
+        const answer = await unlessGivenUp(() => this.#call(call));
+        if (answer !== GIVEN_UP) return answer;
         this.#inner = undefined;
         throw new Error(`${name} crashed`);
       } catch (error) {
@@ -78,39 +98,18 @@ function durable(name) {
           giveUpAll();
         }
         throw error;
-      } finally {
-        inHand.delete(giveUp);
       }
     }
 
-    // Tried again by the runtime where it fails.
-    async alarm() {
-      const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
-      inHand.add(giveUp);
-      try {
-        this.#inner ??= new edge[name](this.ctx, this.env);
-        const isOver = this.#inner.alarm().then(() => true);
-        if (await Promise.race([isOver, givenUp])) return;
-        this.#inner = undefined;
-        throw new Error(`${name} crashed`);
-      } catch (error) {
-        if (isTrap(error)) giveUpAll();
-        if (isTrap(error) || isStale(error)) this.#inner = undefined;
-        throw error;
-      } finally {
-        inHand.delete(giveUp);
-      }
-    }
-
-    async #answer(request) {
+    async #call(call) {
       this.#inner ??= new edge[name](this.ctx, this.env);
       try {
-        return await this.#inner.fetch(request);
+        return await call(this.#inner);
       } catch (error) {
         // Of an instance that was given up there is nothing left to call.
         if (!isStale(error)) throw error;
         this.#inner = new edge[name](this.ctx, this.env);
-        return this.#inner.fetch(request);
+        return call(this.#inner);
       }
     }
   };
@@ -119,8 +118,6 @@ function durable(name) {
 export const Control = durable("Control");
 export const Collapse = durable("Collapse");
 
-// The longest wait for the Cache API, as in the store of the Worker.
-const LOOK_MAX_MS = 500;
 const LATE = Symbol("late");
 
 // What the Cache API has under a URL; nothing where that can't be read, which the
@@ -143,11 +140,11 @@ async function within(ms, work) {
 }
 
 // A hit from the Cache API: of the whole way to it, waiting is JavaScript's part.
-async function nearby({ url, mark }, request, env, context) {
+async function nearby({ url, mark, waitMax }, request, env, context) {
   const begun = Date.now();
   let value;
   try {
-    value = await within(LOOK_MAX_MS, read(url));
+    value = await within(waitMax, read(url));
   } catch {
     return answer(request, env, context, false);
   }
@@ -165,14 +162,11 @@ async function nearby({ url, mark }, request, env, context) {
 }
 
 async function answer(request, env, context, wasLookedFor) {
-  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers();
-  inHand.add(giveUp);
   try {
-    return (await Promise.race([edge.fetch(request, env, context, wasLookedFor), givenUp])) ?? crashed();
+    const answer = await unlessGivenUp(() => edge.fetch(request, env, context, wasLookedFor));
+    return answer === GIVEN_UP ? crashed() : answer;
   } catch (error) {
     return failed(error);
-  } finally {
-    inHand.delete(giveUp);
   }
 }
 

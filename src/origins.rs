@@ -112,14 +112,15 @@ impl Origins<'_> {
 /// Waits until an origin can answer.
 pub(crate) async fn wait_for_origin(service: &Service, url: &str) -> Result<(), Failure> {
     let client = loopback::client()?;
+    service.ready(READY_DEADLINE, until_ready(&client, url)).await
+}
+
+/// Waits until an origin says that it is ready.
+pub(crate) async fn until_ready(client: &reqwest::Client, url: &str) {
     let readyz = format!("{url}/readyz");
-    service
-        .ready(READY_DEADLINE, async {
-            while !client.get(&readyz).send().await.is_ok_and(|response| response.status().is_success()) {
-                tokio::time::sleep(READY_POLL).await;
-            }
-        })
-        .await
+    while !client.get(&readyz).send().await.is_ok_and(|response| response.status().is_success()) {
+        tokio::time::sleep(READY_POLL).await;
+    }
 }
 
 /// Waits until a worker, which answers nobody, can be taken to run.

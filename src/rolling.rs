@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::cli::RollingRestartArgs;
 use crate::data::{self, DataDir};
 use crate::failure::{Failure, IoContext};
+use crate::origins::until_ready;
 use crate::progress::Progress;
 use crate::service::Service;
 use crate::workspace::Workspace;
@@ -155,13 +156,12 @@ pub(crate) async fn restart(services: &[Arc<Service>], origins: &[Origin], progr
 
 async fn restarted(service: &Service, url: &str) -> Result<(), Failure> {
     let client = loopback::client()?;
-    let readyz = format!("{url}/readyz");
     let before = service.pid();
     service.restart();
-    while service.pid().is_none_or(|pid| Some(pid) == before)
-        || !client.get(&readyz).send().await.is_ok_and(|answer| answer.status().is_success())
-    {
+    // The old one has ended before there is a new one, so it is not what answers.
+    while service.pid().is_none_or(|pid| Some(pid) == before) {
         tokio::time::sleep(POLL).await;
     }
+    until_ready(&client, url).await;
     Ok(())
 }

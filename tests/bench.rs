@@ -61,21 +61,26 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
     assert_ne!(select["limit"], Value::Null);
 }
 
-/// Only the form of the results counts here, as below.
+/// The Worker of a stack that runs nothing else is the one that is measured, though not
+/// as it is deployed: only the form of the results counts here.
 #[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread")]
-async fn the_balancer_is_measured_beside_its_other_policies() {
+fn on_a_worker() -> Setting {
     let folder = Folder::new();
     let args = ["edge", "--edge-port", "0", "--origin", "http://127.0.0.1:1"];
     drop(Running::start(&folder.0, &args, &[]));
-    let setting = Setting {
+    Setting {
         primary: String::new(),
         replicas: Vec::new(),
         worker: Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dev/edge"),
         effort: EFFORT,
         pairs: 0,
-    };
-    let results = serde_json::to_value(Bench::Balance.run(&setting).await.unwrap()).unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_balancer_is_measured_beside_its_other_policies() {
+    let results = serde_json::to_value(Bench::Balance.run(&on_a_worker()).await.unwrap()).unwrap();
     let results = results.as_array().unwrap();
     let names: Vec<_> = results.iter().map(|result| result["name"].as_str().unwrap()).collect();
     assert_eq!(
@@ -93,22 +98,10 @@ async fn the_balancer_is_measured_beside_its_other_policies() {
     assert_eq!(peers.keys().collect::<Vec<_>>(), ["ip-hash", "round-robin"]);
 }
 
-/// The Worker of a stack that runs nothing else is the one that is measured, though not
-/// as it is deployed: only the form of the results counts here.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_edge_is_measured_and_proxies_that_are_not_there_are_named() {
-    let folder = Folder::new();
-    let args = ["edge", "--edge-port", "0", "--origin", "http://127.0.0.1:1"];
-    drop(Running::start(&folder.0, &args, &[]));
-    let setting = Setting {
-        primary: String::new(),
-        replicas: Vec::new(),
-        worker: Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dev/edge"),
-        effort: EFFORT,
-        pairs: 0,
-    };
-    let results = serde_json::to_value(Bench::Edge.run(&setting).await.unwrap()).unwrap();
+    let results = serde_json::to_value(Bench::Edge.run(&on_a_worker()).await.unwrap()).unwrap();
     let results = results.as_array().unwrap();
     let names: Vec<_> = results.iter().map(|result| result["name"].as_str().unwrap()).collect();
     let expected = [

@@ -179,15 +179,8 @@ async fn slow_origin(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
             progress::tell(format!("a slow origin, {policy}: round {} of {rounds}", round + 1));
             let before = pool.origins[2].asked();
             let requests = 400_u32;
-            let took = Arc::new(std::sync::Mutex::new(Vec::new()));
-            let times = Arc::clone(&took);
-            let timed = move |_, waited: Duration, answer: &Message| {
-                times.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(waited);
-                is_whole(answer)
-            };
-            crowd.send_timed(requests, options, timed).await?;
+            let mut took = crowd.times(requests, options, |_, answer| is_whole(answer)).await?;
             shares.push(100.0 * (pool.origins[2].asked() - before) as f64 / f64::from(requests));
-            let mut took = took.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
             took.sort_unstable();
             let p99 = took.get(took.len() * 99 / 100).copied().unwrap_or_default();
             slowest.push(p99.as_secs_f64() * 1_000.0);
@@ -222,14 +215,8 @@ async fn overhead(setting: &Setting) -> Result<Measurement, Reason> {
         progress::tell(format!("what it costs to choose: round {round} of {rounds}"));
         let mut medians = Vec::new();
         for (_, crowd) in &mut pools {
-            let took = Arc::new(std::sync::Mutex::new(Vec::new()));
-            let times = Arc::clone(&took);
-            let timed = move |_, waited: Duration, answer: &Message| {
-                times.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(waited.as_secs_f64());
-                is_whole(answer)
-            };
-            crowd.send_timed(300, options, timed).await?;
-            let took = took.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            let took = crowd.times(300, options, |_, answer| is_whole(answer)).await?;
+            let took = took.iter().map(Duration::as_secs_f64).collect();
             medians.push(sample(took)?.median() * 1_000.0);
         }
         if round > 0 {

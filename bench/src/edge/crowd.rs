@@ -47,19 +47,19 @@ impl Crowd {
         R: Fn(u32) -> Vec<u8> + Send + Sync + 'static,
         C: Fn(u32, &Message) -> Result<(), Reason> + Send + Sync + 'static,
     {
-        self.send_timed(count, request, move |turn, _, answer| check(turn, answer)).await
+        Ok(self.times(count, request, check).await?.iter().sum())
     }
 
-    /// The same; `check` is told how long each took as well.
-    pub(super) async fn send_timed<R, C>(
+    /// The same, and how long each took, in any order.
+    pub(super) async fn times<R, C>(
         &mut self,
         count: u32,
         request: R,
         check: C,
-    ) -> Result<Duration, Reason>
+    ) -> Result<Vec<Duration>, Reason>
     where
         R: Fn(u32) -> Vec<u8> + Send + Sync + 'static,
-        C: Fn(u32, Duration, &Message) -> Result<(), Reason> + Send + Sync + 'static,
+        C: Fn(u32, &Message) -> Result<(), Reason> + Send + Sync + 'static,
     {
         self.wake().await?;
         let (turns, request, check) = (Arc::new(AtomicU32::new(0)), Arc::new(request), Arc::new(check));
@@ -68,7 +68,7 @@ impl Crowd {
         for mut stream in self.streams.drain(..) {
             let (turns, request, check) = (Arc::clone(&turns), Arc::clone(&request), Arc::clone(&check));
             tasks.spawn(async move {
-                let mut waited = Duration::ZERO;
+                let mut waited = Vec::new();
                 loop {
                     let turn = turns.fetch_add(1, Ordering::Relaxed);
                     if turn >= count {
@@ -77,17 +77,16 @@ impl Crowd {
                     let request = request(turn);
                     let sent = Instant::now();
                     let answer = stream.ask(&request).await?;
-                    let took = sent.elapsed();
-                    waited += took;
-                    check(turn, took, &answer)?;
+                    waited.push(sent.elapsed());
+                    check(turn, &answer)?;
                 }
             });
         }
-        let mut waited = Duration::ZERO;
+        let mut waited = Vec::new();
         while let Some(ended) = tasks.join_next().await {
             let (stream, its) = ended??;
             self.streams.push(stream);
-            waited += its;
+            waited.extend(its);
         }
         self.used = Instant::now();
         Ok(waited)

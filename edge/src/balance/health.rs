@@ -236,14 +236,13 @@ impl Record {
 
     fn fail(&mut self, outcome: Outcome, now: Timestamp) -> bool {
         let is_unreachable = outcome == Outcome::Unreachable;
-        match self.state(now) {
+        let is_probation = match self.state(now) {
             // Those that were under way say nothing new.
             State::Ejected => return false,
-            State::Draining if is_unreachable => {}
-            State::Draining => return false,
-            State::Up | State::Probation => {}
-        }
-        let is_probation = self.state(now) == State::Probation;
+            State::Draining if !is_unreachable => return false,
+            State::Draining | State::Up => false,
+            State::Probation => true,
+        };
         if !counted(&mut self.failures, now) && !is_probation {
             return false;
         }

@@ -60,11 +60,18 @@ enum Standing {
     Back,
 }
 
+impl Watched {
+    /// Whether it is still to be found out how it is.
+    fn is_open(&self) -> bool {
+        self.standing != Standing::Back
+    }
+}
+
 impl Watch {
     /// An isolate has trouble with this origin. Whether it is to be looked at that was not.
     pub fn report(&mut self, id: &str, now: Timestamp) -> bool {
         self.forget(now);
-        if self.0.get(id).is_some_and(|known| known.standing != Standing::Back) {
+        if self.0.get(id).is_some_and(Watched::is_open) {
             return false;
         }
         let watched = Watched { standing: Standing::Suspect, answered: 0, since: now, at: now };
@@ -88,13 +95,12 @@ impl Watch {
 
     /// The origins that are to be probed.
     pub fn to_probe(&self) -> Vec<String> {
-        let is_watched = |watched: &Watched| watched.standing != Standing::Back;
-        self.0.iter().filter(|(_, watched)| is_watched(watched)).map(|(id, _)| id.clone()).collect()
+        self.0.iter().filter(|(_, watched)| watched.is_open()).map(|(id, _)| id.clone()).collect()
     }
 
     /// Time to the next probes; `None` where there is nothing to probe.
     pub fn pause(&self, now: Timestamp) -> Option<Duration> {
-        let watched = self.0.values().filter(|watched| watched.standing != Standing::Back);
+        let watched = self.0.values().filter(|watched| watched.is_open());
         let pause =
             |watched: &Watched| (now.since(watched.since) / PROBE_PART).clamp(PROBE_EVERY, PROBE_EVERY_MAX);
         watched.map(pause).min()

@@ -41,7 +41,7 @@ use crate::worker::control_log::Standing;
 use crate::worker::isolate::Isolate;
 use crate::worker::js;
 use crate::worker::reply::NULL_BODY_STATUSES;
-use crate::worker::store::Stored;
+use crate::worker::store::{READ_DEADLINE, Stored};
 
 /// Fields of a request that say whether it may be answered from the store; those that
 /// are configured as private as well.
@@ -72,8 +72,8 @@ export function renew(headers, age, status) {
   headers.set("cache-status", status);
 }
 
-export function look(url, mark) {
-  return { url, mark };
+export function look(url, mark, waitMax) {
+  return { url, mark, waitMax };
 }
 
 export function respond(init, body, id) {
@@ -90,8 +90,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn renew(headers: &Headers, age: &str, status: &str) -> Result<(), JsValue>;
 
-    /// Asks JavaScript to look for what lies under this URL.
-    fn look(url: &str, mark: f64) -> JsValue;
+    /// Asks JavaScript to look for what lies under this URL, for so many milliseconds.
+    fn look(url: &str, mark: f64, wait_max: u32) -> JsValue;
 
     #[wasm_bindgen(catch)]
     fn respond(init: &ResponseInit, body: Option<&Uint8Array>, id: Option<&str>)
@@ -136,7 +136,8 @@ pub fn hit(request: &Request) -> JsValue {
         }
         let Some(stored) = stored.response(&asked.key, asked.now) else {
             let mark = stored.look_nearby(asked.now)?;
-            return Some(look(&cache_api_url(&asked.key), mark.to_f64()));
+            let wait_max = READ_DEADLINE.as_millis() as u32;
+            return Some(look(&cache_api_url(&asked.key), mark.to_f64(), wait_max));
         };
         let prepared = prepared(&stored, asked.fresh(&stored)?, asked.now)?;
         asked.answer(&prepared.init, &stored, Level::Memory).map(JsValue::from)

@@ -62,7 +62,7 @@ const ENTRY_BYTES: usize = 512;
 
 /// Longest wait for one level. An origin that is well answers sooner; KV takes this
 /// long, if at all, only for what nobody has asked for in a while.
-const READ_DEADLINE: Duration = Duration::from_millis(500);
+pub(super) const READ_DEADLINE: Duration = Duration::from_millis(500);
 
 /// The store, as one request sees it.
 #[derive(Clone)]
