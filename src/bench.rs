@@ -142,7 +142,7 @@ impl Run<'_> {
         progress.step("filling the database");
         let origins = Origins { program: origin, data, servers: &servers, edge: None };
         origins.migrate(supervisor).await?;
-        origins.seed(supervisor, ORDERS).await?;
+        origins.seed(supervisor, ORDERS, None).await?;
         Ok(servers)
     }
 }

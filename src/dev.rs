@@ -68,6 +68,7 @@ struct Plan {
     edge_port: u16,
     inspector_port: u16,
     purge_token: String,
+    staff: origins::Staff,
 }
 
 /// Whose servers are used.
@@ -119,6 +120,7 @@ impl Plan {
             None => None,
         };
         let purge_token = data.secret(data::PURGE_TOKEN)?;
+        let staff = origins::Staff::of(&data)?;
         Ok(Self {
             args,
             workspace,
@@ -133,6 +135,7 @@ impl Plan {
             edge_port,
             inspector_port,
             purge_token,
+            staff,
         })
     }
 
@@ -200,7 +203,7 @@ impl Plan {
         tokio::try_join!(
             async {
                 origins.migrate(supervisor).await?;
-                origins.seed(supervisor, self.args.seed.unwrap_or(ORDERS)).await?;
+                origins.seed(supervisor, self.args.seed.unwrap_or(ORDERS), Some(&self.staff)).await?;
                 progress.step(self.filling(&origins).await?);
                 Ok(())
             },
@@ -295,6 +298,7 @@ impl Plan {
             primary: stack.servers.primary.clone(),
             replicas: stack.servers.replicas.clone(),
             purge_token: self.purge_token.clone(),
+            staff: self.staff.clone(),
             pid: std::process::id(),
         };
         self.ready_files.iter().try_for_each(|file| file.write(&running))
@@ -310,6 +314,14 @@ impl Plan {
                 rows.push((format!("replica {}", index + 1), replica.clone()));
             }
         }
+        rows.push((
+            "staff login".into(),
+            format!(
+                "{}, with the password in {}",
+                self.staff.email,
+                self.data.join("secrets/staff-password").display()
+            ),
+        ));
         rows.push(("logs".into(), self.data.join("logs").display().to_string()));
         rows.push(("deploy with".into(), "tidewall rolling-restart, or r and Enter".into()));
         rows.push(("stop with".into(), "Ctrl-C".into()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde::Serialize;
 
 use crate::child::Spec;
 use crate::data::DataDir;
@@ -35,15 +36,42 @@ pub(crate) struct Edge<'a> {
     pub(crate) purge_token: &'a str,
 }
 
+/// Who works at the demo.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Staff {
+    pub(crate) email: &'static str,
+    pub(crate) password: String,
+}
+
+impl Staff {
+    /// The account of a data directory, the same for as long as that lives.
+    pub(crate) fn of(data: &DataDir) -> Result<Self, Failure> {
+        // Its domain is reserved (RFC 2606), so no mail can reach anyone.
+        Ok(Self { email: "staff@example.com", password: data.secret("staff-password")? })
+    }
+}
+
 impl Origins<'_> {
     /// Brings the schema up to date.
     pub(crate) async fn migrate(&self, supervisor: &Supervisor) -> Result<(), Failure> {
         supervisor.run(&self.spec("migrate", &["migrate"])?).await
     }
 
-    /// Makes the demo data, unless it is there.
-    pub(crate) async fn seed(&self, supervisor: &Supervisor, orders: u32) -> Result<(), Failure> {
-        supervisor.run(&self.spec("seed", &["seed", "--orders", &orders.to_string()])?).await
+    /// Makes the demo data, unless it is there, and sees to it that `staff` can log in.
+    pub(crate) async fn seed(
+        &self,
+        supervisor: &Supervisor,
+        orders: u32,
+        staff: Option<&Staff>,
+    ) -> Result<(), Failure> {
+        let orders = orders.to_string();
+        let mut args = vec!["seed", "--orders", &orders];
+        args.extend(staff.iter().flat_map(|staff| ["--staff-email", staff.email]));
+        let mut spec = self.spec("seed", &args)?;
+        // Where there is nobody, one that the environment names is not to be made either.
+        let password = staff.map(|staff| staff.password.clone()).unwrap_or_default();
+        spec.env.push(("STAFF_PASSWORD".to_owned(), password));
+        supervisor.run(&spec).await
     }
 
     /// The number of orders that there are.
@@ -66,10 +94,9 @@ impl Origins<'_> {
         let listen = format!("127.0.0.1:{port}");
         let manifest = manifest.display().to_string();
         let files = self.files()?;
-        supervisor.start(self.spec(
-            &format!("origin-{id}"),
-            &["serve", "--listen", &listen, "--id", id, "--manifest", &manifest, "--files", &files],
-        )?)
+        // Browsers reach the edge of this machine over plain HTTP.
+        let args = ["serve", "--listen", &listen, "--id", id, "--manifest", &manifest, "--files", &files];
+        supervisor.start(self.spec(&format!("origin-{id}"), &[&args[..], &["--plain-cookies"]].concat())?)
     }
 
     /// Starts a queue worker.

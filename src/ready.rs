@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::failure::{Failure, IoContext};
+use crate::origins::Staff;
 use crate::private;
 
 /// The ready file that is in the data directory of each running stack, for other commands.
@@ -21,6 +22,7 @@ pub(crate) struct Stack {
     pub(crate) primary: String,
     pub(crate) replicas: Vec<String>,
     pub(crate) purge_token: String,
+    pub(crate) staff: Staff,
     pub(crate) pid: u32,
 }
 
@@ -67,7 +69,7 @@ impl ReadyFile {
     }
 
     /// Writes the file whole: nobody reads half of it. It names the purge token and
-    /// the database's password.
+    /// the passwords of the database and of the staff account.
     pub(crate) fn write(&self, content: &impl Serialize) -> Result<(), Failure> {
         let Some(path) = &self.path else { return Ok(()) };
         let json = serde_json::to_vec(content)

@@ -62,7 +62,7 @@ fn a_rolling_restart_fails_no_request() {
     let is_over = AtomicBool::new(false);
     let product =
         json!({ "name": "Lamp", "category": "lights", "price_cents": 1, "stock": 1, "description": "" });
-    let client = client();
+    let client = run(stack.staff());
     let read = async || {
         let mut sent = 0;
         while !is_over.load(Ordering::SeqCst) {
@@ -122,7 +122,7 @@ fn after_sigkill_the_next_start_clears_what_was_left_and_keeps_the_data() {
         json!({ "name": "A lamp", "category": "garden", "price_cents": 1, "stock": 1, "description": "" });
     let path = run(async {
         let products = format!("{}/api/products", stack.text("/origins/0/url"));
-        let made = client().post(products).json(&product).send().await.unwrap();
+        let made = stack.staff().await.post(products).json(&product).send().await.unwrap();
         made.headers()["location"].to_str().unwrap().to_owned()
     });
     let left = descendants(stack.pid());

@@ -99,9 +99,17 @@ const PURE: &[&str] = &[
     "origin/src/db/lag.rs",
     "origin/src/files/link.rs",
     "origin/src/http/conditional.rs",
+    "origin/src/http/cookies.rs",
+    "origin/src/http/cross_site.rs",
     "origin/src/outbox/answer.rs",
     "origin/src/outbox/delivery.rs",
     "origin/src/outbox/invalidation.rs",
+    "origin/src/session/account.rs",
+    "origin/src/session/refresh.rs",
+    "origin/src/session/token.rs",
+    "origin/src/shop/groups.rs",
+    "origin/src/shop/orders/checkout.rs",
+    "origin/src/signing.rs",
 ];
 /// The rim of `edge`, where the I/O is.
 const RIM: &str = "edge/src/worker";

@@ -10,6 +10,9 @@
 //! - [`outbox`]: what a write made invalid, enqueued in its transaction and delivered to
 //!   the edge until that has accepted it.
 //! - [`files`]: what jobs make, in a directory, fetched by signed links.
+//! - [`session`]: accounts, and sessions that any origin knows.
+//! - [`rate_limit`]: how much one client may do in a minute.
+//! - [`signing`]: keys for what is handed out and comes back.
 //! - [`http`]: problem details, request ids, metrics, health, positions and cache
 //!   headers; assembles the routes and their OpenAPI document; stops gracefully.
 //! - [`shop`]: the demo: its routes, its jobs, its seed.
@@ -28,7 +31,10 @@ pub mod files;
 pub mod http;
 pub mod outbox;
 pub mod queue;
+pub mod rate_limit;
+pub mod session;
 pub mod shop;
 pub mod shutdown;
+pub mod signing;
 pub mod telemetry;
 pub mod timestamp;

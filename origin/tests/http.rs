@@ -8,14 +8,20 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
+use tidewall_api::account::User;
 use tidewall_origin::db::{Db, DbSettings};
 use tidewall_origin::files::{FileName, FileStore, LinkKey};
+use tidewall_origin::http::accounts::{Accounts, RateLimits};
 use tidewall_origin::http::app::{App, router};
+use tidewall_origin::http::client::ClientAddress;
+use tidewall_origin::http::cookies::CookieNames;
 use tidewall_origin::http::download::Downloads;
 use tidewall_origin::http::jobs::Jobs;
 use tidewall_origin::outbox::Outbox;
+use tidewall_origin::session::{Claims, SESSION_BYTES, SessionKeys, Sessions};
 use tidewall_origin::shop::{self, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
+use tidewall_origin::signing::Secrets;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -24,6 +30,7 @@ use tower::ServiceExt as _;
 struct Origin {
     router: Router,
     links: LinkKey,
+    keys: SessionKeys,
     files: PathBuf,
     stop: watch::Sender<bool>,
 }
@@ -38,15 +45,20 @@ impl Origin {
     async fn new() -> Self {
         // Nothing listens on port 1.
         let db = Db::new(DbSettings::parse("postgres://nobody@127.0.0.1:1/none", &[]).unwrap());
-        let links = LinkKey::new("a secret of the tests").unwrap();
+        let secrets = Secrets::new("a secret of the tests", None).unwrap();
+        let (links, keys) = (LinkKey::new(&secrets), SessionKeys::new(&secrets));
         let files = std::env::temp_dir().join(format!("tidewall-http-{:x}", fastrand::u64(..)));
         let downloads = Downloads { files: FileStore::open(&files).await.unwrap(), links: links.clone() };
+        let sessions = Sessions::new(db.clone(), keys.clone());
+        let limits = RateLimits { sign_ups_per_minute: 20, logins_per_minute: 20, reports_per_minute: 200 };
+        let (cookies, clients) = (CookieNames::Plain, ClientAddress::default());
+        let accounts = Accounts { sessions, db: db.clone(), cookies, clients, limits };
         let jobs = Jobs { db, links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
         let (outbox, args) = (Outbox::new(None), ShopArgs { manifest: None, product_max_age: 300 });
-        let routes = shop::routes(jobs.clone(), outbox.clone(), &args).unwrap();
-        let router = router(App { jobs, downloads, outbox, shutdown }, routes).unwrap();
-        Self { router, links, files, stop }
+        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), &args).unwrap();
+        let router = router(App { accounts, jobs, downloads, outbox, shutdown }, routes).unwrap();
+        Self { router, links, keys, files, stop }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -56,12 +68,25 @@ impl Origin {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// As staff.
     async fn get(&self, path: &str) -> Answer {
-        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+        self.send(Request::get(path).header("authorization", self.staff()).body(Body::empty()).unwrap()).await
+    }
+
+    /// What staff bring.
+    fn staff(&self) -> String {
+        self.session(true, OffsetDateTime::now_utc())
+    }
+
+    /// What somebody brings who has logged in at this moment.
+    fn session(&self, staff: bool, since: OffsetDateTime) -> String {
+        let user = User { id: 7, email: "ada@example.com".to_owned(), staff };
+        format!("Bearer {}", self.keys.issue(&Claims { user, session: [7; SESSION_BYTES] }, since))
     }
 
     async fn post(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
         let request = Request::post(path).header("content-type", content_type);
+        let request = request.header("authorization", self.staff());
         self.send(request.body(body.into()).unwrap()).await
     }
 }
@@ -122,6 +147,92 @@ async fn a_body_that_can_not_be_read_is_refused_with_its_reason() {
     assert_eq!(origin.post("/api/products", JSON, colour).await.fields(), ["colour"]);
     let negative = PRODUCT.replace(":1", ":-1");
     assert_eq!(origin.post("/api/products", JSON, negative).await.fields(), ["price_cents", "stock"]);
+}
+
+#[tokio::test]
+async fn what_is_not_for_everybody_asks_who_it_is() {
+    let origin = Origin::new().await;
+    let now = OffsetDateTime::now_utc();
+    let (nobody, customer) = (String::new(), origin.session(false, now));
+    let past = origin.session(true, now - Duration::minutes(16));
+    for (method, path, of_staff) in [
+        ("POST", "/api/products", true),
+        ("PUT", "/api/products/1", true),
+        ("DELETE", "/api/products/1", true),
+        ("POST", "/api/reports", false),
+        ("GET", "/api/jobs/1", false),
+        ("GET", "/api/me", false),
+        ("GET", "/api/cart", false),
+        ("PUT", "/api/cart/1", false),
+        ("DELETE", "/api/cart/1", false),
+        ("DELETE", "/api/cart", false),
+        ("GET", "/api/orders", false),
+        ("POST", "/api/orders", false),
+        ("GET", "/api/orders/1", false),
+    ] {
+        let ask = async |authorization: &str| {
+            let request = Request::builder().method(method).uri(path).header("content-type", JSON);
+            let request = match authorization {
+                "" => request,
+                authorization => request.header("authorization", authorization),
+            };
+            origin.send(request.body(Body::from("{}")).unwrap()).await
+        };
+        for unknown in [&nobody, "Bearer x.y.z", "Basic YTpi", "Bearer", &past] {
+            let answer = ask(unknown).await;
+            assert_eq!(answer.problem(401)["type"], "/problems/no-session", "{method} {path} {unknown}");
+            assert_eq!(answer.headers["www-authenticate"], "Bearer", "{method} {path}");
+        }
+        let status = ask(&customer).await.status;
+        assert_eq!(status == 403, of_staff, "{method} {path}: {status}");
+        let status = ask(&origin.staff()).await.status;
+        assert!(![401, 403].contains(&status.as_u16()), "{method} {path}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_from_another_sites_page_is_refused() {
+    let origin = Origin::new().await;
+    let token = origin.staff();
+    let cookie = format!("tw_session={}", token.trim_start_matches("Bearer "));
+    let write = |fields: &[(&str, &str)]| {
+        let request =
+            Request::post("/api/orders").header("content-type", JSON).header("host", "shop.example");
+        let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        origin.send(request.body(Body::from("{}")).unwrap())
+    };
+    for origin in ["https://evil.example", "null"] {
+        assert_eq!(
+            write(&[("cookie", &cookie), ("origin", origin)]).await.problem(403)["type"],
+            "/problems/forbidden"
+        );
+    }
+    write(&[("cookie", &cookie), ("sec-fetch-site", "cross-site")]).await.problem(403);
+    // From its own page, from no page and from a program it comes as far as the database.
+    write(&[("cookie", &cookie), ("origin", "https://shop.example")]).await.problem(503);
+    write(&[("cookie", &cookie)]).await.problem(503);
+    write(&[("authorization", &token), ("sec-fetch-site", "cross-site")]).await.problem(503);
+    // A program's token counts alone: a page can't send one along with somebody's cookie.
+    write(&[("authorization", "Bearer x"), ("cookie", &cookie), ("origin", "https://evil.example")])
+        .await
+        .problem(401);
+}
+
+#[tokio::test]
+async fn credentials_that_can_not_be_an_accounts_are_named() {
+    let origin = Origin::new().await;
+    let nonsense = r#"{"email":"ada","password":"short"}"#;
+    assert_eq!(origin.post("/api/users", JSON, nonsense).await.fields(), ["email", "password"]);
+    let more = r#"{"email":"a@b.example","password":"long enough","staff":true}"#;
+    assert_eq!(origin.post("/api/users", JSON, more).await.fields(), ["staff"]);
+}
+
+#[tokio::test]
+async fn a_key_that_names_nothing_is_refused() {
+    let origin = Origin::new().await;
+    let request = Request::post("/api/orders").header("authorization", origin.staff());
+    let request = request.header("content-type", JSON).header("idempotency-key", "");
+    origin.send(request.body(Body::from("{}")).unwrap()).await.problem(400);
 }
 
 #[tokio::test]
@@ -216,11 +327,19 @@ async fn the_document_describes_every_route() {
     let paths: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
     let expected = [
         "/api/analytics/daily",
+        "/api/cart",
+        "/api/cart/{product}",
         "/api/files/{signed}",
         "/api/jobs/{id}",
+        "/api/me",
+        "/api/orders",
+        "/api/orders/{id}",
         "/api/products",
         "/api/products/{id}",
         "/api/reports",
+        "/api/session",
+        "/api/session/refresh",
+        "/api/users",
         "/healthz",
         "/metrics",
         "/readyz",

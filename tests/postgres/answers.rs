@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, Response};
+use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tidewall_origin::db::PoolSettings;
 
 use crate::edge::Edge;
 use crate::outbox::rows;
 use crate::program::Program;
-use crate::support::tidewall::client;
+use crate::support::tidewall::{client, logged_in};
 use crate::world::{Test, World, until};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -36,8 +36,8 @@ fn product(name: &str, category: &str) -> Value {
     json!({ "name": name, "category": category, "price_cents": 1, "stock": 1, "description": "" })
 }
 
-async fn send(method: Method, url: &str, body: &Value) -> Response {
-    client().request(method, url).json(body).send().await.unwrap()
+async fn send(staff: &Client, method: Method, url: &str, body: &Value) -> Response {
+    staff.request(method, url).json(body).send().await.unwrap()
 }
 
 const LONG: &str = "public, max-age=300, stale-while-revalidate=60, stale-if-error=3600";
@@ -75,13 +75,14 @@ fn what_may_be_kept_says_so_with_its_groups_and_position(world: &World) {
 
 fn a_replaced_product_is_told_as_a_read_would(world: &World) {
     world.run(async {
+        let staff = world.stack.staff().await;
         let origin = world.stack.text("/origins/0/url");
-        let made = send(Method::POST, &format!("{origin}/api/products"), &product("a", "b")).await;
+        let made = send(&staff, Method::POST, &format!("{origin}/api/products"), &product("a", "b")).await;
         let path = field(&made, "location");
         let url = format!("{origin}{path}");
         // A condition for reads is none for writes.
         let tag = field(&client().get(&url).send().await.unwrap(), "etag");
-        let replaced = client().put(&url).header("if-none-match", tag).json(&product("a", "b"));
+        let replaced = staff.put(&url).header("if-none-match", tag).json(&product("a", "b"));
         let replaced = replaced.send().await.unwrap();
         assert_eq!((replaced.status().as_u16(), field(&replaced, "content-location")), (200, path));
         assert!(field(&replaced, "tidewall-lsn").parse::<u64>().unwrap() > 0);
@@ -100,18 +101,14 @@ fn a_write_and_its_row_say_the_same(world: &World) {
         let address = Edge::address_of_none().await;
         let mut program = Program::origin(world, &edge.url(), &address.to_string());
         let origin = format!("http://{address}");
-        until("it is ready", || {
-            program.check();
-            let ready = client().get(format!("{origin}/readyz")).send();
-            async { ready.await.is_ok_and(|response| response.status() == 200) }
-        })
-        .await;
-
-        let made = send(Method::POST, &format!("{origin}/api/products"), &product("a", "bücher")).await;
+        program.until_ready(&origin).await;
+        let staff = logged_in(&origin, &world.stack.ready["staff"]).await;
+        let made =
+            send(&staff, Method::POST, &format!("{origin}/api/products"), &product("a", "bücher")).await;
         let url = format!("{origin}{}", field(&made, "location"));
-        let changed = send(Method::PUT, &url, &product("a", "toys")).await;
-        let deleted = client().delete(&url).send().await.unwrap();
-        let gone = client().delete(&url).send().await.unwrap();
+        let changed = send(&staff, Method::PUT, &url, &product("a", "toys")).await;
+        let deleted = staff.delete(&url).send().await.unwrap();
+        let gone = staff.delete(&url).send().await.unwrap();
         assert_eq!((gone.status().as_u16(), field(&gone, "tidewall-write")), (404, String::new()));
         until("the edge knows", || async { edge.accepted().len() == 3 }).await;
         for (answer, told) in [made, changed, deleted].iter().zip(edge.accepted()) {
@@ -131,8 +128,9 @@ fn a_write_and_its_row_say_the_same(world: &World) {
 
 fn without_an_edge_a_write_has_no_name(world: &World) {
     world.run(async {
+        let staff = world.stack.staff().await;
         let origin = world.stack.text("/origins/0/url");
-        let made = send(Method::POST, &format!("{origin}/api/products"), &product("a", "b")).await;
+        let made = send(&staff, Method::POST, &format!("{origin}/api/products"), &product("a", "b")).await;
         assert!(field(&made, "cache-group-invalidation").contains("\"category:b\""));
         assert_eq!(field(&made, "tidewall-write"), "");
         assert_eq!(rows(&world.db("rows", PoolSettings::default())).await, (0, 0));

@@ -8,6 +8,7 @@ mod support;
 #[path = "../../src/cargo/variables.rs"]
 mod variables;
 
+mod accounts;
 mod answers;
 mod edge;
 mod example;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         routing::TESTS,
         pairs::TESTS,
         example::TESTS,
+        accounts::TESTS,
         answers::TESTS,
         outbox::TESTS,
         promotion::TESTS,

@@ -7,8 +7,8 @@ use rustix::process::Signal;
 
 use crate::edge::TOKEN;
 use crate::support::processes::signal;
-use crate::support::tidewall::Folder;
-use crate::world::World;
+use crate::support::tidewall::{Folder, client};
+use crate::world::{World, until};
 
 /// A running one; killed when dropped.
 pub(crate) struct Program {
@@ -19,15 +19,20 @@ pub(crate) struct Program {
 impl Program {
     /// A queue worker, which tells the edge at `edge` as well.
     pub(crate) fn worker(world: &World, edge: &str) -> Self {
-        Self::start(world, edge, &["work"])
+        Self::start(world, &["work"], &[("EDGE_URL", edge)])
     }
 
     /// An origin at `listen`.
     pub(crate) fn origin(world: &World, edge: &str, listen: &str) -> Self {
-        Self::start(world, edge, &["serve", "--id", "x", "--listen", listen])
+        Self::origin_with(world, listen, &[("EDGE_URL", edge)])
     }
 
-    fn start(world: &World, edge: &str, args: &[&str]) -> Self {
+    /// The same with this in its environment, and with no edge unless that names one.
+    pub(crate) fn origin_with(world: &World, listen: &str, env: &[(&str, &str)]) -> Self {
+        Self::start(world, &["serve", "--id", "x", "--plain-cookies", "--listen", listen], env)
+    }
+
+    fn start(world: &World, args: &[&str], env: &[(&str, &str)]) -> Self {
         let folder = Folder::new();
         let child = Command::new(program())
             .args(args)
@@ -36,13 +41,25 @@ impl Program {
             .env("DATABASE_URL", world.url(0))
             .env("REPLICA_URLS", format!("{},{}", world.url(1), world.url(2)))
             .env("TIDEWALL_SECRET", "a secret of the tests")
-            .env("EDGE_URL", edge)
+            .env("EDGE_URL", "")
             .env("PURGE_TOKEN", TOKEN)
+            .env_remove("CLIENT_ADDRESS_FIELD")
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         Self { child, _folder: folder }
+    }
+
+    /// Waits until it can answer at `url`.
+    pub(crate) async fn until_ready(&mut self, url: &str) {
+        until("it is ready", || {
+            self.check();
+            let ready = client().get(format!("{url}/readyz")).send();
+            async { ready.await.is_ok_and(|response| response.status() == 200) }
+        })
+        .await;
     }
 
     /// It runs.

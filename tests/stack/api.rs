@@ -1,11 +1,13 @@
 //! The shop's API, through the edge and at an origin.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::reports;
+use crate::support::poll;
 use crate::world::{Test, World, field, product};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -42,13 +44,13 @@ fn a_list_has_a_page_of_products_and_their_number(world: &World) {
 fn a_product_is_made_changed_and_deleted(world: &World) {
     world.run(async {
         let made =
-            world.send(Method::POST, &format!("{}/api/products", world.edge()), &product("A lamp")).await;
+            world.write(Method::POST, &format!("{}/api/products", world.edge()), &product("A lamp")).await;
         assert_eq!(made.status(), 201);
         let url = format!("{}{}", world.edge(), field(&made, "location"));
         let made: Value = made.json().await.unwrap();
         assert_eq!(made["name"], "A lamp");
 
-        let changed = world.send(Method::PUT, &url, &product("A better lamp")).await;
+        let changed = world.write(Method::PUT, &url, &product("A better lamp")).await;
         assert_eq!(changed.status(), 200);
         let groups = field(&changed, "cache-group-invalidation");
         for group in
@@ -66,8 +68,8 @@ fn a_product_is_made_changed_and_deleted(world: &World) {
             assert_eq!(read.json::<Value>().await.unwrap()["name"], "A better lamp");
         }
 
-        assert_eq!(world.client.delete(&url).send().await.unwrap().status(), 204);
-        assert_eq!(world.client.delete(&url).send().await.unwrap().status(), 404);
+        assert_eq!(world.delete(&url).await.status(), 204);
+        assert_eq!(world.delete(&url).await.status(), 404);
     });
 }
 
@@ -75,7 +77,8 @@ fn bad_input_is_answered_with_a_problem_that_names_it(world: &World) {
     async fn check(world: &World, method: Method, path: &str, body: &str, status: u16, names: &str) {
         let url = format!("{}{path}", world.edge());
         let request = world
-            .client
+            .staff()
+            .await
             .request(method, &url)
             .header("content-type", "application/json")
             .body(body.to_owned());
@@ -155,7 +158,9 @@ fn every_documented_path_answers_at_an_origin(world: &World) {
             assert!(paths.contains_key(path), "{path} is not documented");
         }
         let report = json!({ "kind": "orders", "format": "csv", "from": "2026-01-01", "to": "2026-01-31" });
-        let job = reports::completed(world, &world.origin(0), &report).await;
+        let job = reports::completed(&world.staff().await, &world.origin(0), &report).await;
+        let staff = world.staff().await;
+        let order = order_of_staff(world).await;
         for (path, operations) in paths {
             if operations.get("get").is_none() {
                 continue;
@@ -163,15 +168,38 @@ fn every_documented_path_answers_at_an_origin(world: &World) {
             // A path of something is asked for something that is there.
             let example = match path.as_str() {
                 "/api/products/{id}" => "/api/products/1".to_owned(),
+                "/api/orders/{id}" => format!("/api/orders/{order}"),
                 "/api/jobs/{id}" => format!("/api/jobs/{}", job["id"]),
                 "/api/files/{signed}" => job["result"]["url"].as_str().unwrap().to_owned(),
                 other => other.to_owned(),
             };
             assert!(!example.contains('{'), "{path} is documented, and this test knows no example of it");
-            let status = world.get(&format!("{}{example}", world.origin(0))).await.status().as_u16();
-            assert_eq!(status, 200, "GET {example}");
+            let answer = staff.get(format!("{}{example}", world.origin(0))).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "GET {example}");
         }
     });
+}
+
+/// The id of an order that the staff account has placed.
+async fn order_of_staff(world: &World) -> i64 {
+    let edge = world.edge();
+    let quantity = json!({ "quantity": 1 });
+    world.write(Method::PUT, &format!("{edge}/api/cart/3"), &quantity).await;
+    let placed = world.write(Method::POST, &format!("{}/api/orders", world.edge()), &json!({})).await;
+    let (status, text) = (placed.status(), placed.text().await.unwrap());
+    assert_eq!(status, 201, "{text}");
+    let placed: Value = serde_json::from_str(&text).unwrap();
+    let id = placed["id"].as_i64().unwrap();
+    // Any replica has it.
+    let read = || async {
+        let answers = futures::future::join_all((0..8).map(|_| async {
+            let url = format!("{}/api/orders/{id}", world.origin(0));
+            world.staff().await.get(url).send().await.unwrap().status()
+        }));
+        answers.await.iter().all(|status| *status == 200).then_some(())
+    };
+    poll::until_async(Duration::from_secs(30), read).await.expect("the replicas have the order");
+    id
 }
 
 fn metrics_have_the_names_that_others_read(world: &World) {

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
 use serde_json::Value;
 
 use crate::support::poll;
-use crate::support::tidewall::{Folder, Running};
+use crate::support::tidewall::{Folder, Running, logged_in};
 use crate::world::{Test, World, field, product};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -78,7 +77,9 @@ fn a_change_is_seen_through_the_edge_after_the_ttl(world: &World) {
         });
         up.await.expect("the origin is ready");
 
-        let made = world.send(Method::POST, &format!("{origin_url}/api/products"), &product("Before")).await;
+        let staff = logged_in(&origin_url, &world.stack.ready["staff"]).await;
+        let made = staff.post(format!("{origin_url}/api/products")).json(&product("Before"));
+        let made = made.send().await.unwrap();
         let path = field(&made, "location");
         let url = format!("{edge_url}{path}");
         let name = async || {
@@ -86,13 +87,13 @@ fn a_change_is_seen_through_the_edge_after_the_ttl(world: &World) {
         };
         assert_eq!(name().await, "Before");
         stored(world, &url).await;
-        let changed = world.send(Method::PUT, &format!("{origin_url}{path}"), &product("After")).await;
+        let changed = staff.put(format!("{origin_url}{path}")).json(&product("After")).send().await.unwrap();
         assert_eq!(changed.status(), 200);
         let seen =
             poll::until_async(Duration::from_secs(20), || async { (name().await == "After").then_some(()) });
         seen.await.expect("the change is seen once the stored answer is too old");
 
-        world.client.delete(format!("{origin_url}{path}")).send().await.unwrap();
+        staff.delete(format!("{origin_url}{path}")).send().await.unwrap();
         drop(edge);
         origin.kill().await.unwrap();
     });

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::sessions::Person;
 use crate::support::poll;
 use crate::world::{Test, World, field, product};
 
@@ -50,7 +51,7 @@ fn own_writes_and_others(world: &World) {
         let mut paths = Vec::new();
         for _ in 0..PRODUCTS {
             let url = format!("{}/api/products", world.edge());
-            paths.push(field(&world.send(Method::POST, &url, &version(1)).await, "location"));
+            paths.push(field(&world.write(Method::POST, &url, &version(1)).await, "location"));
         }
         let acknowledged: Vec<Acknowledged> =
             paths.iter().map(|_| Arc::new(Mutex::new(vec![(1, Instant::now())]))).collect();
@@ -80,7 +81,7 @@ fn own_writes_and_others(world: &World) {
         let hits = hits.into_inner();
         assert!(hits > CHECKS / 10, "only {hits} hits");
         for path in paths {
-            world.client.delete(format!("{}{path}", world.edge())).send().await.unwrap();
+            world.delete(&format!("{}{path}", world.edge())).await;
         }
     });
 }
@@ -92,7 +93,7 @@ async fn write_and_read(world: &World, path: &str, acknowledged: &Acknowledged, 
     let mut number = 1;
     while checks.load(Ordering::SeqCst) < CHECKS {
         number += 1;
-        let written = world.send(Method::PUT, &url, &version(number)).await;
+        let written = world.write(Method::PUT, &url, &version(number)).await;
         assert_eq!(written.status(), 200);
         acknowledged.lock().unwrap().push((number, Instant::now()));
         let bookmark = field(&written, "tidewall-bookmark");
@@ -171,22 +172,38 @@ fn cached_and_uncached(world: &World) {
         let mut random = fastrand::Rng::with_seed(5);
         let categories = ["random-a", "random-b", "random-c"];
         let mut paths: Vec<String> = Vec::new();
+        let customer = Person::sign_up(world).await.program();
+        let mut orders = 0;
         for round in 0..12 {
             for _ in 0..6 {
                 let mut input = product(&format!("Random {}", random.u32(..)));
                 input["category"] = categories[random.usize(..3)].into();
                 input["stock"] = random.u32(..100).into();
                 let url = |path: &str| format!("{edge}{path}");
-                let written = match (random.u8(..4), paths.len()) {
+                let written = match (random.u8(..5), paths.len()) {
                     (0 | 1, _) | (_, 0) => {
-                        let made = world.send(Method::POST, &url("/api/products"), &input).await;
+                        let made = world.write(Method::POST, &url("/api/products"), &input).await;
                         paths.push(field(&made, "location"));
                         made
                     }
-                    (2, count) => world.send(Method::PUT, &url(&paths[random.usize(..count)]), &input).await,
+                    (2, count) => world.write(Method::PUT, &url(&paths[random.usize(..count)]), &input).await,
+                    (3, count) => {
+                        let product = paths[random.usize(..count)].rsplit('/').next().unwrap();
+                        let put = customer.put(url(&format!("/api/cart/{product}")));
+                        let put = put.json(&json!({ "quantity": random.u32(1..4) })).send().await.unwrap();
+                        assert!(put.status().is_success());
+                        let order = customer.post(url("/api/orders")).json(&json!({})).send().await.unwrap();
+                        if order.status() == 409 {
+                            // There weren't enough.
+                            customer.delete(url("/api/cart")).send().await.unwrap()
+                        } else {
+                            orders += 1;
+                            order
+                        }
+                    }
                     (_, count) => {
                         let path = paths.swap_remove(random.usize(..count));
-                        let gone = world.client.delete(url(&path)).send().await.unwrap();
+                        let gone = world.delete(&url(&path)).await;
                         assert_eq!(gone.status(), 204);
                         assert_eq!(world.get(&url(&path)).await.status(), 404);
                         gone
@@ -200,20 +217,35 @@ fn cached_and_uncached(world: &World) {
             tokio::time::sleep(CONTROL_MAX_AGE).await;
             let lists =
                 categories.iter().map(|category| format!("/api/products?category={category}&per_page=100"));
-            for path in lists.chain(paths.iter().cloned()) {
+            let sales = std::iter::once("/api/analytics/daily?days=1".to_owned());
+            for path in lists.chain(paths.iter().cloned()).chain(sales) {
                 let cached = world.get(&format!("{edge}{path}")).await;
                 let status = field(&cached, "cache-status");
                 let bookmark = format!("0.{}", flushed(&primary).await);
                 let uncached = world.client.get(format!("{}{path}", world.origin(0)));
                 let uncached = uncached.header("tidewall-bookmark", bookmark).send().await.unwrap();
                 let (cached, uncached) = (cached.text().await.unwrap(), uncached.text().await.unwrap());
+                // Others order, too, but not of these categories.
+                let (cached, uncached) = (own_sales(&cached), own_sales(&uncached));
                 assert_eq!(cached, uncached, "{path} in round {round}: {status}");
             }
         }
+        assert!(orders > 5, "only {orders} orders");
         for path in paths {
-            world.client.delete(format!("{edge}{path}")).send().await.unwrap();
+            world.delete(&format!("{edge}{path}")).await;
         }
     });
+}
+
+/// Of daily sales what was sold in the categories of random products; any other answer as it is.
+fn own_sales(answer: &str) -> Value {
+    let mut answer: Value = serde_json::from_str(answer).unwrap();
+    for day in answer["days"].as_array_mut().into_iter().flatten() {
+        let categories = day["categories"].as_array_mut().unwrap();
+        categories
+            .retain(|category| category["category"].as_str().is_some_and(|name| name.starts_with("random-")));
+    }
+    answer
 }
 
 /// The edge's position in the control log.
@@ -226,7 +258,7 @@ async fn seq(world: &World) -> u64 {
 fn a_write_past_the_edge(world: &World) {
     world.run(async {
         let edge = world.edge();
-        let made = world.send(Method::POST, &format!("{edge}/api/products"), &version(1)).await;
+        let made = world.write(Method::POST, &format!("{edge}/api/products"), &version(1)).await;
         let path = field(&made, "location");
         let url = format!("{edge}{path}");
         let hit = poll::until_async(DEADLINE, || async {
@@ -234,7 +266,7 @@ fn a_write_past_the_edge(world: &World) {
         });
         hit.await.expect("it is stored");
 
-        let written = world.send(Method::PUT, &format!("{}{path}", world.origin(1)), &version(2)).await;
+        let written = world.write(Method::PUT, &format!("{}{path}", world.origin(1)), &version(2)).await;
         // Its author is not served what is behind it, though the edge hasn't heard of it.
         let bookmark = field(&written, "tidewall-bookmark");
         assert!(bookmark.starts_with("0."), "{bookmark}");
@@ -247,16 +279,16 @@ fn a_write_past_the_edge(world: &World) {
             (price(&answer.json().await.unwrap()) == 2).then_some(())
         });
         seen.await.expect("the outbox tells the edge");
-        world.client.delete(&url).send().await.unwrap();
+        world.delete(&url).await;
     });
 }
 
 fn a_write_is_logged_once(world: &World) {
     world.run(async {
         let edge = world.edge();
-        let made = world.send(Method::POST, &format!("{edge}/api/products"), &version(1)).await;
+        let made = world.write(Method::POST, &format!("{edge}/api/products"), &version(1)).await;
         let url = format!("{edge}{}", field(&made, "location"));
-        let written = world.send(Method::PUT, &url, &version(2)).await;
+        let written = world.write(Method::PUT, &url, &version(2)).await;
         let bookmark = field(&written, "tidewall-bookmark");
         let logged: u64 = bookmark.split_once('.').unwrap().0.parse().unwrap();
         let stored = world.get(&url).await;
@@ -272,6 +304,6 @@ fn a_write_is_logged_once(world: &World) {
         // Had it been logged twice, this would be older than the second entry.
         let still = world.get(&url).await;
         assert!(field(&still, "cache-status").starts_with("tidewall; hit"), "{still:?}");
-        world.client.delete(&url).send().await.unwrap();
+        world.delete(&url).await;
     });
 }

@@ -41,7 +41,8 @@ fn the_demo_data_is_all_there(world: &World) {
         let primary = world.database(&world.stack.text("/primary")).await;
         let row = primary
             .query_one(
-                "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM orders),
+                "SELECT (SELECT count(*) FROM users WHERE password_hash IS NULL),
+                    (SELECT count(*) FROM orders JOIN users ON users.id = user_id WHERE password_hash IS NULL),
                     (SELECT count(*) FROM products WHERE id <= 10000), (SELECT count(DISTINCT category) FROM products WHERE id <= 10000)",
                 &[],
             )

@@ -14,6 +14,7 @@ mod control;
 mod database;
 mod explain;
 mod faults;
+mod orders;
 mod outbox;
 mod pages;
 mod raw;
@@ -21,6 +22,7 @@ mod reports;
 mod rules;
 mod safety;
 mod scripted;
+mod sessions;
 mod shelf;
 mod workerd;
 mod world;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         database::TESTS,
         explain::TESTS,
         faults::TESTS,
+        orders::TESTS,
         outbox::TESTS,
         pages::TESTS,
         reports::TESTS,
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         safety::TESTS,
         safety::doors::TESTS,
         safety::exchanges::TESTS,
+        sessions::TESTS,
     ]
     .concat();
     if arguments.list {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
+use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::support::poll;
@@ -13,15 +13,16 @@ pub(crate) const TESTS: &[Test] = &[(
     a_report_is_accepted_at_once_and_made_by_the_worker,
 )];
 
-/// Asks for a report at `base`; returns its job once that has made it.
-pub(crate) async fn completed(world: &World, base: &str, report: &Value) -> Value {
-    let accepted = world.send(Method::POST, &format!("{base}/api/reports"), report).await;
+/// Has `client` ask for a report at `base`; returns its job once that has made it.
+pub(crate) async fn completed(client: &Client, base: &str, report: &Value) -> Value {
+    let accepted = client.post(format!("{base}/api/reports")).json(report).send().await.unwrap();
     assert_eq!(accepted.status(), 202);
     let location = field(&accepted, "location");
     let job: Value = accepted.json().await.unwrap();
     assert_eq!(location, format!("/api/jobs/{}", job["id"]));
     let ended = poll::until_async(Duration::from_secs(60), || async {
-        let job: Value = world.get(&format!("{base}{location}")).await.json().await.unwrap();
+        let job = client.get(format!("{base}{location}")).send().await.unwrap();
+        let job: Value = job.json().await.unwrap();
         ["completed", "discarded"].contains(&job["state"].as_str().unwrap()).then_some(job)
     });
     let job = ended.await.expect("the job ends");
@@ -33,7 +34,7 @@ fn a_report_is_accepted_at_once_and_made_by_the_worker(world: &World) {
     world.run(async {
         let edge = world.edge();
         let report = json!({ "kind": "orders", "format": "csv", "from": "2026-01-01", "to": "2026-03-31" });
-        let job = completed(world, &edge, &report).await;
+        let job = completed(&world.staff().await, &edge, &report).await;
         assert_eq!((job["kind"].as_str(), job["progress"].as_f64()), (Some("report"), Some(1.0)), "{job}");
 
         let file = world.get(&format!("{edge}{}", job["result"]["url"].as_str().unwrap())).await;

@@ -2,13 +2,18 @@
 
 use std::future::Future;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 
 use crate::scripted::Scripted;
 use crate::support::tidewall::{Folder, Running, client};
+
+/// Before a session token, which works for a quarter of an hour, does no more.
+const STAFF_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// A test's name, and what it asks of a running stack.
 pub(crate) type Test = (&'static str, fn(&World));
@@ -19,15 +24,20 @@ pub(crate) struct World {
     pub(crate) stack: Running,
     pub(crate) runtime: Runtime,
     pub(crate) client: Client,
+    /// Who is logged in as staff, and since when.
+    staff: Mutex<Option<(Instant, Client)>>,
     _folder: Folder,
 }
 
 impl World {
     pub(crate) fn start() -> Self {
         let folder = Folder::new();
-        let stack = Running::dev(&folder.0, &["--seed", "20000"]);
+        // All these tests are one client.
+        let often = [("SIGN_UPS_PER_MINUTE", "10000"), ("LOGINS_PER_MINUTE", "10000")];
+        let stack = Running::dev_with(&folder.0, &["--seed", "20000"], &often);
         let runtime = Runtime::new().unwrap();
-        Self { scripted: OnceLock::new(), stack, runtime, client: client(), _folder: folder }
+        let staff = Mutex::default();
+        Self { scripted: OnceLock::new(), stack, runtime, client: client(), staff, _folder: folder }
     }
 
     /// An origin that does as it is told; started by the first test that needs it.
@@ -54,6 +64,29 @@ impl World {
 
     pub(crate) async fn send(&self, method: Method, url: &str, body: &Value) -> Response {
         self.client.request(method, url).json(body).send().await.unwrap()
+    }
+
+    /// A client that is logged in as staff.
+    pub(crate) async fn staff(&self) -> Client {
+        let mut staff = self.staff.lock().await;
+        match &*staff {
+            Some((since, client)) if since.elapsed() < STAFF_AGAIN => client.clone(),
+            _ => {
+                let client = self.stack.staff().await;
+                *staff = Some((Instant::now(), client.clone()));
+                client
+            }
+        }
+    }
+
+    /// Sends as staff.
+    pub(crate) async fn write(&self, method: Method, url: &str, body: &Value) -> Response {
+        self.staff().await.request(method, url).json(body).send().await.unwrap()
+    }
+
+    /// Deletes as staff.
+    pub(crate) async fn delete(&self, url: &str) -> Response {
+        self.staff().await.delete(url).send().await.unwrap()
     }
 
     /// A connection to the database at `url`, for as long as the test's runtime lives.

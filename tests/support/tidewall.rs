@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ pub(crate) const READY_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// The command with nothing of this test's environment that would change what it does.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidewall"));
-    for variable in ["DATABASE_URL", "REPLICA_URLS", "TIDEWALL_PURGE_TOKEN"] {
+    for variable in ["DATABASE_URL", "REPLICA_URLS", "TIDEWALL_PURGE_TOKEN", "CLIENT_ADDRESS_FIELD"] {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null());
@@ -28,6 +29,22 @@ pub(crate) fn command() -> Command {
 /// A client that asks no proxy for what runs on this machine.
 pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// A client that is logged in at `base`, for a quarter of an hour.
+pub(crate) async fn logged_in(base: &str, credentials: &Value) -> reqwest::Client {
+    let answer = client().post(format!("{base}/api/session")).json(credentials).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{answer:?}");
+    let signed_in: Value = answer.json().await.unwrap();
+    with_token(signed_in["token"].as_str().unwrap())
+}
+
+/// A client that brings a session token.
+pub(crate) fn with_token(token: &str) -> reqwest::Client {
+    let bearer = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+    let fields = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    builder.default_headers(fields).build().unwrap()
 }
 
 /// Runs the command to its end.
@@ -131,6 +148,11 @@ impl Running {
             .and_then(Value::as_str)
             .unwrap_or_else(|| panic!("no {pointer} in {}", self.ready))
             .to_owned()
+    }
+
+    /// A client that is logged in as staff, for a quarter of an hour.
+    pub(crate) async fn staff(&self) -> reqwest::Client {
+        logged_in(&self.text("/origins/0/url"), &self.ready["staff"]).await
     }
 
     /// What it has printed.

@@ -30,3 +30,6 @@ pub const TIDEWALL_WRITE: &str = "tidewall-write";
 pub const TIDEWALL_BOOKMARK: &str = "tidewall-bookmark";
 /// Name of the cookie in which a browser keeps its [`Bookmark`](crate::bookmark::Bookmark).
 pub const TW_BOOKMARK: &str = "tw_bookmark";
+/// A client's name for a write, by which a repeated one acts once;
+/// draft-ietf-httpapi-idempotency-key-header.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";

@@ -1,13 +1,15 @@
 //! Why a command could not do its work: one sentence that says what and what to do.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::db::{DbError, MigrateError, SettingsError};
-use crate::files::SecretError;
 use crate::outbox::EdgeSettingsError;
+use crate::session::KeepStaffError;
 use crate::shop::ImagesError;
 use crate::shop::seed::SeedError;
+use crate::signing::SecretError;
 
 /// Why a command stopped.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +24,12 @@ pub enum CommandError {
     #[error(transparent)]
     Edge(#[from] EdgeSettingsError),
     /// Nothing to sign links with.
-    #[error("TIDEWALL_SECRET is not set; give all origins the same random secret, which signs result links")]
+    #[error(
+        "TIDEWALL_SECRET is not set; give all origins the same random secret, which signs sessions and result links"
+    )]
     NoSecret,
     /// A weak one.
-    #[error("TIDEWALL_SECRET is too short: {0}")]
+    #[error("TIDEWALL_SECRET or TIDEWALL_SECRET_ACCEPTED is too short: {0}")]
     Secret(#[from] SecretError),
     /// The site's manifest.
     #[error(transparent)]
@@ -63,9 +67,20 @@ pub enum CommandError {
     /// The schema.
     #[error(transparent)]
     Migrate(MigrateError),
+    /// The account of those who work here.
+    #[error("STAFF_PASSWORD or --staff-email can't be used: {}", named(.0))]
+    StaffAccount(BTreeMap<String, String>),
+    /// It could not be made.
+    #[error("the staff account could not be made")]
+    KeepStaff(#[from] KeepStaffError),
     /// The demo's rows.
     #[error(transparent)]
     Seed(SeedError),
+}
+
+/// Each field, and what is wrong with it.
+fn named(errors: &BTreeMap<String, String>) -> String {
+    errors.iter().map(|(field, problem)| format!("{field} {problem}")).collect::<Vec<_>>().join(", ")
 }
 
 impl From<MigrateError> for CommandError {

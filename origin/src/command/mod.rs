@@ -1,6 +1,7 @@
 //! The subcommands of the binary. Settings are read here, checked, and passed
 //! down as values; nothing below looks at arguments or the environment.
 
+mod accounts;
 mod database;
 mod edge;
 mod error;
@@ -8,8 +9,10 @@ mod serve;
 mod work;
 
 use clap::{Parser, Subcommand};
+use tidewall_api::account::Credentials;
 
 use crate::db::{self, Db};
+use crate::session::{self, StaffAccount};
 use crate::shop::seed::{self, SeedArgs};
 use database::DatabaseArgs;
 pub use error::CommandError;
@@ -49,9 +52,25 @@ impl Cli {
             Command::Serve(args) => serve::serve(args).await,
             Command::Work(args) => work::work(args).await,
             Command::Migrate { database } => migrate(&Db::new(database.settings()?)).await,
-            Command::Seed { database, args } => Ok(seed::seed(&Db::new(database.settings()?), &args).await?),
+            Command::Seed { database, args } => {
+                let db = Db::new(database.settings()?);
+                seed::seed(&db, &args).await?;
+                keep_staff(&db, &args).await
+            }
         }
     }
+}
+
+/// Sees to it that somebody can log in as staff, where a password for that is given: in
+/// `STAFF_PASSWORD`, since arguments can be read by everybody on the machine.
+async fn keep_staff(db: &Db, args: &SeedArgs) -> Result<(), CommandError> {
+    let Some(password) = std::env::var("STAFF_PASSWORD").ok().filter(|password| !password.is_empty()) else {
+        return Ok(());
+    };
+    let credentials = Credentials { email: args.staff_email.clone(), password };
+    let Credentials { email, password } =
+        session::validate(credentials).map_err(CommandError::StaffAccount)?;
+    Ok(session::keep_staff_account(db, &StaffAccount { email, password }).await?)
 }
 
 async fn migrate(db: &Db) -> Result<(), CommandError> {

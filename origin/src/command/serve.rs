@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::accounts::{self, AccountArgs};
 use super::database::DatabaseArgs;
 use super::edge::EdgeArgs;
 use super::error::CommandError;
@@ -35,27 +36,31 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     edge: EdgeArgs,
     #[command(flatten)]
+    accounts: AccountArgs,
+    #[command(flatten)]
     shop: ShopArgs,
 }
 
 pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     let settings = args.database.settings()?;
     let outbox = args.edge.outbox()?;
-    let links = LinkKey::new(&std::env::var("TIDEWALL_SECRET").map_err(|_| CommandError::NoSecret)?)?;
+    let secrets = accounts::secrets()?;
+    let links = LinkKey::new(&secrets);
     let files = open_files(args.files).await?;
     let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
     // Needs no database yet: an origin that starts while there is none says so
     // at /readyz, and serves as soon as one answers.
     let jobs = Jobs { db: Db::new(settings), links: links.clone() };
+    let accounts = args.accounts.accounts(&jobs.db, &secrets);
     let deliverer = {
         let (outbox, db) = (outbox.clone(), jobs.db.clone());
         tokio::spawn(async move { outbox.deliver(db, Duration::ZERO).await })
     };
     // Until the last request was answered; what is left then others deliver.
     let _deliverer = AbortOnDropHandle::new(deliverer);
-    let routes = shop::routes(jobs.clone(), outbox.clone(), &args.shop)?;
+    let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), &args.shop)?;
     let downloads = Downloads { files, links };
-    let router = app::router(App { jobs, downloads, outbox, shutdown: shutdown.clone() }, routes)
+    let router = app::router(App { accounts, jobs, downloads, outbox, shutdown: shutdown.clone() }, routes)
         .map_err(CommandError::OpenApi)?;
 
     let listen_error = |source| CommandError::Listen { address: args.listen, source };

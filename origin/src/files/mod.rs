@@ -8,7 +8,7 @@ mod link;
 mod name;
 mod store;
 
-pub use link::{LINK_LIFETIME, Link, LinkError, LinkKey, SECRET_CHARS_MIN, SecretError};
+pub use link::{LINK_LIFETIME, Link, LinkError, LinkKey};
 pub use name::FileName;
 pub use store::{FileStore, Unfinished};
 

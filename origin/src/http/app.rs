@@ -10,11 +10,12 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::accounts::Accounts;
 use super::download::Downloads;
 use super::health::Health;
-use super::jobs::Jobs;
+use super::jobs::{JobRoutes, Jobs};
 use super::metrics::Metrics;
-use super::{download, draining, health, jobs, metrics, observe, openapi, problems};
+use super::{cross_site, download, draining, health, jobs, metrics, observe, openapi, problems, session};
 use crate::outbox::Outbox;
 use crate::shutdown::Shutdown;
 
@@ -23,6 +24,8 @@ const REQUEST_MAX: Duration = Duration::from_secs(30);
 
 /// Everything that the routes here need.
 pub struct App {
+    /// Who asks.
+    pub accounts: Accounts,
     /// Jobs, and with them the database.
     pub jobs: Jobs,
     /// What jobs made.
@@ -37,10 +40,12 @@ pub struct App {
 /// all share.
 pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error> {
     let metrics = Metrics::new(app.jobs.db.clone(), app.outbox);
+    let jobs = JobRoutes { jobs: app.jobs.clone(), accounts: app.accounts.clone() };
     let health = Health { db: app.jobs.db.clone(), shutdown: app.shutdown.clone() };
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .merge(own)
-        .merge(OpenApiRouter::new().routes(routes!(jobs::show)).with_state(app.jobs))
+        .merge(session::routes().with_state(app.accounts))
+        .merge(OpenApiRouter::new().routes(routes!(jobs::show)).with_state(jobs))
         .merge(OpenApiRouter::new().routes(routes!(download::download)).with_state(app.downloads))
         .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(health))
         .merge(OpenApiRouter::new().routes(routes!(metrics::page)).with_state(metrics.clone()))
@@ -52,6 +57,7 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         .fallback(problems::unknown_path)
         .layer(CatchPanicLayer::custom(problems::panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
+        .layer(from_fn(cross_site::refuse))
         .layer(from_fn_with_state(app.shutdown, draining::close_connections))
         .layer(from_fn(problems::write_problems))
         .layer(from_fn_with_state(metrics, observe::observe)))

@@ -2,13 +2,15 @@
 //! (RFC 9457); what it tells is chosen here, and nothing internal is among it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tidewall_api::problem::Problem;
 
 use crate::db::DbError;
+use crate::rate_limit::RateLimited;
 use crate::telemetry::chain;
 
 /// What is wrong with each field.
@@ -29,6 +31,30 @@ pub enum ApiError {
     /// The request can't be read.
     #[error("{0}")]
     BadRequest(String),
+    /// Nobody is logged in.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// Whoever is may not.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// It doesn't fit to how things stand.
+    #[error("{title}")]
+    Conflict {
+        /// The problem's name.
+        slug: &'static str,
+        /// The problem in words.
+        title: &'static str,
+        /// What stands in the way, and what to do.
+        detail: String,
+        /// The same for each thing that does.
+        errors: FieldErrors,
+    },
+    /// The client has done it too often.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
+    /// Too much of it is going on.
+    #[error("{0}")]
+    Busy(String),
     /// It can be read, but not done.
     #[error("some fields are not valid")]
     Invalid(FieldErrors),
@@ -77,10 +103,21 @@ impl ApiError {
             Self::TooLarge { bytes_max } => format!("The body may have at most {bytes_max} bytes."),
             Self::Invalid(_) => "Correct the fields named in `errors` and send it again.".to_owned(),
             Self::NotFound(detail) | Self::Gone(detail) | Self::BadRequest(detail) => detail.clone(),
+            Self::Unauthenticated(detail) | Self::Forbidden(detail) => (*detail).to_owned(),
+            Self::Conflict { detail, .. } => detail.clone(),
+            Self::RateLimited(limited) => {
+                format!("Too often within a minute. Try again in {} s.", seconds(limited.retry_after))
+            }
+            Self::Busy(_) => "Too much is going on here. Try again in a moment.".to_owned(),
         };
         let (status, slug, title) = match self {
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::Gone(_) => (StatusCode::GONE, "gone", "Gone"),
+            Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "no-session", "Not logged in"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
+            Self::Conflict { slug, title, .. } => (StatusCode::CONFLICT, *slug, *title),
+            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests"),
+            Self::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Request can't be read"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Validation failed"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
@@ -98,7 +135,7 @@ impl ApiError {
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         };
         let mut problem = Problem::new(status.as_u16(), slug, title, detail);
-        if let Self::Invalid(errors) = self {
+        if let Self::Invalid(errors) | Self::Conflict { errors, .. } = self {
             problem.errors.clone_from(errors);
         }
         problem
@@ -111,6 +148,11 @@ impl From<DbError> for ApiError {
     }
 }
 
+/// Whole seconds until it has passed.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
 /// The problem travels as an extension; `problems` writes it out, with the request's id.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
@@ -121,13 +163,23 @@ impl IntoResponse for ApiError {
             Self::Internal(error) => {
                 tracing::error!(error = %chain(&**error), "request failed")
             }
+            Self::Busy(what) => tracing::warn!(what, "overloaded"),
             _ => {}
         }
+        let retry_after = match &self {
+            Self::RateLimited(limited) => Some(seconds(limited.retry_after)),
+            Self::Busy(_) | Self::Unavailable(_) => Some(RETRY_AFTER_SECONDS.into()),
+            _ => None,
+        };
         let problem = self.problem();
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        // Of what only tells that its outcome is unknown, no second try.
+        if let Some(retry_after) = retry_after.filter(|_| !status.is_server_error() || status == 503) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(problem);
         response

@@ -1,11 +1,12 @@
 //! GET `/api/jobs/{id}`: how a job stands, and the link to what it made.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRef, Path, State};
 use tidewall_api::job::{Job, JobResult};
 use tidewall_api::problem::Problem;
 use time::OffsetDateTime;
 
+use super::accounts::{Accounts, Caller};
 use super::error::ApiError;
 use crate::db::Db;
 use crate::files::{FileResult, LinkKey};
@@ -19,6 +20,19 @@ pub struct Jobs {
     pub db: Db,
     /// Signs the links to what they made.
     pub links: LinkKey,
+}
+
+/// What the routes of this module need.
+#[derive(Clone)]
+pub(super) struct JobRoutes {
+    pub(super) jobs: Jobs,
+    pub(super) accounts: Accounts,
+}
+
+impl FromRef<JobRoutes> for Accounts {
+    fn from_ref(routes: &JobRoutes) -> Self {
+        routes.accounts.clone()
+    }
 }
 
 impl Jobs {
@@ -47,21 +61,29 @@ impl Jobs {
     }
 }
 
-/// How a job stands.
+/// How a job of one's own stands; those who work here see all.
 #[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs",
     params(("id" = i64, Path, description = "The job")),
     responses(
         (status = 200, description = "The job", body = Job),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such job", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is out of reach", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn show(State(jobs): State<Jobs>, Path(id): Path<String>) -> Result<Json<Job>, ApiError> {
+pub(super) async fn show(
+    State(JobRoutes { jobs, .. }): State<JobRoutes>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Job>, ApiError> {
     let unknown = || ApiError::NotFound("There is no such job.".to_owned());
     let id = id.parse().map_err(|_| unknown())?;
     // The primary's: whoever waits for a job must not see it go back in time.
     let connection = jobs.db.writer().await?;
-    let job = queue::find(&connection, id).await?.ok_or_else(unknown)?;
+    let job = queue::find(&connection, id).await?;
+    let user = caller.user();
+    // Of others' jobs nobody hears that they exist.
+    let job = job.filter(|job| user.staff || job.owner == Some(user.id)).ok_or_else(unknown)?;
     jobs.view(job, OffsetDateTime::now_utc()).map(Json)
 }

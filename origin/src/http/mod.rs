@@ -1,24 +1,32 @@
 //! HTTP: what every route shares.
 //!
 //! A request passes, from the outside in: `observe` (its id, its log line, its
-//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, a
+//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, `cross_site`, a
 //! deadline and a guard against panics, then its handler.
 //!
 //! - `error`: what handlers fail with, and the problem it becomes.
 //! - `json`: JSON bodies, `query`: parameters, both refused with a reason.
 //! - `caching`: cache fields and cache groups; `conditional`: entity tags.
 //! - `position`: where in the log an answer was read or written.
+//! - `accounts`: who asks; `cookies`, `client`: how that is known; `session`: routes over it;
+//!   `cross_site`: whose page had it sent.
+//! - `idempotency`: writes that may be sent again.
 //! - `jobs`, `download`: routes over the queue and the files.
 //! - `health`, `metrics`, `openapi`: routes for those who run it.
 //! - `app`: puts the routes together; `server`: serves them and stops in good order.
 
+pub mod accounts;
 pub mod app;
 pub mod caching;
+pub mod client;
 pub mod conditional;
+pub mod cookies;
+mod cross_site;
 pub mod download;
 mod draining;
 pub mod error;
 mod health;
+pub mod idempotency;
 pub mod jobs;
 pub mod json;
 pub mod metrics;
@@ -29,3 +37,4 @@ mod problems;
 pub mod query;
 mod request_id;
 pub mod server;
+mod session;

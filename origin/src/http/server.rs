@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::client::Peer;
 use crate::shutdown::{self, Shutdown};
 
 /// Time to see that this origin isn't ready, for those who balance over origins.
@@ -29,7 +30,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
     let address = listener.local_addr()?;
     let (noticed, closing) = (CancellationToken::new(), CancellationToken::new());
     let acceptor = Acceptor { listener: Some(listener), last: Vec::new(), address, noticed: noticed.clone() };
-    let server = axum::serve(acceptor, router).with_graceful_shutdown(closing.clone().cancelled_owned());
+    let server = axum::serve(acceptor, router.into_make_service_with_connect_info::<Peer>())
+        .with_graceful_shutdown(closing.clone().cancelled_owned());
     let stop = async {
         shutdown.begun().await;
         tracing::info!("stopping: not ready any more, requests in flight may end");
@@ -51,7 +53,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
 /// Accepts connections until everyone had notice and nobody waits any more. The
 /// system accepts them before this process does, and would reset those that still
 /// wait when the listener is closed.
-struct Acceptor {
+pub(super) struct Acceptor {
     /// `None` once closed.
     listener: Option<TcpListener>,
     /// Those that waited when it was closed.

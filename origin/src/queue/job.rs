@@ -17,12 +17,20 @@ pub struct NewJob {
     pub(super) kind: &'static str,
     pub(super) payload: Value,
     pub(super) attempts_max: i32,
+    pub(super) owner: Option<i64>,
 }
 
 impl NewJob {
     /// A job for the handler `H`.
     pub fn of<H: super::Handler>(payload: &H::Payload) -> Result<Self, serde_json::Error> {
-        Ok(Self { kind: H::KIND, payload: serde_json::to_value(payload)?, attempts_max: ATTEMPTS_MAX })
+        let payload = serde_json::to_value(payload)?;
+        Ok(Self { kind: H::KIND, payload, attempts_max: ATTEMPTS_MAX, owner: None })
+    }
+
+    /// For whom it is done.
+    #[must_use]
+    pub fn owned_by(self, owner: i64) -> Self {
+        Self { owner: Some(owner), ..self }
     }
 }
 
@@ -45,6 +53,8 @@ pub struct JobRow {
     pub result: Option<Value>,
     /// Why its last attempt failed, in words for its owner.
     pub error: Option<String>,
+    /// For whom it is done.
+    pub owner: Option<i64>,
     /// When it was enqueued.
     pub created_at: OffsetDateTime,
     /// When it reached a terminal state.
@@ -64,6 +74,7 @@ impl JobRow {
             attempts_max: row.try_get("attempts_max")?,
             result: row.try_get("result")?,
             error: row.try_get("error")?,
+            owner: row.try_get("owner_id")?,
             created_at: row.try_get("created_at")?,
             finished_at: row.try_get("finished_at")?,
         })

@@ -9,20 +9,23 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::job::{Claimed, JobRow, NewJob};
-use crate::db::{Connection, DbError, HotStatement, Transaction, WriteConnection};
+use crate::db::{Connection, DbError, HotStatement, Params, Transaction, WriteConnection};
 
 const ENQUEUE: &str = "
-    INSERT INTO jobs (kind, payload, attempts_max) VALUES ($1, $2, $3)
-    RETURNING id, kind, state, progress, attempt, attempts_max, result, error, created_at, finished_at";
+    INSERT INTO jobs (kind, payload, attempts_max, owner_id) VALUES ($1, $2, $3, $4)
+    RETURNING id, kind, state, progress, attempt, attempts_max, result, error, owner_id, created_at,
+        finished_at";
 
 /// Adds a job that exists once `transaction` commits.
 pub async fn enqueue(transaction: &Transaction, job: &NewJob) -> Result<JobRow, DbError> {
-    let row = transaction.query_one(ENQUEUE, &[&job.kind, &job.payload, &job.attempts_max]).await?;
+    let params: Params<'_> = &[&job.kind, &job.payload, &job.attempts_max, &job.owner];
+    let row = transaction.query_one(ENQUEUE, params).await?;
     JobRow::read(&row).map_err(|error| transaction.failed(error))
 }
 
 const FIND: &str = "
-    SELECT id, kind, state, progress, attempt, attempts_max, result, error, created_at, finished_at
+    SELECT id, kind, state, progress, attempt, attempts_max, result, error, owner_id, created_at,
+        finished_at
     FROM jobs WHERE id = $1";
 
 /// The job with this id.

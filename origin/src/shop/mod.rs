@@ -1,13 +1,18 @@
 //! The demo: a shop. The only folder that knows what is sold.
 //!
 //! - `analytics`: sales by day and category, calculated when asked for.
+//! - `cart`, `orders`: what somebody is about to order, and what they did.
 //! - `products`: the catalogue, its routes and its cache groups.
 //! - `reports`: all orders of a range of days as a file, made by a job.
+//! - `groups`: which cache groups an answer is in, and a write invalidates.
 //! - `images`: which picture shows which product.
 //! - `seed`: a shop's worth of rows, the same each time.
 
 mod analytics;
+mod cart;
+mod groups;
 mod images;
+mod orders;
 mod products;
 mod reports;
 pub mod seed;
@@ -21,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::db::{Db, HotStatement};
 use crate::files::FileStore;
+use crate::http::accounts::Accounts;
 use crate::http::jobs::Jobs;
 use crate::outbox::Outbox;
 use crate::queue::Handlers;
@@ -42,6 +48,7 @@ pub struct ShopArgs {
 #[derive(Clone)]
 struct Shop {
     db: Db,
+    accounts: Accounts,
     jobs: Jobs,
     outbox: Outbox,
     images: Arc<Images>,
@@ -54,11 +61,23 @@ impl FromRef<Shop> for Db {
     }
 }
 
+impl FromRef<Shop> for Accounts {
+    fn from_ref(shop: &Shop) -> Self {
+        shop.accounts.clone()
+    }
+}
+
 /// The shop's routes.
-pub fn routes(jobs: Jobs, outbox: Outbox, args: &ShopArgs) -> Result<OpenApiRouter, ImagesError> {
+pub fn routes(
+    accounts: Accounts,
+    jobs: Jobs,
+    outbox: Outbox,
+    args: &ShopArgs,
+) -> Result<OpenApiRouter, ImagesError> {
     let images = args.manifest.as_deref().map(Images::load).transpose()?.unwrap_or_default();
     let shop = Shop {
         db: jobs.db.clone(),
+        accounts,
         jobs,
         outbox,
         images: Arc::new(images),
@@ -66,6 +85,8 @@ pub fn routes(jobs: Jobs, outbox: Outbox, args: &ShopArgs) -> Result<OpenApiRout
     };
     Ok(OpenApiRouter::new()
         .merge(products::routes())
+        .merge(cart::routes())
+        .merge(orders::routes())
         .merge(reports::routes())
         .merge(analytics::routes())
         .with_state(shop))
@@ -79,6 +100,13 @@ pub fn handlers(db: Db, files: FileStore) -> Handlers {
 /// What the shop's requests and jobs run again and again.
 pub fn hot_statements() -> Vec<HotStatement> {
     let mut all = products::hot_statements();
+    all.extend(cart::hot_statements());
+    all.extend(orders::hot_statements());
     all.extend(reports::hot_statements());
     all
+}
+
+/// The id that a part of a path names; `None` if it names no possible one.
+fn parse_id(text: &str) -> Option<i64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

@@ -13,13 +13,11 @@ use crate::http::caching::CachePolicy;
 use crate::http::conditional;
 use crate::http::error::ApiError;
 use crate::http::position::{self, ReadAfter};
-use crate::shop::Shop;
 use crate::shop::products::{STALE_IF_ERROR, STALE_WHILE_REVALIDATE};
+use crate::shop::{Shop, groups};
 
 /// Shared caches may answer with it for so long. Each order takes it back before.
 const MAX_AGE: Duration = Duration::from_secs(300);
-/// The group that each order invalidates.
-const GROUP: &str = "orders";
 
 /// What was sold, by day and category, on the last days that have orders.
 #[utoipa::path(get, path = "/api/analytics/daily", tag = "analytics",
@@ -48,7 +46,7 @@ pub(super) async fn daily(
         max_age: MAX_AGE,
         stale_while_revalidate: Some(STALE_WHILE_REVALIDATE),
         stale_if_error: Some(STALE_IF_ERROR),
-        groups: vec![GROUP.to_owned()],
+        groups: vec![groups::ORDERS.to_owned()],
     };
     policy.apply(response.headers_mut());
     Ok(response)

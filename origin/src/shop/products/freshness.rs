@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::groups;
 use crate::http::caching::CachePolicy;
+use crate::shop::groups;
 
 /// While a shared cache fetches a new answer it may serve the old one for so long.
 pub(in crate::shop) const STALE_WHILE_REVALIDATE: Duration = Duration::from_secs(60);

@@ -1,13 +1,11 @@
 //! The catalogue.
 //!
 //! - `list`: what a list's query asks for; `input`: what staff may write. Pure.
-//! - `groups`: which cache groups an answer belongs to and a write invalidates;
-//!   `freshness`: for how long answers are kept. Pure.
+//! - `freshness`: for how long answers are kept. Pure.
 //! - `read`, `write`: the routes.
 //! - `storage`: every SQL statement over products.
 
 mod freshness;
-mod groups;
 mod input;
 mod list;
 mod read;
@@ -21,7 +19,7 @@ use super::Shop;
 use crate::http::error::ApiError;
 
 pub(in crate::shop) use freshness::{STALE_IF_ERROR, STALE_WHILE_REVALIDATE};
-pub(in crate::shop) use storage::hot_statements;
+pub(in crate::shop) use storage::{ProductRow, hot_statements};
 
 pub(super) fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(read::list, write::create)).routes(routes!(
@@ -31,15 +29,11 @@ pub(super) fn routes() -> OpenApiRouter<Shop> {
     ))
 }
 
-fn unknown_product() -> ApiError {
+pub(in crate::shop) fn unknown_product() -> ApiError {
     ApiError::NotFound("There is no such product.".to_owned())
 }
 
 /// A path that names no possible id names no product.
-fn parse_id(id: &str) -> Result<i64, ApiError> {
-    if id.bytes().all(|byte| byte.is_ascii_digit()) {
-        id.parse().map_err(|_| unknown_product())
-    } else {
-        Err(unknown_product())
-    }
+pub(in crate::shop) fn parse_id(id: &str) -> Result<i64, ApiError> {
+    super::parse_id(id).ok_or_else(unknown_product)
 }

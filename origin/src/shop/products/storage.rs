@@ -11,7 +11,7 @@ use crate::shop::images::Images;
 use crate::timestamp::rfc3339;
 
 /// A product as it is stored.
-pub(super) struct ProductRow {
+pub(in crate::shop) struct ProductRow {
     pub(super) id: i64,
     pub(super) category: String,
     name: String,
@@ -22,7 +22,7 @@ pub(super) struct ProductRow {
 }
 
 impl ProductRow {
-    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+    pub(in crate::shop) fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             id: row.try_get("id")?,
             category: row.try_get("category")?,
@@ -35,7 +35,7 @@ impl ProductRow {
     }
 
     /// As readers see it.
-    pub(super) fn view(self, images: &Images) -> Product {
+    pub(in crate::shop) fn view(self, images: &Images) -> Product {
         Product {
             image: images.path(self.id).to_owned(),
             id: self.id,

@@ -1,45 +1,65 @@
 //! POST `/api/reports`.
 
 use axum::extract::State;
-use axum::http::header::LOCATION;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use tidewall_api::account::User;
 use tidewall_api::job::{Job, ReportRequest};
 use tidewall_api::problem::Problem;
 use time::OffsetDateTime;
 
-use super::make::ReportHandler;
+use super::make::{Report, ReportHandler};
 use super::range::DayRange;
-use crate::db::Written;
+use crate::db::{Transaction, Written};
+use crate::http::accounts::{Caller, Client};
 use crate::http::error::ApiError;
+use crate::http::idempotency::{Answer, IdempotencyKey};
 use crate::http::json::Json;
 use crate::http::position;
 use crate::queue::{self, NewJob};
 use crate::shop::Shop;
 
-/// Asks for a report; it is made in the background.
+/// Asks for a report; it is made in the background. Under the same `Idempotency-Key` that is
+/// done once.
 #[utoipa::path(post, path = "/api/reports", tag = "reports", request_body = ReportRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A name for this report")),
     responses(
         (status = 202, description = "Will be made; `Location` names the job", body = Job),
         (status = 400, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Sent by another site's page", body = Problem,
+            content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Another type", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too often", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is out of reach", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn ask(
     State(shop): State<Shop>,
+    client: Client,
+    caller: Caller,
+    key: IdempotencyKey,
     Json(request): Json<ReportRequest>,
 ) -> Result<Response, ApiError> {
     DayRange::of(&request)?;
-    let job = NewJob::of::<ReportHandler>(&request).map_err(ApiError::internal)?;
-    let Written { value: job, position } =
-        shop.db.write(async |transaction| queue::enqueue(transaction, &job).await).await?;
-    let job = shop.jobs.view(job, OffsetDateTime::now_utc())?;
-    let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).map_err(ApiError::internal)?;
-    let mut response = (StatusCode::ACCEPTED, [(LOCATION, location)], axum::Json(job)).into_response();
+    shop.accounts.limit(&client, "report", shop.accounts.limits.reports_per_minute).await?;
+    let User { id, staff, .. } = *caller.user();
+    let report = Report { request, customer: (!staff).then_some(id) };
+    let job = NewJob::of::<ReportHandler>(&report).map_err(ApiError::internal)?.owned_by(id);
+    let asked = shop.db.write(async |transaction| {
+        let enqueue = async |transaction: &Transaction| {
+            let job = queue::enqueue(transaction, &job).await?;
+            let job = shop.jobs.view(job, OffsetDateTime::now_utc())?;
+            let location = format!("/api/jobs/{}", job.id);
+            Ok(Answer::json(StatusCode::ACCEPTED, &job)?.at(location))
+        };
+        key.once(transaction, id, "POST /api/reports", &report, enqueue).await
+    });
+    let Written { value: answer, position } = asked.await?;
+    let mut response = answer.into_response();
     position::written(response.headers_mut(), position);
     Ok(response)
 }

@@ -1,8 +1,10 @@
 //! The job that makes a report.
 
+use serde::{Deserialize, Serialize};
 use tidewall_api::job::ReportRequest;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
+use tokio_postgres::types::ToSql;
 
 use super::range::DayRange;
 use super::sheet::{OrderLine, Sheet};
@@ -16,13 +18,39 @@ pub(in crate::shop) struct ReportHandler {
     pub(in crate::shop) files: FileStore,
 }
 
-const COUNT: &str = "SELECT count(*) FROM orders WHERE created_at >= $1 AND created_at < $2";
+/// What the job is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::shop) struct Report {
+    /// What was asked for.
+    pub(super) request: ReportRequest,
+    /// Whose orders it is about; `None`: all.
+    #[serde(default)]
+    pub(super) customer: Option<i64>,
+}
 
-const LINES: &str = "
+/// The statements of one report: each of its kinds gets plans of its own.
+struct Statements {
+    count: &'static str,
+    lines: &'static str,
+}
+
+const ALL: Statements = Statements {
+    count: "SELECT count(*) FROM orders WHERE created_at >= $1 AND created_at < $2",
+    lines: "
     SELECT o.id, o.created_at, o.status, u.name, u.email, o.total_cents
     FROM orders AS o JOIN users AS u ON u.id = o.user_id
     WHERE o.created_at >= $1 AND o.created_at < $2
-    ORDER BY o.id";
+    ORDER BY o.id",
+};
+
+const OF_CUSTOMER: Statements = Statements {
+    count: "SELECT count(*) FROM orders WHERE created_at >= $1 AND created_at < $2 AND user_id = $3",
+    lines: "
+    SELECT o.id, o.created_at, o.status, u.name, u.email, o.total_cents
+    FROM orders AS o JOIN users AS u ON u.id = o.user_id
+    WHERE o.created_at >= $1 AND o.created_at < $2 AND o.user_id = $3
+    ORDER BY o.id",
+};
 
 /// Lines between two writes to the file, some 80 kB: memory stays the same
 /// however long the report is.
@@ -41,13 +69,13 @@ enum ReportError {
 
 impl Handler for ReportHandler {
     const KIND: &'static str = "report";
-    type Payload = ReportRequest;
+    type Payload = Report;
     type Output = FileResult;
 
-    async fn run(&self, request: ReportRequest, job: JobContext) -> Result<FileResult, JobError> {
-        let range = DayRange::of(&request)
+    async fn run(&self, report: Report, job: JobContext) -> Result<FileResult, JobError> {
+        let range = DayRange::of(&report.request)
             .map_err(|error| JobError::discard("the report's days are not valid", error))?;
-        self.make(range, &job).await.map_err(|error| {
+        self.make(range, report.customer, &job).await.map_err(|error| {
             let message = match &error {
                 ReportError::Db(_) => "the database could not be read",
                 ReportError::Sheet(_) | ReportError::File(_) => "the file could not be written",
@@ -58,7 +86,12 @@ impl Handler for ReportHandler {
 }
 
 impl ReportHandler {
-    async fn make(&self, range: DayRange, job: &JobContext) -> Result<FileResult, ReportError> {
+    async fn make(
+        &self,
+        range: DayRange,
+        customer: Option<i64>,
+        job: &JobContext,
+    ) -> Result<FileResult, ReportError> {
         for lost in 1..job.attempt {
             self.files.remove_unfinished(&file_name(job.id, lost)?).await?;
         }
@@ -66,7 +99,7 @@ impl ReportHandler {
         let unfinished = self.files.begin(&name);
         let mut file = File::create(unfinished.path()).await?;
         let connection = self.db.read(job.position).await?;
-        write_lines(connection, range, job, &mut file).await?;
+        write_lines(connection, range, customer, job, &mut file).await?;
         file.flush().await?;
         drop(file);
         unfinished.finish().await?;
@@ -77,16 +110,20 @@ impl ReportHandler {
 async fn write_lines(
     connection: ReadConnection,
     range: DayRange,
+    customer: Option<i64>,
     job: &JobContext,
     file: &mut File,
 ) -> Result<(), ReportError> {
     let DayRange { begin, end } = range;
-    let counted = connection.query_one(COUNT, &[&begin, &end]).await?;
+    let mut params: Vec<&(dyn ToSql + Sync)> = vec![&begin, &end];
+    params.extend(customer.as_ref().map(|customer| customer as &(dyn ToSql + Sync)));
+    let Statements { count, lines } = if customer.is_some() { OF_CUSTOMER } else { ALL };
+    let counted = connection.query_one(count, &params).await?;
     let total = u64::try_from(counted.get::<_, i64>(0)).unwrap_or(0);
 
     let mut sheet = Sheet::new()?;
     let mut done = 0;
-    let mut lines = connection.into_rows(LINES, &[&begin, &end]).await?;
+    let mut lines = connection.into_rows(lines, &params).await?;
     while let Some(row) = lines.next().await? {
         sheet.push(&OrderLine {
             id: row.get(0),
@@ -109,9 +146,12 @@ async fn write_lines(
 /// What a report of one day runs.
 pub(in crate::shop) fn hot_statements() -> Vec<HotStatement> {
     let day: &[&str] = &["timestamptz '2026-10-01'", "timestamptz '2026-10-02'"];
+    let customers: &[&str] = &["timestamptz '2026-10-01'", "timestamptz '2026-10-02'", "4711"];
     vec![
-        HotStatement::new("how many orders a report has", COUNT, day),
-        HotStatement::new("the lines of a report", LINES, day),
+        HotStatement::new("how many orders a report has", ALL.count, day),
+        HotStatement::new("the lines of a report", ALL.lines, day),
+        HotStatement::new("how many orders a customer's report has", OF_CUSTOMER.count, customers),
+        HotStatement::new("the lines of a customer's report", OF_CUSTOMER.lines, customers),
     ]
 }
 

@@ -1,4 +1,5 @@
-//! A report: all orders of a range of days, as a file, made by a job.
+//! A report: the orders of a range of days, as a file, made by a job. A customer gets their
+//! own orders, those who work here all.
 //!
 //! - `range`: which days. Pure.
 //! - `sheet`: rows as CSV. Pure.

@@ -26,11 +26,15 @@ use copy::Rows;
 use rows::{PRODUCTS, SeedOrder, SeedProduct};
 
 /// What to seed.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct SeedArgs {
     /// How many orders to make, beside 10,000 products and 20,000 users
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=ORDERS_MAX))]
     pub orders: u32,
+    /// The address of the account for those who work here, which is made, or given this
+    /// password, where STAFF_PASSWORD holds one
+    #[arg(long, value_name = "ADDRESS", default_value = "staff@example.com")]
+    pub staff_email: String,
 }
 
 /// A hundred times the largest measurement; more is a typing error.

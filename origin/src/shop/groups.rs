@@ -1,0 +1,86 @@
+//! Cache groups of the shop: which an answer is in, and which a write invalidates.
+
+/// Of everything that is calculated from all orders. It shows sales by the category that a
+/// product is in now.
+pub(super) const ORDERS: &str = "orders";
+
+/// Of one product's answer, and of the answer that there is none.
+pub(super) fn product(id: i64) -> String {
+    format!("product:{id}")
+}
+
+/// Of a list: of its category where it is filtered by one.
+pub(super) fn list(category: Option<&str>) -> String {
+    category.map_or_else(|| "products".to_owned(), |category| format!("category:{category}"))
+}
+
+/// What a product that is added to `category` invalidates.
+pub(super) fn of_added(id: i64, category: &str) -> Vec<String> {
+    of_shown([(id, category)])
+}
+
+/// What a product that is changed invalidates: it leaves one category and enters another, or
+/// the same.
+pub(super) fn of_replaced(id: i64, left: &str, entered: &str) -> Vec<String> {
+    let mut all = of_shown([(id, left), (id, entered)]);
+    if left != entered {
+        all.push(ORDERS.to_owned());
+    }
+    all
+}
+
+/// What a product that is deleted from `category` invalidates.
+pub(super) fn of_deleted(id: i64, category: &str) -> Vec<String> {
+    let mut all = of_shown([(id, category)]);
+    all.push(ORDERS.to_owned());
+    all
+}
+
+/// What an order invalidates of products with their categories: each, since it takes from
+/// the stock, the lists that show them, and what is calculated from orders.
+pub(super) fn of_ordered<'a>(products: impl IntoIterator<Item = (i64, &'a str)>) -> Vec<String> {
+    let mut all = of_shown(products);
+    all.push(ORDERS.to_owned());
+    all
+}
+
+/// Products and the lists that show them, each once.
+fn of_shown<'a>(products: impl IntoIterator<Item = (i64, &'a str)>) -> Vec<String> {
+    let mut all = Vec::new();
+    for (id, category) in products {
+        for group in [product(id), list(None), list(Some(category))] {
+            if !all.contains(&group) {
+                all.push(group);
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_invalidates_the_product_the_list_and_each_category_once() {
+        assert_eq!(of_added(42, "garden"), ["product:42", "products", "category:garden"]);
+        assert_eq!(of_replaced(42, "garden", "garden"), ["product:42", "products", "category:garden"]);
+    }
+
+    #[test]
+    fn a_write_that_changes_a_category_invalidates_what_is_told_by_it() {
+        assert_eq!(
+            of_replaced(42, "garden", "toys"),
+            ["product:42", "products", "category:garden", "category:toys", "orders"]
+        );
+        assert_eq!(of_deleted(42, "garden"), ["product:42", "products", "category:garden", "orders"]);
+    }
+
+    #[test]
+    fn an_order_invalidates_its_products_their_lists_and_what_is_calculated_from_orders() {
+        assert_eq!(
+            of_ordered([(1, "garden"), (2, "toys"), (3, "toys")]),
+            ["product:1", "products", "category:garden", "product:2", "category:toys", "product:3", "orders"]
+        );
+    }
+}

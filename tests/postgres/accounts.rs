@@ -1,0 +1,96 @@
+//! What all origins of a product agree on about those who ask: how often they did, and which
+//! secret has signed what they bring.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use crate::edge::Edge;
+use crate::program::Program;
+use crate::support::tidewall::client;
+use crate::world::{Test, World};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("accounts::a_client_is_counted_over_all_origins", a_client_is_counted_over_all_origins),
+    ("accounts::a_secret_is_replaced_while_all_goes_on", a_secret_is_replaced_while_all_goes_on),
+];
+
+/// An origin with this in its environment, and its URL.
+async fn origin(world: &World, env: &[(&str, &str)]) -> (Program, String) {
+    let address = Edge::address_of_none().await.to_string();
+    let mut program = Program::origin_with(world, &address, env);
+    let url = format!("http://{address}");
+    program.until_ready(&url).await;
+    (program, url)
+}
+
+fn a_client_is_counted_over_all_origins(world: &World) {
+    world.run(async {
+        // Addresses that are for documentation (RFC 5737): nobody else's.
+        let told = [("CLIENT_ADDRESS_FIELD", "x-forwarded-for")];
+        let (_one, one) = origin(world, &told).await;
+        let (_other, other) = origin(world, &told).await;
+        let credentials = json!({ "email": "nobody@example.com", "password": "a wrong password" });
+        let log_in = async |url: &str, address: &str| -> Response {
+            let request = client().post(format!("{url}/api/session")).header("x-forwarded-for", address);
+            request.json(&credentials).send().await.unwrap()
+        };
+        for at in 0..20 {
+            let answer = log_in(if at % 2 == 0 { &one } else { &other }, "203.0.113.1").await;
+            assert_eq!(answer.status(), 401, "try {at}");
+        }
+        for url in [&one, &other] {
+            let refused = log_in(url, "203.0.113.1").await;
+            assert_eq!(refused.status(), 429);
+            let retry_after: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1..=60).contains(&retry_after), "{retry_after}");
+            assert_eq!(refused.json::<Value>().await.unwrap()["type"], "/problems/rate-limited");
+        }
+        assert_eq!(log_in(&one, "203.0.113.2").await.status(), 401, "another client isn't refused");
+        // When a minute has passed, it may again.
+        let primary = world.server(0).await;
+        let later = "UPDATE rate_limits SET taken_at = ARRAY(
+            SELECT taken - interval '1 minute' FROM unnest(taken_at) AS taken)";
+        primary.execute(later, &[]).await.unwrap();
+        assert_eq!(log_in(&one, "203.0.113.1").await.status(), 401);
+
+        // Where nobody is to say it, what a client says of its address counts for nothing.
+        let (_alone, alone) = origin(world, &[("LOGINS_PER_MINUTE", "2")]).await;
+        let mut statuses = Vec::new();
+        for at in 0..3 {
+            statuses.push(log_in(&alone, &format!("203.0.113.{}", 10 + at)).await.status().as_u16());
+        }
+        assert_eq!(statuses[2], 429, "{statuses:?}");
+        // Others log in from this machine.
+        primary.execute("DELETE FROM rate_limits", &[]).await.unwrap();
+    });
+}
+
+fn a_secret_is_replaced_while_all_goes_on(world: &World) {
+    const OLD: &str = "an old secret of the tests";
+    const NEW: &str = "a new secret of the tests";
+    world.run(async {
+        let step = async |signs: &'static str, accepted: &'static str| {
+            origin(world, &[("TIDEWALL_SECRET", signs), ("TIDEWALL_SECRET_ACCEPTED", accepted)]).await
+        };
+        let (_first, first) = step(OLD, NEW).await;
+        let (_second, second) = step(NEW, OLD).await;
+        let (_third, third) = step(NEW, "").await;
+        let staff = &world.stack.ready["staff"];
+        let token = async |url: &str| -> String {
+            let answer = client().post(format!("{url}/api/session")).json(staff).send().await.unwrap();
+            answer.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned()
+        };
+        let (by_old, by_new) = (token(&first).await, token(&second).await);
+        for (url, token, status) in [
+            (&first, &by_old, 200),
+            (&first, &by_new, 200),
+            (&second, &by_old, 200),
+            (&second, &by_new, 200),
+            (&third, &by_new, 200),
+            (&third, &by_old, 401),
+        ] {
+            let me = client().get(format!("{url}/api/me")).bearer_auth(token).send().await.unwrap();
+            assert_eq!(me.status(), status, "{url}");
+        }
+    });
+}
