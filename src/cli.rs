@@ -30,6 +30,15 @@ pub(crate) enum Command {
     RollingRestart(RollingRestartArgs),
     /// Say what an edge's cache would do with a GET of a URL, why, and what to change.
     Explain(ExplainArgs),
+    /// Check whether what runs keeps a promise.
+    #[command(subcommand)]
+    Check(CheckCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckCommand {
+    /// Replay a session with the origins shuffled, and name what depends on the origin.
+    Stateless(CheckStatelessArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -148,6 +157,22 @@ pub(crate) struct ExplainArgs {
     /// Don't ask an origin what it answers now.
     #[arg(long)]
     pub(crate) no_origin: bool,
+    /// Print one JSON object instead of a report.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CheckStatelessArgs {
+    /// An origin's base URL, such as http://127.0.0.1:3000; two or more [default: those of `tidewall dev`].
+    #[arg(long = "origin", value_name = "URL")]
+    pub(crate) origins: Vec<String>,
+    /// The ready file of a running `tidewall dev`, which names its origins.
+    #[arg(long, value_name = "PATH", conflicts_with = "origins")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// A session as a JSON array of steps [default: the demo shop's].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) session: Option<PathBuf>,
     /// Print one JSON object instead of a report.
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,11 +5,13 @@
 //! - [`build`] makes what is deployed: the site and the Worker;
 //! - [`bench`](mod@bench) measures Tidewall's parts beside their peers;
 //! - [`rolling`] restarts the origins of a running system one by one;
+//! - [`check`] replays a session over all origins;
 //! - [`explain`] says what an edge's cache does with a URL, and why.
 
 mod bench;
 mod build;
 mod cargo;
+mod check;
 mod child;
 mod cli;
 mod data;
@@ -51,6 +53,7 @@ async fn main() -> ExitCode {
         Some(Command::Build(args)) => build::run(&args, &progress).await,
         Some(Command::Bench(args)) => bench::run(&args, &progress).await,
         Some(Command::RollingRestart(args)) => rolling::run(&args, &progress).await,
+        Some(Command::Check(command)) => check::run(&command, &progress).await,
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };
     match outcome {

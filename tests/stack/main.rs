@@ -24,6 +24,7 @@ mod safety;
 mod scripted;
 mod sessions;
 mod shelf;
+mod stateless;
 mod workerd;
 mod world;
 
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         safety::doors::TESTS,
         safety::exchanges::TESTS,
         sessions::TESTS,
+        stateless::TESTS,
     ]
     .concat();
     if arguments.list {
