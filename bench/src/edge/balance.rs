@@ -1,9 +1,10 @@
 //! The bench `balance`: what several origins carry together, who gets what when one of
-//! them is slow, and what it costs to choose.
+//! them is slow, and what it costs to choose; beside nginx and HAProxy, where they are installed.
 //!
 //! An origin here has a capacity: it works on a few requests at a time, each takes a fixed
 //! time, and others wait. Requests are OPTIONS, which no cache looks up or keeps.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 use super::crowd::{Crowd, is_whole};
 use super::http::{self, Handler, Message, Server};
 use super::origin::BODY_BYTES;
+use super::proxies::{self, Proxy};
 use super::storage::{Keeps, Storage};
 use super::tidewall;
 use super::workerd::Workerd;
@@ -101,22 +103,58 @@ impl Handler for Answers {
     }
 }
 
-/// An edge before origins.
+/// By whom requests are spread over origins.
+#[derive(Clone, Copy)]
+enum By {
+    /// The edge, by this policy.
+    Policy(&'static str),
+    /// Somebody else, where the machine has them.
+    Proxy(&'static Proxy),
+}
+
+impl By {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Policy(policy) => policy,
+            Self::Proxy(proxy) => proxy.name,
+        }
+    }
+}
+
+/// What stands before the origins.
+enum Front {
+    Edge(Workerd),
+    Proxy(proxies::Running),
+}
+
+/// It, and the origins.
 struct Pool {
     origins: Vec<Capped>,
-    edge: Workerd,
+    front: Front,
 }
 
 impl Pool {
-    async fn start(setting: &Setting, origins: Vec<Capped>, policy: &str) -> Result<Self, Reason> {
+    async fn start(setting: &Setting, origins: Vec<Capped>, by: By) -> Result<Self, Reason> {
         let addresses: Vec<_> = origins.iter().map(|origin| origin.server.address).collect();
-        let storage = Storage::start(Keeps::All, Keeps::All).await?;
-        let edge = tidewall::before(&setting.worker, &addresses, policy, storage).await?;
-        Ok(Self { origins, edge })
+        let front = match by {
+            By::Policy(policy) => {
+                let storage = Storage::start(Keeps::All, Keeps::All).await?;
+                Front::Edge(tidewall::before(&setting.worker, &addresses, policy, storage).await?)
+            }
+            By::Proxy(proxy) => Front::Proxy(proxy.start(&addresses).await?),
+        };
+        Ok(Self { origins, front })
+    }
+
+    fn address(&self) -> SocketAddr {
+        match &self.front {
+            Front::Edge(edge) => edge.address,
+            Front::Proxy(proxy) => proxy.address,
+        }
     }
 
     async fn crowd(&self, clients: usize) -> Result<Crowd, Reason> {
-        Crowd::gather(self.edge.address, clients).await
+        Crowd::gather(self.address(), clients).await
     }
 }
 
@@ -129,54 +167,108 @@ fn options(turn: u32) -> Vec<u8> {
     .into_bytes()
 }
 
-/// So many origins carry so many times what one does.
-async fn capacity(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
-    let mut pools = Vec::new();
-    for origins in [1, 2, 4] {
-        let origins = futures::future::try_join_all((0..origins).map(|_| Capped::start(SERVICE))).await?;
-        let pool = Pool::start(setting, origins, LEAST_CONNECTIONS).await?;
-        let crowd = pool.crowd(CLIENTS).await?;
-        pools.push((pool, crowd));
+/// How many origins are compared, the first being one.
+const CAPACITIES: [usize; 3] = [1, 2, 4];
+
+/// A pool of each number of origins, and what came of each round.
+struct Carriers {
+    by: By,
+    pools: Vec<(Pool, Crowd, Vec<f64>)>,
+}
+
+impl Carriers {
+    async fn start(setting: &Setting, by: By) -> Result<Self, Reason> {
+        let mut pools = Vec::new();
+        for origins in CAPACITIES {
+            let origins = futures::future::try_join_all((0..origins).map(|_| Capped::start(SERVICE))).await?;
+            let pool = Pool::start(setting, origins, by).await?;
+            let crowd = pool.crowd(CLIENTS).await?;
+            pools.push((pool, crowd, Vec::new()));
+        }
+        Ok(Self { by, pools })
     }
-    let rounds = setting.effort.rounds.div_ceil(3);
-    let mut rates = vec![Vec::new(); pools.len()];
-    for round in 0..=rounds {
-        progress::tell(format!("what origins carry: round {round} of {rounds}"));
-        for (index, (pool, crowd)) in pools.iter_mut().enumerate() {
+
+    async fn round(&mut self, counts: bool) -> Result<(), Reason> {
+        for (pool, crowd, rates) in &mut self.pools {
             // About as long for each.
             let requests = u32::try_from(pool.origins.len() * CLIENTS * 4)?;
             let begun = Instant::now();
             crowd.send(requests, options, |_, answer| is_whole(answer)).await?;
-            // The first is to warm up.
-            if round > 0 {
-                rates[index].push(f64::from(requests) / begun.elapsed().as_secs_f64());
+            if counts {
+                rates.push(f64::from(requests) / begun.elapsed().as_secs_f64());
             }
         }
+        Ok(())
     }
-    let mut rates = rates.into_iter().map(sample);
-    let mut next = || rates.next().ok_or_else(|| Reason::new("no figure"))?;
-    let (one, two, four) = (next()?, next()?, next()?);
-    let ratio = |name, origins: f64, rate: &Sample| {
-        let ratio = rate.over(&one).ok_or_else(|| Reason::new("the rounds came to no figure"))?;
+
+    /// How many times the requests of one origin each number of them carries.
+    fn ratios(self) -> Result<Vec<Sample>, Reason> {
+        let rates: Vec<_> =
+            self.pools.into_iter().map(|(_, _, rates)| sample(rates)).collect::<Result<_, _>>()?;
+        let over =
+            |rate: &Sample| rate.over(&rates[0]).ok_or_else(|| Reason::new("the rounds came to no figure"));
+        rates.iter().map(over).collect()
+    }
+}
+
+/// So many origins carry so many times what one does.
+async fn capacity(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
+    let mut own = Carriers::start(setting, By::Policy(LEAST_CONNECTIONS)).await?;
+    let (mut others, mut missing) = (Vec::new(), Vec::new());
+    for proxy in proxies::BALANCERS {
+        match Carriers::start(setting, By::Proxy(proxy)).await {
+            Ok(carriers) => others.push(carriers),
+            Err(reason) => missing.push((proxy.name, reason)),
+        }
+    }
+    let rounds = setting.effort.rounds.div_ceil(3);
+    for round in 0..=rounds {
+        progress::tell(format!("what origins carry: round {round} of {rounds}"));
+        // The first is to warm up.
+        own.round(round > 0).await?;
+        for carriers in &mut others {
+            carriers.round(round > 0).await?;
+        }
+    }
+    let others: Vec<_> = others
+        .into_iter()
+        .map(|carriers| Ok::<_, Reason>((carriers.by.name(), carriers.ratios()?)))
+        .collect::<Result<_, _>>()?;
+    let own = own.ratios()?;
+    let measured = |index: usize, name| {
         let unit = "times the requests a second of one origin";
-        Ok::<_, Reason>(Measurement::new(name, unit, Better::Higher, &ratio).limit(origins))
+        let mut measured =
+            Measurement::new(name, unit, Better::Higher, &own[index]).limit(CAPACITIES[index] as f64);
+        for (name, ratios) in &others {
+            measured = measured.peer(*name, ratios[index].median());
+        }
+        missing.iter().fold(measured, |measured, (name, reason)| measured.without(*name, reason.to_string()))
     };
-    Ok(vec![ratio("balance/two-origins", 2.0, &two)?, ratio("balance/four-origins", 4.0, &four)?])
+    Ok(vec![measured(1, "balance/two-origins"), measured(2, "balance/four-origins")])
 }
 
 /// One of three is ten times slower than the others.
 async fn slow_origin(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
     let rounds = setting.effort.rounds.div_ceil(3);
-    let mut all = Vec::new();
-    for policy in [LEAST_CONNECTIONS].iter().chain(&OTHERS) {
+    let (mut all, mut missing) = (Vec::new(), Vec::new());
+    let policies = [LEAST_CONNECTIONS].into_iter().chain(OTHERS).map(By::Policy);
+    for by in policies.chain(proxies::BALANCERS.iter().map(By::Proxy)) {
         let origins = [SERVICE, SERVICE, SLOW].map(Capped::start);
         let origins = futures::future::try_join_all(origins).await?;
-        let pool = Pool::start(setting, origins, policy).await?;
+        let pool = match (Pool::start(setting, origins, by).await, by) {
+            (Ok(pool), _) => pool,
+            (Err(reason), By::Policy(_)) => return Err(reason),
+            (Err(reason), By::Proxy(_)) => {
+                progress::tell(format!("{} is missing: {reason}", by.name()));
+                missing.push((by.name(), reason));
+                continue;
+            }
+        };
         let mut crowd = pool.crowd(CLIENTS_BEFORE_SLOW).await?;
         crowd.send(100, options, |_, answer| is_whole(answer)).await?;
         let (mut shares, mut slowest) = (Vec::new(), Vec::new());
         for round in 0..rounds {
-            progress::tell(format!("a slow origin, {policy}: round {} of {rounds}", round + 1));
+            progress::tell(format!("a slow origin, {}: round {} of {rounds}", by.name(), round + 1));
             let before = pool.origins[2].asked();
             let requests = 400_u32;
             let mut took = crowd.times(requests, options, |_, answer| is_whole(answer)).await?;
@@ -185,7 +277,7 @@ async fn slow_origin(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
             let p99 = took.get(took.len() * 99 / 100).copied().unwrap_or_default();
             slowest.push(p99.as_secs_f64() * 1_000.0);
         }
-        all.push((*policy, sample(shares)?, sample(slowest)?));
+        all.push((by.name(), sample(shares)?, sample(slowest)?));
     }
     let [(_, share, slowest), others @ ..] = &all[..] else { return Err(Reason::new("no figure")) };
     let unit = "percent of requests, of the slow one of three origins";
@@ -196,6 +288,10 @@ async fn slow_origin(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
         share = share.peer(*policy, its_share.median());
         slowest = slowest.peer(*policy, its_slowest.median());
     }
+    for (name, reason) in missing {
+        (share, slowest) =
+            (share.without(name, reason.to_string()), slowest.without(name, reason.to_string()));
+    }
     Ok(vec![share, slowest])
 }
 
@@ -205,7 +301,7 @@ async fn overhead(setting: &Setting) -> Result<Measurement, Reason> {
     for origins in [1, MANY] {
         let origins = (0..origins).map(|_| Capped::with(None, Duration::ZERO));
         let origins = futures::future::try_join_all(origins).await?;
-        let pool = Pool::start(setting, origins, LEAST_CONNECTIONS).await?;
+        let pool = Pool::start(setting, origins, By::Policy(LEAST_CONNECTIONS)).await?;
         let crowd = pool.crowd(1).await?;
         pools.push((pool, crowd));
     }

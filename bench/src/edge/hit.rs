@@ -108,7 +108,7 @@ pub(super) async fn run(
     plain.fill(level).await?;
     contest.contestants.push(plain);
     if level == Level::Memory {
-        for proxy in proxies::ALL {
+        for proxy in proxies::CACHES {
             contest.invite(proxy, origin).await;
         }
     }
@@ -125,7 +125,7 @@ struct Contest {
 impl Contest {
     async fn invite(&mut self, proxy: &proxies::Proxy, origin: &Origin) {
         let invited = async {
-            let proxy = proxy.start(origin.address()).await?;
+            let proxy = proxy.start(&[origin.address()]).await?;
             let serving = Serving::Proxy(proxy.process);
             let mut contestant =
                 Contestant::at(proxy.name, proxy.address, serving, self.level, |_| true).await?;

@@ -1,5 +1,5 @@
-//! nginx and Varnish, where the machine has them: what a hit costs that no Worker
-//! stands behind. Both keep it in memory.
+//! nginx, Varnish and HAProxy, where the machine has them: what a hit costs that no Worker
+//! stands behind, which they keep in memory, and how they balance over origins.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ pub(super) struct Proxy {
     pub(super) name: &'static str,
     program: &'static str,
     /// The file it is configured by.
-    config: fn(SocketAddr, SocketAddr) -> String,
+    config: fn(SocketAddr, &[SocketAddr]) -> String,
     args: fn(SocketAddr) -> Vec<String>,
 }
 
@@ -27,19 +27,25 @@ pub(super) struct Running {
 
 const CONFIG: &str = "config";
 
-/// All that are compared with.
-pub(super) const ALL: &[Proxy] = &[
-    Proxy { name: "nginx", program: "nginx", config: nginx_config, args: nginx_args },
+/// Caches that are compared with, before one origin.
+pub(super) const CACHES: &[Proxy] = &[
+    Proxy { name: "nginx", program: "nginx", config: nginx_cache, args: nginx_args },
     Proxy { name: "Varnish", program: "varnishd", config: varnish_config, args: varnish_args },
 ];
 
+/// Balancers that are compared with, by the fewest connections.
+pub(super) const BALANCERS: &[Proxy] = &[
+    Proxy { name: "nginx", program: "nginx", config: nginx_balance, args: nginx_args },
+    Proxy { name: "HAProxy", program: "haproxy", config: haproxy_config, args: haproxy_args },
+];
+
 impl Proxy {
-    /// Starts it before the origin.
-    pub(super) async fn start(&self, origin: SocketAddr) -> Result<Running, Reason> {
+    /// Starts it before the origins.
+    pub(super) async fn start(&self, origins: &[SocketAddr]) -> Result<Running, Reason> {
         let program = installed(self.program).ok_or_else(|| Reason::new("not installed"))?;
         let folder = Folder::new()?;
         let address = http::free_port()?;
-        folder.write(CONFIG, (self.config)(address, origin))?;
+        folder.write(CONFIG, (self.config)(address, origins))?;
         let process = Process::start(&program, &(self.args)(address), folder, address).await?;
         Ok(Running { name: self.name, process, address })
     }
@@ -52,7 +58,22 @@ fn installed(program: &str) -> Option<PathBuf> {
     folders.into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-fn nginx_config(address: SocketAddr, origin: SocketAddr) -> String {
+fn nginx_cache(address: SocketAddr, origins: &[SocketAddr]) -> String {
+    nginx_config(
+        address,
+        origins,
+        "",
+        "proxy_cache bench;
+      add_header Cache-Status $upstream_cache_status;",
+    )
+}
+
+fn nginx_balance(address: SocketAddr, origins: &[SocketAddr]) -> String {
+    nginx_config(address, origins, "least_conn;", "")
+}
+
+fn nginx_config(address: SocketAddr, origins: &[SocketAddr], balancing: &str, caching: &str) -> String {
+    let servers: String = origins.iter().map(|origin| format!("    server {origin};\n")).collect();
     format!(
         "daemon off;
 master_process off;
@@ -68,12 +89,17 @@ http {{
   uwsgi_temp_path uwsgi;
   scgi_temp_path scgi;
   proxy_cache_path cache keys_zone=bench:10m;
+  upstream origins {{
+    {balancing}
+{servers}    keepalive 64;
+  }}
   server {{
     listen {address};
     location / {{
-      proxy_pass http://{origin};
-      proxy_cache bench;
-      add_header Cache-Status $upstream_cache_status;
+      proxy_pass http://origins;
+      proxy_http_version 1.1;
+      proxy_set_header Connection \"\";
+      {caching}
     }}
   }}
 }}
@@ -85,8 +111,31 @@ fn nginx_args(_address: SocketAddr) -> Vec<String> {
     ["-p", ".", "-c", CONFIG, "-e", "stderr"].map(str::to_owned).into()
 }
 
-fn varnish_config(_address: SocketAddr, origin: SocketAddr) -> String {
-    format!("vcl 4.1;\nbackend default {{ .host = \"{}\"; .port = \"{}\"; }}\n", origin.ip(), origin.port())
+fn haproxy_config(address: SocketAddr, origins: &[SocketAddr]) -> String {
+    let servers = origins.iter().enumerate();
+    let servers: String = servers.map(|(index, origin)| format!("  server s{index} {origin}\n")).collect();
+    format!(
+        "defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen bench
+  bind {address}
+  balance leastconn
+{servers}"
+    )
+}
+
+fn haproxy_args(_address: SocketAddr) -> Vec<String> {
+    ["-db", "-f", CONFIG].map(str::to_owned).into()
+}
+
+fn varnish_config(_address: SocketAddr, origins: &[SocketAddr]) -> String {
+    let backend = |origin: &SocketAddr| {
+        format!("backend default {{ .host = \"{}\"; .port = \"{}\"; }}\n", origin.ip(), origin.port())
+    };
+    format!("vcl 4.1;\n{}", origins.iter().map(backend).collect::<String>())
 }
 
 fn varnish_args(address: SocketAddr) -> Vec<String> {
