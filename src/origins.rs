@@ -36,8 +36,8 @@ pub(crate) struct Edge<'a> {
     pub(crate) purge_token: &'a str,
 }
 
-/// Who works at the demo.
-#[derive(Clone, Debug, Serialize)]
+/// Who works at the demo. Has no `Debug`: it holds a password.
+#[derive(Clone, Serialize)]
 pub(crate) struct Staff {
     pub(crate) email: &'static str,
     pub(crate) password: String,

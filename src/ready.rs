@@ -12,8 +12,8 @@ use crate::private;
 /// The ready file that is in the data directory of each running stack, for other commands.
 pub(crate) const FILE: &str = "ready.json";
 
-/// A running stack.
-#[derive(Debug, Serialize)]
+/// A running stack. Has no `Debug`: it holds secrets.
+#[derive(Serialize)]
 pub(crate) struct Stack {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) edge: Option<String>,

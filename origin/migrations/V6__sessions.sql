@@ -11,7 +11,6 @@ CREATE TABLE sessions (
     user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE,
     -- SHA-256: what lies here opens nothing.
     token_hash bytea NOT NULL CHECK (length(token_hash) = 32),
-    created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
 );
 

@@ -25,7 +25,7 @@ fn take_sql() -> String {
     WITH gone AS (
         DELETE FROM rate_limits WHERE (action, client) IN (
             SELECT action, client FROM rate_limits
-            WHERE expires_at < clock_timestamp() AND (action, client) <> ($1, $2)
+            WHERE expires_at < now() AND (action, client) <> ($1, $2)
             ORDER BY expires_at LIMIT 2 FOR UPDATE SKIP LOCKED
         )
     )
@@ -44,15 +44,15 @@ fn take_sql() -> String {
     )
 }
 
-/// Counts one `action` of `client`, unless there were `per_minute` within the last minute.
-/// One of at least 1 is always allowed.
+/// Counts one `action` of `client`, unless there were `per_minute` within the last minute; at
+/// least one may be.
 pub async fn take(
     db: &Db,
     action: &str,
     client: &str,
     per_minute: u32,
 ) -> Result<Result<(), RateLimited>, DbError> {
-    let per_minute = i32::try_from(per_minute).unwrap_or(i32::MAX);
+    let per_minute = i32::try_from(per_minute.max(1)).unwrap_or(i32::MAX);
     let connection = db.writer().await?;
     let row = connection.query_one(&take_sql(), &[&action, &client, &per_minute]).await?;
     let read = || Ok((row.try_get(0)?, row.try_get::<_, f64>(1)?));

@@ -45,7 +45,7 @@ impl Origin {
     async fn new() -> Self {
         // Nothing listens on port 1.
         let db = Db::new(DbSettings::parse("postgres://nobody@127.0.0.1:1/none", &[]).unwrap());
-        let secrets = Secrets::new("a secret of the tests", None).unwrap();
+        let secrets = Secrets::new("a secret of the tests and of none other", None).unwrap();
         let (links, keys) = (LinkKey::new(&secrets), SessionKeys::new(&secrets));
         let files = std::env::temp_dir().join(format!("tidewall-http-{:x}", fastrand::u64(..)));
         let downloads = Downloads { files: FileStore::open(&files).await.unwrap(), links: links.clone() };

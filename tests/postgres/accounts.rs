@@ -3,6 +3,8 @@
 
 use reqwest::Response;
 use serde_json::{Value, json};
+use tidewall_origin::db::PoolSettings;
+use tidewall_origin::session::{StaffAccount, keep_staff_account};
 
 use crate::edge::Edge;
 use crate::program::Program;
@@ -11,6 +13,7 @@ use crate::world::{Test, World};
 
 pub(crate) const TESTS: &[Test] = &[
     ("accounts::a_client_is_counted_over_all_origins", a_client_is_counted_over_all_origins),
+    ("accounts::a_new_password_of_the_staff_ends_their_sessions", a_new_password_ends_their_sessions),
     ("accounts::a_secret_is_replaced_while_all_goes_on", a_secret_is_replaced_while_all_goes_on),
 ];
 
@@ -60,14 +63,30 @@ fn a_client_is_counted_over_all_origins(world: &World) {
             statuses.push(log_in(&alone, &format!("203.0.113.{}", 10 + at)).await.status().as_u16());
         }
         assert_eq!(statuses[2], 429, "{statuses:?}");
+        // The others are held as well.
+        let few = [("SIGN_UPS_PER_MINUTE", "1"), ("REPORTS_PER_MINUTE", "1")];
+        let (_few, few) = origin(world, &few).await;
+        let sign_up = async || {
+            let email = format!("limited-{:016x}@example.com", fastrand::u64(..));
+            let body = json!({ "email": email, "password": "a long password" });
+            client().post(format!("{few}/api/users")).json(&body).send().await.unwrap()
+        };
+        let first = sign_up().await;
+        assert_eq!((first.status().as_u16(), sign_up().await.status().as_u16()), (201, 429));
+        let token = first.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+        let report = json!({ "kind": "orders", "format": "csv", "from": "2026-01-01", "to": "2026-01-02" });
+        for status in [202, 429] {
+            let asked = client().post(format!("{few}/api/reports")).bearer_auth(&token).json(&report);
+            assert_eq!(asked.send().await.unwrap().status(), status);
+        }
         // Others log in from this machine.
         primary.execute("DELETE FROM rate_limits", &[]).await.unwrap();
     });
 }
 
 fn a_secret_is_replaced_while_all_goes_on(world: &World) {
-    const OLD: &str = "an old secret of the tests";
-    const NEW: &str = "a new secret of the tests";
+    const OLD: &str = "an old secret of the tests and of none other";
+    const NEW: &str = "a new secret of the tests and of none other";
     world.run(async {
         let step = async |signs: &'static str, accepted: &'static str| {
             origin(world, &[("TIDEWALL_SECRET", signs), ("TIDEWALL_SECRET_ACCEPTED", accepted)]).await
@@ -92,5 +111,34 @@ fn a_secret_is_replaced_while_all_goes_on(world: &World) {
             let me = client().get(format!("{url}/api/me")).bearer_auth(token).send().await.unwrap();
             assert_eq!(me.status(), status, "{url}");
         }
+    });
+}
+
+fn a_new_password_ends_their_sessions(world: &World) {
+    world.run(async {
+        let (_one, url) = origin(world, &[]).await;
+        let staff = &world.stack.ready["staff"];
+        let in_ = client().post(format!("{url}/api/session")).json(staff).send().await.unwrap();
+        let token = in_.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+        let me =
+            async || client().get(format!("{url}/api/me")).bearer_auth(&token).send().await.unwrap().status();
+        let db = world.db("staff", PoolSettings::default());
+        let text = |name: &str| staff[name].as_str().unwrap().to_owned();
+        let account = |password: &str| StaffAccount { email: text("email"), password: password.to_owned() };
+        keep_staff_account(&db, &account(&text("password"))).await.unwrap();
+        assert_eq!(me().await, 200, "the same password changes nothing");
+        keep_staff_account(&db, &account("another long password")).await.unwrap();
+        assert_eq!(me().await, 401);
+        keep_staff_account(&db, &account(&text("password"))).await.unwrap();
+
+        // Nobody becomes staff by having taken the address first.
+        let customer = json!({ "email": "early@example.com", "password": "a long password" });
+        let signed_up = client().post(format!("{url}/api/users")).json(&customer).send().await.unwrap();
+        assert_eq!(signed_up.status(), 201);
+        let taken = StaffAccount { email: "early@example.com".to_owned(), password: text("password") };
+        let refused = keep_staff_account(&db, &taken).await.unwrap_err();
+        assert!(refused.to_string().contains("a customer's account"), "{refused}");
+        let still = client().post(format!("{url}/api/session")).json(&customer).send().await.unwrap();
+        assert_eq!(still.json::<Value>().await.unwrap()["user"]["staff"], false);
     });
 }

@@ -40,7 +40,7 @@ impl Program {
             .arg(&folder.0)
             .env("DATABASE_URL", world.url(0))
             .env("REPLICA_URLS", format!("{},{}", world.url(1), world.url(2)))
-            .env("TIDEWALL_SECRET", "a secret of the tests")
+            .env("TIDEWALL_SECRET", "a secret of the tests and of none other")
             .env("EDGE_URL", "")
             .env("PURGE_TOKEN", TOKEN)
             .env_remove("CLIENT_ADDRESS_FIELD")

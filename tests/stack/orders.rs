@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("orders::an_order_invalidates_what_it_changes", an_order_invalidates_what_it_changes),
     ("orders::a_repeated_order_acts_once_at_whichever_origin", a_repeated_order_acts_once),
     ("orders::of_all_who_want_the_last_one_one_gets_it", of_all_who_want_the_last_one_one_gets_it),
+    ("orders::a_cart_holds_so_many_products", a_cart_holds_so_many_products),
     ("orders::nobody_sees_what_is_anothers", nobody_sees_what_is_anothers),
     ("orders::a_customers_report_has_their_own_orders", a_customers_report_has_their_own_orders),
 ];
@@ -194,6 +195,11 @@ fn a_repeated_order_acts_once(world: &World) {
         assert_eq!(reused.json(&report).send().await.unwrap().status(), 422);
         let other = Person::sign_up(world).await.program();
         assert_eq!(order(&other, &world.edge(), Some(&key)).await.status(), 409, "their cart is empty");
+        // When its day is over it is as good as new.
+        let primary = world.database(&world.stack.text("/primary")).await;
+        let over = "UPDATE idempotency_keys SET expires_at = now() - interval '1 second' WHERE key = $1";
+        assert_eq!(primary.execute(over, &[&key]).await.unwrap(), 1);
+        assert_eq!(order(&client, &world.origin(1), Some(&key)).await.status(), 409, "the cart is empty");
         // Without one, or with another, it is another order.
         put_in(&client, &world.edge(), wanted, 1).await;
         assert_eq!(order(&client, &world.origin(0), Some("another")).await.status(), 201);
@@ -215,8 +221,10 @@ fn of_all_who_want_the_last_one_one_gets_it(world: &World) {
         }
         let edge = world.edge();
         let placed = join_all(clients.iter().map(|client| order(client, &edge, None))).await;
-        let placed = placed.iter().filter(|answer| answer.status() == 201).count();
-        assert_eq!((placed, stock(world, wanted).await, stock(world, also).await), (1, 0, 99));
+        let mut statuses: Vec<_> = placed.iter().map(|answer| answer.status().as_u16()).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409, 409, 409, 409, 409]);
+        assert_eq!((stock(world, wanted).await, stock(world, also).await), (0, 99));
     });
 }
 
@@ -259,5 +267,29 @@ fn a_customers_report_has_their_own_orders(world: &World) {
             .map(|record| record.unwrap()[0].to_owned())
             .collect();
         assert_eq!(ids, [placed["id"].to_string()]);
+    });
+}
+
+fn a_cart_holds_so_many_products(world: &World) {
+    world.run(async {
+        let person = Person::sign_up(world).await;
+        let (client, edge) = (person.program(), world.edge());
+        // All at once, so that each could overlook what the others put in.
+        let put = join_all((101..=160).map(|product| put_in(&client, &edge, product, 1))).await;
+        let full = put.iter().filter(|answer| answer.status() == 409).count();
+        assert_eq!(full, 10);
+        let cart = client.get(format!("{}/api/cart", world.origin(0)));
+        let bookmark = put
+            .iter()
+            .map(|answer| field(answer, "tidewall-bookmark"))
+            .max_by_key(|bookmark| bookmark.rsplit('.').next().and_then(|lsn| lsn.parse::<u64>().ok()));
+        let cart = cart.header("tidewall-bookmark", bookmark.unwrap()).send().await.unwrap();
+        let cart: Value = cart.json().await.unwrap();
+        assert_eq!(cart["items"].as_array().unwrap().len(), 50);
+        // What is in it can be changed, and taken out.
+        let product = cart["items"][0]["product"]["id"].as_i64().unwrap();
+        for quantity in [2, 0] {
+            assert_eq!(put_in(&client, &edge, product, quantity).await.status(), 200);
+        }
     });
 }

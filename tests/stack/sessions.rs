@@ -12,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("sessions::of_two_uses_at_once_of_a_refresh_token_one_counts", of_two_uses_at_once_one_counts),
     ("sessions::whoever_logs_out_is_nobody", whoever_logs_out_is_nobody),
     ("sessions::wrong_credentials_tell_nothing", wrong_credentials_tell_nothing),
+    ("sessions::a_page_of_another_site_writes_nothing", a_page_of_another_site_writes_nothing),
     ("sessions::what_is_private_is_never_stored", what_is_private_is_never_stored),
 ];
 
@@ -194,5 +195,22 @@ fn what_is_private_is_never_stored(world: &World) {
         }
         let hit = client().get(&url).header("cookie", &one.cookies).send().await.unwrap();
         assert!(field(&hit, "cache-status").starts_with("tidewall; hit"), "{hit:?}");
+    });
+}
+
+fn a_page_of_another_site_writes_nothing(world: &World) {
+    world.run(async {
+        let person = Person::sign_up(world).await;
+        let edge = world.edge();
+        let put = async |name: &str, value: &str| {
+            let request = client().put(format!("{edge}/api/cart/5")).header("cookie", &person.cookies);
+            let request = request.header(name, value).json(&json!({ "quantity": 1 }));
+            request.send().await.unwrap().status().as_u16()
+        };
+        assert_eq!(put("origin", "https://evil.example").await, 403);
+        assert_eq!(put("sec-fetch-site", "same-site").await, 403);
+        // The origin knows by which host the edge was asked.
+        assert_eq!(put("origin", &edge).await, 200);
+        assert_eq!(put("sec-fetch-site", "same-origin").await, 200);
     });
 }

@@ -164,6 +164,8 @@ fn is_gone(error: &tokio_postgres::Error) -> bool {
                 || is_read_only(code)
                 // On a replica: replay needed what the read was holding on to.
                 || *code == SqlState::T_R_SERIALIZATION_FAILURE
+                // Undone, so that another transaction could go on.
+                || *code == SqlState::T_R_DEADLOCK_DETECTED
                 || *code == SqlState::TOO_MANY_CONNECTIONS
         }
         None => error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>()),

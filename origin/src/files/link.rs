@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn signed() -> String {
-        key("0123456789abcdef").sign(&FileName::new("12-1.csv").unwrap(), NOW)
+        key("0123456789abcdef0123456789abcdef").sign(&FileName::new("12-1.csv").unwrap(), NOW)
     }
 
     fn check(secret: &str, signed: &str, now: OffsetDateTime, expected: Result<&str, LinkError>) {
@@ -95,14 +95,24 @@ mod tests {
 
     #[test]
     fn a_link_works_until_it_expires() {
-        check("0123456789abcdef", &signed(), NOW, Ok("12-1.csv"));
-        check("0123456789abcdef", &signed(), datetime!(2026-11-24 23:59:59 UTC), Ok("12-1.csv"));
-        check("0123456789abcdef", &signed(), datetime!(2026-11-25 00:00 UTC), Err(LinkError::Expired));
+        check("0123456789abcdef0123456789abcdef", &signed(), NOW, Ok("12-1.csv"));
+        check(
+            "0123456789abcdef0123456789abcdef",
+            &signed(),
+            datetime!(2026-11-24 23:59:59 UTC),
+            Ok("12-1.csv"),
+        );
+        check(
+            "0123456789abcdef0123456789abcdef",
+            &signed(),
+            datetime!(2026-11-25 00:00 UTC),
+            Err(LinkError::Expired),
+        );
     }
 
     #[test]
     fn a_link_made_with_another_secret_does_not_work() {
-        check("0123456789abcdeF", &signed(), NOW, Err(LinkError::Forged));
+        check("0123456789abcdef0123456789abcdeF", &signed(), NOW, Err(LinkError::Forged));
     }
 
     proptest! {
@@ -113,12 +123,12 @@ mod tests {
             prop_assume!(changed[position] != byte);
             changed[position] = byte;
             let changed = String::from_utf8(changed).unwrap();
-            prop_assert_eq!(key("0123456789abcdef").verify(&changed, NOW), Err(LinkError::Forged));
+            prop_assert_eq!(key("0123456789abcdef0123456789abcdef").verify(&changed, NOW), Err(LinkError::Forged));
         }
 
         #[test]
         fn no_text_is_a_link(text in ".{0,200}") {
-            prop_assert_eq!(key("0123456789abcdef").verify(&text, NOW), Err(LinkError::Forged));
+            prop_assert_eq!(key("0123456789abcdef0123456789abcdef").verify(&text, NOW), Err(LinkError::Forged));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What routes need to know who asks: sessions, cookies, and how much a client may do.
 
+use std::sync::Once;
+
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -18,13 +20,16 @@ use crate::session::{Claims, Sessions, TokenError};
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct RateLimits {
     /// How often one client may sign up in a minute
-    #[arg(long, env = "SIGN_UPS_PER_MINUTE", value_name = "N", default_value_t = 20)]
+    #[arg(long, env = "SIGN_UPS_PER_MINUTE", value_name = "N", default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub sign_ups_per_minute: u32,
     /// How often one client may try to log in in a minute
-    #[arg(long, env = "LOGINS_PER_MINUTE", value_name = "N", default_value_t = 20)]
+    #[arg(long, env = "LOGINS_PER_MINUTE", value_name = "N", default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub logins_per_minute: u32,
     /// How many reports one client may ask for in a minute
-    #[arg(long, env = "REPORTS_PER_MINUTE", value_name = "N", default_value_t = 200)]
+    #[arg(long, env = "REPORTS_PER_MINUTE", value_name = "N", default_value_t = 200,
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub reports_per_minute: u32,
 }
 
@@ -61,8 +66,17 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        static WARNED: Once = Once::new();
         let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| *peer);
-        Ok(Self(Accounts::from_ref(state).clients.name(&parts.headers, peer)))
+        let clients = Accounts::from_ref(state).clients;
+        if clients.told_in.is_none() && parts.headers.contains_key("x-forwarded-for") {
+            WARNED.call_once(|| {
+                tracing::warn!(
+                    "requests come through a proxy, so all its clients count as one: set CLIENT_ADDRESS_FIELD"
+                );
+            });
+        }
+        Ok(Self(clients.name(&parts.headers, peer)))
     }
 }
 
@@ -119,18 +133,19 @@ where
 }
 
 /// The session token that a request brings: a program's, else a browser's. Where the first is
-/// given the second doesn't count, so that `cross_site` needn't look at it.
+/// given the second doesn't count, so that `cross_site` needn't look at it. Other credentials
+/// are for somebody else, such as a proxy in front.
 fn token(request: &HeaderMap, cookies: CookieNames) -> Result<String, ApiError> {
-    if let Some(authorization) = request.get(AUTHORIZATION) {
-        let authorization = authorization.to_str().unwrap_or_default();
-        let bearer =
-            authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let token = bearer.map(|(_, token)| token.trim().to_owned());
-        return token.ok_or(ApiError::Unauthenticated(
-            "`Authorization` isn't `Bearer` and a session token. Log in at POST /api/session for one.",
-        ));
+    if let Some(token) = bearer(request) {
+        return Ok(token.to_owned());
     }
     cookies
         .read(request, Kept::Session)
         .ok_or(ApiError::Unauthenticated("Log in at POST /api/session, or sign up at POST /api/users."))
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750, section 2.1), which no browser sends by itself.
+pub(super) fn bearer(request: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = request.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

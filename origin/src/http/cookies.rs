@@ -36,10 +36,12 @@ impl CookieNames {
 
     /// What a request brings.
     pub(super) fn read(self, request: &HeaderMap, kept: Kept) -> Option<String> {
-        let name = self.name(kept);
-        let fields = request.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
-        let mut cookies = fields.flat_map(Cookie::split_parse).filter_map(Result::ok);
-        cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
+        // As bytes: neighbours may put in any others, and must not hide this one.
+        let mut pairs =
+            request.get_all(COOKIE).iter().flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
+        let value = pairs
+            .find_map(|pair| pair.trim_ascii().strip_prefix(self.name(kept).as_bytes())?.strip_prefix(b"="));
+        str::from_utf8(value?).ok().map(str::to_owned)
     }
 
     /// Has the browser keep `value` for so long.
@@ -89,7 +91,13 @@ mod tests {
     #[test]
     fn only_the_name_in_use_is_read() {
         let request = HeaderMap::from_iter([
-            (COOKIE, HeaderValue::from_static("a=b; tw_session=plain; tw_refresh=r")),
+            (
+                COOKIE,
+                HeaderValue::from_bytes(
+                    "city=München; xtw_session=x; tw_session=plain;tw_refresh=r".as_bytes(),
+                )
+                .unwrap(),
+            ),
             (COOKIE, HeaderValue::from_static("__Host-tw_session=host")),
         ]);
         assert_eq!(CookieNames::Host.read(&request, Kept::Session).as_deref(), Some("host"));

@@ -5,11 +5,12 @@
 //! neighbours pass, and old browsers don't know it.
 
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
+use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::accounts::bearer;
 use super::error::ApiError;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -25,8 +26,8 @@ pub(super) async fn refuse(request: Request, next: Next) -> Response {
 
 /// Whether it is a write that a page of another site has a browser send.
 fn is_forged(method: &Method, request: &HeaderMap) -> bool {
-    // A page can't say `Authorization` to another site, and cookies don't count beside it.
-    if method.is_safe() || request.contains_key(AUTHORIZATION) {
+    // A page can't send a token to another site, and the session's cookie doesn't count beside it.
+    if method.is_safe() || bearer(request).is_some() {
         return false;
     }
     let text = |name: HeaderName| request.get(name).map(HeaderValue::as_bytes);
@@ -88,5 +89,10 @@ mod tests {
     fn reads_and_programs_with_a_token_may_come_from_anywhere() {
         check(Method::GET, &[("sec-fetch-site", "cross-site")], false);
         check(Method::POST, &[("sec-fetch-site", "cross-site"), ("authorization", "Bearer x")], false);
+    }
+
+    #[test]
+    fn credentials_that_browsers_add_by_themselves_open_nothing() {
+        check(Method::POST, &[("sec-fetch-site", "same-site"), ("authorization", "Basic YTpi")], true);
     }
 }

@@ -109,7 +109,10 @@ const BEGIN: &str = "
     )
     INSERT INTO idempotency_keys (user_id, key, request_hash, expires_at)
     VALUES ($1, $2, $3, now() + $4 * interval '1 second')
-    ON CONFLICT (user_id, key) DO NOTHING RETURNING true";
+    ON CONFLICT (user_id, key) DO UPDATE
+        SET request_hash = excluded.request_hash, answer = NULL, expires_at = excluded.expires_at
+        WHERE idempotency_keys.expires_at < now()
+    RETURNING true";
 
 const FIND: &str = "SELECT request_hash, answer FROM idempotency_keys WHERE user_id = $1 AND key = $2";
 

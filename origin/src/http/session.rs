@@ -125,9 +125,9 @@ async fn refresh(State(accounts): State<Accounts>, request: HeaderMap) -> Result
     let token = kept.and_then(|text| RefreshToken::parse(&text)).ok_or(SessionError::Ended)?;
     match accounts.sessions.refresh(&token).await {
         Ok(session) => Ok(signed_in(&accounts, StatusCode::OK, session)),
-        Err(error @ (SessionError::Ended | SessionError::Reused)) => {
-            if matches!(error, SessionError::Reused) {
-                tracing::warn!("a refresh token was used a second time: its session has ended");
+        Err(error @ (SessionError::Ended | SessionError::Reused { .. })) => {
+            if let SessionError::Reused { user } = error {
+                tracing::warn!(user, "a refresh token was used a second time: its session has ended");
             }
             let mut response = ApiError::from(error).into_response();
             accounts.cookies.clear(response.headers_mut());
@@ -178,7 +178,7 @@ impl From<SessionError> for ApiError {
             SessionError::Ended => {
                 Self::Unauthenticated("The session has ended. Log in at POST /api/session.")
             }
-            SessionError::Reused => Self::Unauthenticated(
+            SessionError::Reused { .. } => Self::Unauthenticated(
                 "This refresh token was used before, so its session has ended. Log in at POST /api/session.",
             ),
             SessionError::Password(PasswordError::Busy) => Self::Busy("passwords to check".to_owned()),

@@ -79,8 +79,11 @@ pub enum SessionError {
     #[error("the session has ended")]
     Ended,
     /// It was used before.
-    #[error("a refresh token was used a second time")]
-    Reused,
+    #[error("a refresh token of user {user} was used a second time: the session has ended")]
+    Reused {
+        /// Whose session it was.
+        user: i64,
+    },
     /// The password can't be hashed now.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -145,7 +148,7 @@ impl Sessions {
         let Written { value: (verdict, user), position } = judged.await?;
         match (verdict, user) {
             (Verdict::Renew, Some(user)) => Ok(self.begun(user, next, position)),
-            (Verdict::Reused, _) => Err(SessionError::Reused),
+            (Verdict::Reused, Some(user)) => Err(SessionError::Reused { user: user.id }),
             _ => Err(SessionError::Ended),
         }
     }

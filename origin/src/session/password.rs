@@ -1,8 +1,8 @@
-//! Passwords: argon2id (RFC 9106), a few at a time.
+//! Passwords: argon2id (RFC 9106), few at a time.
 
 use std::fmt;
 use std::num::NonZero;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use argon2::Argon2;
@@ -15,10 +15,10 @@ use tokio::time::timeout;
 /// Longest wait for a turn: whoever waits for longer has gone.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
 
-/// Hashes and verifies passwords: one for each core at a time, since each takes all of one
-/// and 19 MiB, and logging in must not keep everything else from being answered.
+/// Hashes and verifies passwords: as many at a time as half of the cores, since each takes all
+/// of one and 19 MiB, and logging in must not keep everything else from being answered.
 pub struct Hasher {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 /// Why a password was not hashed.
@@ -43,7 +43,7 @@ fn hash_error(error: impl fmt::Display) -> PasswordError {
 impl Hasher {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { turns: Semaphore::new(cores) }
+        Self { turns: Arc::new(Semaphore::new((cores / 2).max(1))) }
     }
 
     /// The hash of `password`, with its salt and parameters: argon2id with 19 MiB, two passes
@@ -67,9 +67,14 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let turn = timeout(TURN_WITHIN, self.turns.acquire()).await;
-        let _turn = turn.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Busy)?;
-        spawn_blocking(work).await?
+        let turn = timeout(TURN_WITHIN, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Busy)?;
+        spawn_blocking(move || {
+            // It ends with the work, and not with whoever waits for that: a hash can't be given up.
+            let _turn = turn;
+            work()
+        })
+        .await?
     }
 }
 
@@ -111,5 +116,22 @@ mod tests {
         assert!(!hasher.verify("battery staple", Some(hash)).await.unwrap());
         assert!(!hasher.verify("", None).await.unwrap());
         assert!(hasher.verify("x", Some("no hash".to_owned())).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_gives_no_turn_to_the_next() {
+        let hasher = Hasher { turns: Arc::new(Semaphore::new(1)) };
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let mut gone = Box::pin(hasher.in_turn(move || {
+            let _ = ended.recv();
+            Ok(())
+        }));
+        // Polled once, it has begun.
+        assert!(futures::poll!(&mut gone).is_pending());
+        drop(gone);
+        assert_eq!(hasher.turns.available_permits(), 0, "the work goes on");
+        drop(end);
+        let turn = hasher.turns.acquire().await;
+        assert!(turn.is_ok());
     }
 }

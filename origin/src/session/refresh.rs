@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-/// Bytes by which a session is found: nobody can guess one, and end it so.
+/// Bytes by which a session is found. Nobody can guess one; whoever has a token of the session,
+/// even one that has expired, can end it.
 pub const SESSION_BYTES: usize = 16;
 /// Bytes that change with every use.
 pub(super) const SECRET_BYTES: usize = 32;
@@ -47,7 +48,7 @@ impl RefreshToken {
 }
 
 /// A session as it is kept.
-pub(super) struct Kept {
+pub(super) struct KeptSession {
     /// Of the token that may be used next.
     pub(super) token_hash: Vec<u8>,
     pub(super) expires_at: OffsetDateTime,
@@ -66,7 +67,7 @@ pub(super) enum Verdict {
     Ended,
 }
 
-pub(super) fn judge(kept: Option<&Kept>, presented: &RefreshToken) -> Verdict {
+pub(super) fn judge(kept: Option<&KeptSession>, presented: &RefreshToken) -> Verdict {
     match kept {
         Some(kept) if kept.expires_at > kept.now => {
             if kept.token_hash == presented.hash() {
@@ -87,7 +88,8 @@ mod tests {
 
     fn check(kept: Option<(&RefreshToken, OffsetDateTime)>, presented: &RefreshToken, expected: Verdict) {
         let now = datetime!(2026-11-24 00:00 UTC);
-        let kept = kept.map(|(token, expires_at)| Kept { token_hash: token.hash().into(), expires_at, now });
+        let kept =
+            kept.map(|(token, expires_at)| KeptSession { token_hash: token.hash().into(), expires_at, now });
         assert_eq!(judge(kept.as_ref(), presented), expected);
     }
 

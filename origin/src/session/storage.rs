@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 
 use super::SESSION_LIFETIME;
 use super::password::{Hasher, PasswordError};
-use super::refresh::{Kept, RefreshToken, SESSION_BYTES};
+use super::refresh::{KeptSession, RefreshToken, SESSION_BYTES};
 use crate::db::{Connection, Db, DbError, HotStatement, Params, Transaction, WriteConnection};
 
 fn user(row: &Row) -> Result<User, tokio_postgres::Error> {
@@ -70,10 +70,10 @@ const LOCK: &str = "
 pub(super) async fn lock_session(
     transaction: &Transaction,
     refresh: &RefreshToken,
-) -> Result<Option<(Kept, User)>, DbError> {
+) -> Result<Option<(KeptSession, User)>, DbError> {
     let row = transaction.query_opt(LOCK, &[&refresh.session().as_slice()]).await?;
     let read = |row: Row| {
-        let kept = Kept {
+        let kept = KeptSession {
             token_hash: row.try_get("token_hash")?,
             expires_at: row.try_get("expires_at")?,
             now: row.try_get("now")?,
@@ -126,11 +126,16 @@ pub struct StaffAccount {
     pub password: String,
 }
 
+/// Nobody who has signed up with the address is made staff by it.
 const PUT_STAFF: &str = "
     INSERT INTO users (email, name, password_hash, staff) VALUES ($1, 'Staff', $2, true)
-    ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, staff = true";
+    ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash WHERE users.staff
+    RETURNING id";
 
-/// Sees to it that there is this account: makes it, or gives it this password.
+const END_ALL: &str = "DELETE FROM sessions WHERE user_id = $1";
+
+/// Sees to it that there is this account: makes it, or gives it this password, with which all
+/// its sessions end.
 pub async fn keep_staff_account(db: &Db, account: &StaffAccount) -> Result<(), KeepStaffError> {
     let hasher = Hasher::new();
     let found = user_by_email(&*db.writer().await?, &account.email).await?;
@@ -140,13 +145,26 @@ pub async fn keep_staff_account(db: &Db, account: &StaffAccount) -> Result<(), K
         return Ok(());
     }
     let hash = hasher.hash(&account.password).await?;
-    db.write(async |transaction| transaction.execute(PUT_STAFF, &[&account.email, &hash]).await).await?;
+    db.write(async |transaction| {
+        let Some(row) = transaction.query_opt(PUT_STAFF, &[&account.email, &hash]).await? else {
+            return Err(KeepStaffError::Customer { email: account.email.clone() });
+        };
+        let id: i64 = row.try_get(0).map_err(|error| transaction.failed(error))?;
+        Ok(transaction.execute(END_ALL, &[&id]).await.map(drop)?)
+    })
+    .await?;
     Ok(())
 }
 
 /// Why the account could not be seen to.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepStaffError {
+    /// A customer's.
+    #[error("{email} is a customer's account; choose another address with --staff-email")]
+    Customer {
+        /// The address.
+        email: String,
+    },
     /// The database gave no answer.
     #[error(transparent)]
     Db(#[from] DbError),

@@ -112,8 +112,8 @@ mod tests {
     use super::*;
 
     const NOW: OffsetDateTime = datetime!(2026-11-24 00:00 UTC);
-    const OLD: &str = "an old secret of tests";
-    const NEW: &str = "a new secret of tests";
+    const OLD: &str = "an old secret of the tests alone";
+    const NEW: &str = "a new secret of the tests alone!";
 
     fn keys(signs: &str, accepted: Option<&str>) -> SessionKeys {
         SessionKeys::new(&Secrets::new(signs, accepted).unwrap())

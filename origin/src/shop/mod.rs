@@ -2,8 +2,8 @@
 //!
 //! - `analytics`: sales by day and category, calculated when asked for.
 //! - `cart`, `orders`: what somebody is about to order, and what they did.
-//! - `products`: the catalogue, its routes and its cache groups.
-//! - `reports`: all orders of a range of days as a file, made by a job.
+//! - `products`: the catalogue and its routes.
+//! - `reports`: orders of a range of days as a file, made by a job.
 //! - `groups`: which cache groups an answer is in, and a write invalidates.
 //! - `images`: which picture shows which product.
 //! - `seed`: a shop's worth of rows, the same each time.

@@ -67,13 +67,14 @@ pub(super) async fn put(
         return Err(ApiError::invalid("quantity", format!("must be 0 to {QUANTITY_MAX}")));
     }
     let written = shop.db.write(async |transaction| {
+        storage::lock(transaction, user).await?;
         if quantity == 0 {
             storage::remove(transaction, user, product).await?;
         } else if !storage::put(transaction, user, product, quantity).await? {
             return Err(unknown_product());
         }
         let lines = storage::lines_now(transaction, user).await?;
-        if lines.len() > LINES_MAX {
+        if quantity > 0 && lines.len() > LINES_MAX {
             return Err(full());
         }
         Ok(lines)

@@ -35,9 +35,17 @@ pub(super) async fn lines_now(transaction: &Transaction, user: i64) -> Result<Ve
     Line::read(&rows).map_err(|error| transaction.failed(error))
 }
 
-/// Nothing is put in where there is no such product.
+const LOCK: &str = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE";
+
+/// Has others who change this cart wait, so that nobody overlooks what they put in.
+pub(super) async fn lock(transaction: &Transaction, user: i64) -> Result<(), DbError> {
+    transaction.query_opt(LOCK, &[&user]).await.map(drop)
+}
+
+/// Nothing is put in where there is no such product, nor while it is being deleted.
 const PUT: &str = "
-    INSERT INTO cart_items (user_id, product_id, quantity) SELECT $1, id, $3 FROM products WHERE id = $2
+    INSERT INTO cart_items (user_id, product_id, quantity)
+    SELECT $1, id, $3 FROM products WHERE id = $2 FOR KEY SHARE
     ON CONFLICT (user_id, product_id) DO UPDATE SET quantity = excluded.quantity";
 
 /// Has so many of a product in the cart; `false` if there is no such product.
@@ -58,7 +66,13 @@ pub(super) async fn remove(transaction: &Transaction, user: i64, product: i64) -
     transaction.execute(REMOVE, &[&user, &product]).await.map(drop)
 }
 
-const CLEAR: &str = "DELETE FROM cart_items WHERE user_id = $1";
+/// In the order in which an order locks them.
+const CLEAR: &str = "
+    WITH lines AS (
+        SELECT user_id, product_id FROM cart_items WHERE user_id = $1 ORDER BY product_id FOR UPDATE
+    )
+    DELETE FROM cart_items AS c USING lines
+    WHERE c.user_id = lines.user_id AND c.product_id = lines.product_id";
 
 /// Empties the cart.
 pub(super) async fn clear(transaction: &Transaction, user: i64) -> Result<(), DbError> {
@@ -69,6 +83,7 @@ pub(super) async fn clear(transaction: &Transaction, user: i64) -> Result<(), Db
 pub(in crate::shop) fn hot_statements() -> Vec<HotStatement> {
     vec![
         HotStatement::new("what is in a cart", LINES, &["42"]),
+        HotStatement::new("lock a cart", LOCK, &["42"]),
         HotStatement::new("put into a cart", PUT, &["42", "4711", "1"]),
         HotStatement::new("take out of a cart", REMOVE, &["42", "4711"]),
         HotStatement::new("empty a cart", CLEAR, &["42"]),

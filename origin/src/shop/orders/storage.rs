@@ -17,7 +17,7 @@ use crate::timestamp::rfc3339;
 const LOCK_CART: &str = "
     SELECT p.id, p.name, p.category, p.price_cents, p.stock, c.quantity
     FROM cart_items AS c JOIN products AS p ON p.id = c.product_id
-    WHERE c.user_id = $1 ORDER BY p.id FOR UPDATE OF p FOR UPDATE OF c";
+    WHERE c.user_id = $1 ORDER BY p.id FOR NO KEY UPDATE OF p FOR UPDATE OF c";
 
 /// What is in a user's cart. Nobody changes it, or its products, until the transaction ends.
 pub(super) async fn lock_cart(transaction: &Transaction, user: i64) -> Result<Vec<CartLine>, DbError> {

@@ -8,7 +8,7 @@ use tidewall_api::job::{Job, ReportRequest};
 use tidewall_api::problem::Problem;
 use time::OffsetDateTime;
 
-use super::make::{Report, ReportHandler};
+use super::make::{Of, Report, ReportHandler};
 use super::range::DayRange;
 use crate::db::{Transaction, Written};
 use crate::http::accounts::{Caller, Client};
@@ -47,7 +47,7 @@ pub(super) async fn ask(
     DayRange::of(&request)?;
     shop.accounts.limit(&client, "report", shop.accounts.limits.reports_per_minute).await?;
     let User { id, staff, .. } = *caller.user();
-    let report = Report { request, customer: (!staff).then_some(id) };
+    let report = Report { request, of: if staff { Of::All } else { Of::Customer(id) } };
     let job = NewJob::of::<ReportHandler>(&report).map_err(ApiError::internal)?.owned_by(id);
     let asked = shop.db.write(async |transaction| {
         let enqueue = async |transaction: &Transaction| {

@@ -23,9 +23,18 @@ pub(in crate::shop) struct ReportHandler {
 pub(in crate::shop) struct Report {
     /// What was asked for.
     pub(super) request: ReportRequest,
-    /// Whose orders it is about; `None`: all.
-    #[serde(default)]
-    pub(super) customer: Option<i64>,
+    /// Whose orders it is about.
+    pub(super) of: Of,
+}
+
+/// Whose orders a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::shop) enum Of {
+    /// Everybody's.
+    All,
+    /// One customer's.
+    Customer(i64),
 }
 
 /// The statements of one report: each of its kinds gets plans of its own.
@@ -75,7 +84,7 @@ impl Handler for ReportHandler {
     async fn run(&self, report: Report, job: JobContext) -> Result<FileResult, JobError> {
         let range = DayRange::of(&report.request)
             .map_err(|error| JobError::discard("the report's days are not valid", error))?;
-        self.make(range, report.customer, &job).await.map_err(|error| {
+        self.make(range, report.of, &job).await.map_err(|error| {
             let message = match &error {
                 ReportError::Db(_) => "the database could not be read",
                 ReportError::Sheet(_) | ReportError::File(_) => "the file could not be written",
@@ -86,12 +95,7 @@ impl Handler for ReportHandler {
 }
 
 impl ReportHandler {
-    async fn make(
-        &self,
-        range: DayRange,
-        customer: Option<i64>,
-        job: &JobContext,
-    ) -> Result<FileResult, ReportError> {
+    async fn make(&self, range: DayRange, of: Of, job: &JobContext) -> Result<FileResult, ReportError> {
         for lost in 1..job.attempt {
             self.files.remove_unfinished(&file_name(job.id, lost)?).await?;
         }
@@ -99,7 +103,7 @@ impl ReportHandler {
         let unfinished = self.files.begin(&name);
         let mut file = File::create(unfinished.path()).await?;
         let connection = self.db.read(job.position).await?;
-        write_lines(connection, range, customer, job, &mut file).await?;
+        write_lines(connection, range, of, job, &mut file).await?;
         file.flush().await?;
         drop(file);
         unfinished.finish().await?;
@@ -110,14 +114,19 @@ impl ReportHandler {
 async fn write_lines(
     connection: ReadConnection,
     range: DayRange,
-    customer: Option<i64>,
+    of: Of,
     job: &JobContext,
     file: &mut File,
 ) -> Result<(), ReportError> {
     let DayRange { begin, end } = range;
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&begin, &end];
-    params.extend(customer.as_ref().map(|customer| customer as &(dyn ToSql + Sync)));
-    let Statements { count, lines } = if customer.is_some() { OF_CUSTOMER } else { ALL };
+    let Statements { count, lines } = match &of {
+        Of::All => ALL,
+        Of::Customer(customer) => {
+            params.push(customer);
+            OF_CUSTOMER
+        }
+    };
     let counted = connection.query_one(count, &params).await?;
     let total = u64::try_from(counted.get::<_, i64>(0)).unwrap_or(0);
 
