@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use super::crowd::{Crowd, is_whole};
-use super::http::{self, Handler, Message, Server};
+use super::http::{self, Handler, Message, Server, Stream};
 use super::origin::BODY_BYTES;
 use super::proxies::{self, Proxy};
 use super::storage::{Keeps, Storage};
@@ -53,6 +53,7 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measurement>, BenchError> {
 async fn measure(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
     let mut results = capacity(setting).await?;
     results.extend(slow_origin(setting).await?);
+    results.extend(lost_origin(setting).await?);
     results.push(overhead(setting).await?);
     Ok(results)
 }
@@ -293,6 +294,114 @@ async fn slow_origin(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
             (share.without(name, reason.to_string()), slowest.without(name, reason.to_string()));
     }
     Ok(vec![share, slowest])
+}
+
+/// Requests a second while an origin is lost.
+const PACE: u32 = 500;
+/// For how long, before and after that.
+const BEFORE: Duration = Duration::from_secs(2);
+const AFTER: Duration = Duration::from_secs(6);
+/// When all of the edge is to know of it.
+const KNOWN_AFTER: Duration = Duration::from_secs(2);
+/// Who ask: so many that a request that waits holds up no other.
+const PACED_CLIENTS: u32 = 64;
+
+/// One of three goes away, in the middle of what it does, and in its place is nobody who
+/// answers.
+async fn lost_origin(setting: &Setting) -> Result<Vec<Measurement>, Reason> {
+    let (mut failed, mut shares) = (Vec::new(), Vec::new());
+    let rounds = setting.effort.rounds.div_ceil(3);
+    for round in 0..rounds {
+        progress::tell(format!("an origin is lost: round {} of {rounds}", round + 1));
+        let origins = (0..3).map(|_| Capped::with(None, Duration::from_millis(2)));
+        let origins = futures::future::try_join_all(origins).await?;
+        let mut pool = Pool::start(setting, origins, By::Policy("round-robin")).await?;
+        pool.crowd(1).await?.send(30, options, |_, answer| is_whole(answer)).await?;
+        let begun = Instant::now();
+        let sent = tokio::spawn(paced(pool.address(), begun));
+        tokio::time::sleep_until((begun + BEFORE).into()).await;
+        let lost = pool.origins.remove(1);
+        let address = lost.server.address;
+        drop(lost);
+        let knocks = Knocks::at(address).await?;
+        tokio::time::sleep_until((begun + BEFORE + KNOWN_AFTER).into()).await;
+        let before = knocks.count();
+        failed.push(f64::from(sent.await??));
+        let asked = f64::from(PACE) * (AFTER - KNOWN_AFTER).as_secs_f64();
+        shares.push(100.0 * (knocks.count() - before) as f64 / asked);
+    }
+    let unit = "requests that failed, of 4,000 at 500 a second, one of three origins being lost";
+    let failed = Measurement::new("balance/lost-failed", unit, Better::Lower, &sample(failed)?).limit(0.0);
+    let unit = "percent of requests that try the lost one, 2 s later";
+    Ok(vec![failed, Measurement::new("balance/lost-share", unit, Better::Lower, &sample(shares)?).limit(1.0)])
+}
+
+/// Where an origin was: takes connections, closes them, and counts them.
+struct Knocks {
+    count: Arc<AtomicU64>,
+    taking: tokio::task::JoinHandle<()>,
+}
+
+impl Knocks {
+    async fn at(address: SocketAddr) -> Result<Self, Reason> {
+        let listener = loop {
+            match tokio::net::TcpListener::bind(address).await {
+                Ok(listener) => break listener,
+                // The one before is closed by a task of its own.
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => tokio::task::yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let count = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&count);
+        let taking = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                drop(connection);
+            }
+        });
+        Ok(Self { count, taking })
+    }
+
+    fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Knocks {
+    fn drop(&mut self) {
+        self.taking.abort();
+    }
+}
+
+/// Sends [`PACE`] requests a second, each at its time, whatever became of the others; how many
+/// failed.
+async fn paced(address: SocketAddr, begun: Instant) -> Result<u32, Reason> {
+    let count = u32::try_from((BEFORE + AFTER).as_millis())? * PACE / 1_000;
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..PACED_CLIENTS {
+        clients.spawn(async move {
+            let mut failed = 0;
+            let mut stream = None;
+            for turn in (client..count).step_by(PACED_CLIENTS as usize) {
+                tokio::time::sleep_until((begun + Duration::from_secs(1) * turn / PACE).into()).await;
+                let mut connected = match stream.take() {
+                    Some(stream) => stream,
+                    None => Stream::connect(address).await?,
+                };
+                match connected.ask(&options(turn)).await {
+                    Ok(answer) if is_whole(&answer).is_ok() => stream = Some(connected),
+                    Ok(_) | Err(_) => failed += 1,
+                }
+            }
+            Ok::<_, Reason>(failed)
+        });
+    }
+    let mut failed = 0;
+    while let Some(ended) = clients.join_next().await {
+        failed += ended??;
+    }
+    Ok(failed)
 }
 
 /// What it takes longer to choose among several than to have one.
