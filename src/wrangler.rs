@@ -74,6 +74,7 @@ impl Config {
             origins: variable("ORIGINS"),
             balance: variable("BALANCE"),
             origin_paths: variable("ORIGIN_PATHS"),
+            client_address_field: Some(self.client_address_field()?.to_owned()),
             private_cookies: variable("PRIVATE_COOKIES"),
             client_cache_control: variable("CLIENT_CACHE_CONTROL"),
             private_fields: variable("PRIVATE_FIELDS"),
@@ -107,7 +108,20 @@ impl Config {
         }
         config["vars"]["ORIGINS"] =
             origins.iter().map(|Origin { id, url, .. }| json!({ "id": id, "url": url })).collect();
+        // Nobody stands before a local edge who could tell it.
+        config["vars"]["CLIENT_ADDRESS_FIELD"] = json!("");
         Ok(config)
+    }
+
+    /// The deployed edge's, which a local one doesn't have.
+    fn client_address_field(&self) -> Result<&str, Failure> {
+        match self.0["vars"].get("CLIENT_ADDRESS_FIELD") {
+            None => Ok(""),
+            Some(toml::Value::String(name)) => Ok(name),
+            Some(_) => Err(Failure::new(
+                "wrangler.toml is broken: CLIENT_ADDRESS_FIELD is no text: write the name of a request field",
+            )),
+        }
     }
 }
 
@@ -245,6 +259,7 @@ mod tests {
         assert_eq!(config["assets"], json!({ "directory": "/s", "binding": "ASSETS" }));
         assert_eq!(config["vars"]["ORIGINS"], json!([{ "id": "a", "url": "http://127.0.0.1:1" }]));
         assert_eq!(config["vars"]["ORIGIN_PATHS"], json!(["/api/"]));
+        assert_eq!(config["vars"]["CLIENT_ADDRESS_FIELD"], "", "a client could say anything");
         assert!(config.get("build").is_none());
     }
 
@@ -273,6 +288,8 @@ mod tests {
         refused(&with("PRIVATE_FIELDS = ['']"), "wrangler.toml is broken: PRIVATE_FIELDS[0] is empty");
         let failure = Config::parse(&with("TRACKING_PARAMETERS = 'utm_*'")).unwrap_err().to_string();
         assert!(failure.starts_with("wrangler.toml is broken: TRACKING_PARAMETERS"), "{failure}");
+        let failure = Config::parse(&with("CLIENT_ADDRESS_FIELD = 'X Real IP'")).unwrap_err().to_string();
+        assert!(failure.starts_with("wrangler.toml is broken: CLIENT_ADDRESS_FIELD is `X Real"), "{failure}");
         assert!(Config::parse(&with("PRIVATE_COOKIES = '[\"a\"]'")).is_ok(), "JSON in a string is as good");
     }
 

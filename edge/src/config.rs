@@ -11,6 +11,7 @@ use crate::cache::key::TrackingParameters;
 use crate::cache::privacy::PrivateNames;
 use crate::cache::request::ClientCacheControl;
 use crate::cache::target::Target;
+use crate::client_address::ClientAddressField;
 use crate::control::view::Limits;
 use crate::fields::is_token;
 
@@ -23,6 +24,8 @@ pub struct Vars {
     pub balance: Option<String>,
     /// `ORIGIN_PATHS`: path prefixes that go to the origins beside a site.
     pub origin_paths: Option<String>,
+    /// `CLIENT_ADDRESS_FIELD`: the request field in which the platform tells the client's address.
+    pub client_address_field: Option<String>,
     /// `PRIVATE_COOKIES`: names of cookies that make a request one person's, or how they begin.
     pub private_cookies: Option<String>,
     /// `PRIVATE_FIELDS`: names of request fields that do the same.
@@ -56,6 +59,8 @@ pub struct Config {
     pub balance: Vec<Route>,
     /// Each begins with `/`.
     pub origin_paths: Vec<String>,
+    /// Where the client's address is read from.
+    pub client_address_field: ClientAddressField,
     /// What makes a request one person's.
     pub private: PrivateNames,
     /// Whether clients' directives are obeyed.
@@ -144,6 +149,7 @@ impl Config {
             origins: origins(vars.origins.as_deref())?,
             balance: balance(vars.balance.as_deref())?,
             origin_paths: origin_paths(vars.origin_paths.as_deref())?,
+            client_address_field: client_address_field(vars.client_address_field.as_deref())?,
             private: PrivateNames {
                 fields: field_names("PRIVATE_FIELDS", vars.private_fields.as_deref())?,
                 cookies: names("PRIVATE_COOKIES", vars.private_cookies.as_deref())?,
@@ -260,6 +266,19 @@ fn origin_paths(json: Option<&str>) -> Result<Vec<String>, ConfigError> {
     }
 }
 
+fn client_address_field(name: Option<&str>) -> Result<ClientAddressField, ConfigError> {
+    let name = name.unwrap_or_default();
+    match ClientAddressField::named(name) {
+        Some(field) => Ok(field),
+        None => invalid(
+            "CLIENT_ADDRESS_FIELD",
+            format!(
+                "is `{name}`, which no field can be named: write one such as CF-Connecting-IP, or nothing"
+            ),
+        ),
+    }
+}
+
 fn client_cache_control(word: Option<&str>) -> Result<ClientCacheControl, ConfigError> {
     match word {
         None | Some("obey") => Ok(ClientCacheControl::Obey),
@@ -370,6 +389,11 @@ mod tests {
         refused(&vars, "PRIVATE_COOKIES[0] is empty");
         let vars = Vars { private_fields: Some(r#"["x-a","x b"]"#.into()), ..with_origins(ONE) };
         refused(&vars, "PRIVATE_FIELDS[1] is `x b`, which no field can be named");
+        let vars = Vars { client_address_field: Some("X Real IP".into()), ..with_origins(ONE) };
+        refused(
+            &vars,
+            "CLIENT_ADDRESS_FIELD is `X Real IP`, which no field can be named: write one such as CF-Connecting-IP, or nothing",
+        );
         let vars = Vars { client_cache_control: Some("Ignore".into()), ..with_origins(ONE) };
         refused(&vars, "CLIENT_CACHE_CONTROL is `Ignore`: write `obey` or `ignore`");
     }

@@ -97,7 +97,7 @@ const NOT_STORED: [&str; 7] = [
 #[derive(Clone, Copy, Debug)]
 pub struct Via<'a> {
     /// The client's address, as the platform tells it.
-    pub client_address: Option<&'a str>,
+    pub client_address: Option<IpAddr>,
     /// Whether the request goes on without a body, as GET and HEAD do: there is nothing
     /// that one could mean (RFC 9110, section 9.3.1), and no key that would hold it.
     pub is_read: bool,
@@ -191,8 +191,8 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
     if let (Purpose::Upgrade, Some(protocol)) = (purpose, client.get("upgrade")) {
         fields.set("upgrade", protocol);
     }
-    if let Some(address) = via.client_address.filter(|address| address.parse::<IpAddr>().is_ok()) {
-        fields.set("x-forwarded-for", address);
+    if let Some(address) = via.client_address {
+        fields.set("x-forwarded-for", address.to_string());
     }
     fields.set("x-forwarded-host", via.host);
     fields.set("x-forwarded-proto", via.scheme);
@@ -241,10 +241,12 @@ fn end_to_end(fields: &Fields) -> Fields {
 
 #[cfg(test)]
 mod tests {
+    use core::net::Ipv4Addr;
+
     use super::*;
 
     const VIA: Via<'_> = Via {
-        client_address: Some("203.0.113.9"),
+        client_address: Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9))),
         is_read: true,
         host: "a.example",
         scheme: "https",
@@ -281,11 +283,9 @@ mod tests {
 
     #[test]
     fn an_unknown_client_address_is_not_made_up() {
-        for client_address in [None, Some("<script>"), Some("203.0.113.9, evil")] {
-            let via = Via { client_address, ..VIA };
-            let fields = to_origin(&Fields::from_lines("x-forwarded-for\n1.1.1.1"), &via, Purpose::Pass);
-            assert!(!fields.contains("x-forwarded-for"), "{client_address:?}");
-        }
+        let via = Via { client_address: None, ..VIA };
+        let fields = to_origin(&Fields::from_lines("x-forwarded-for\n1.1.1.1"), &via, Purpose::Pass);
+        assert!(!fields.contains("x-forwarded-for"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub mod authorization;
 pub mod balance;
 pub mod cache;
+pub mod client_address;
 pub mod config;
 pub mod control;
 pub mod counters;

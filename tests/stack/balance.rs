@@ -11,7 +11,7 @@ use crate::scripted::Origin;
 use crate::shelf::Shelf;
 use crate::support::poll;
 use crate::support::tidewall::Folder;
-use crate::workerd::{Setup, Workerd};
+use crate::workerd::{Setup, TRUSTED, Workerd};
 use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("balance::who_is_gone_is_told_to_all", who_is_gone_is_told_to_all),
     ("balance::who_is_back_is_found_by_a_probe", who_is_back_is_found_by_a_probe),
     ("balance::a_client_keeps_its_origin_by_its_address", a_client_keeps_its_origin),
+    ("balance::an_address_that_no_platform_tells_reaches_no_origin", a_made_up_address_reaches_no_origin),
 ];
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -41,6 +42,10 @@ struct Pool<'a> {
 
 impl<'a> Pool<'a> {
     async fn start(world: &'a World, policy: &str) -> Self {
+        Self::start_with(world, policy, &[]).await
+    }
+
+    async fn start_with(world: &'a World, policy: &str, variables: &[(&str, &str)]) -> Self {
         let origins: Vec<_> = (0..3).map(|_| Origin::start(&world.runtime)).collect();
         for origin in &origins {
             origin.script(PATH, |_| OK.to_owned());
@@ -48,7 +53,8 @@ impl<'a> Pool<'a> {
         let (kv, cache_api) = (Shelf::start(&world.runtime), Shelf::start(&world.runtime));
         let folder = Folder::new();
         let urls: Vec<_> = origins.iter().map(|origin| &*origin.url).collect();
-        let setup = Setup { origins: &urls, policy, kv: &kv, cache_api: &cache_api, objects: &folder.0 };
+        let setup =
+            Setup { origins: &urls, policy, kv: &kv, cache_api: &cache_api, variables, objects: &folder.0 };
         let edge = Workerd::start(world, &setup).await;
         Self { world, edge, origins: origins.into_iter().map(Some).collect(), _folder: folder }
     }
@@ -256,7 +262,7 @@ fn who_is_back_is_found_by_a_probe(world: &World) {
 
 fn a_client_keeps_its_origin(world: &World) {
     world.run(async {
-        let pool = Pool::start(world, "ip-hash").await;
+        let pool = Pool::start_with(world, "ip-hash", &[TRUSTED]).await;
         let mut origins = std::collections::BTreeSet::new();
         for client in 0..20 {
             let mut of_client = std::collections::BTreeSet::new();
@@ -270,5 +276,24 @@ fn a_client_keeps_its_origin(world: &World) {
             origins.append(&mut of_client);
         }
         assert_eq!(origins.len(), 3);
+    });
+}
+
+fn a_made_up_address_reaches_no_origin(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "ip-hash").await;
+        for client in 0..30 {
+            let (mine, other) = (format!("203.0.113.{client}"), "203.0.113.99");
+            let request = world.client.get(format!("{}{PATH}", pool.edge.url)).header("x-real-ip", &mine);
+            let request =
+                request.header("cf-connecting-ip", &mine).header("forwarded", format!("for={mine}"));
+            let answer = request.header("x-forwarded-for", format!("{mine}, {other}")).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        }
+        for index in 0..3 {
+            let asked = pool.origin(index).asked(PATH);
+            assert!(asked.iter().all(|asked| !asked.head.contains("203.0.113.")), "{asked:?}");
+            assert!(!asked.is_empty(), "nor do all of them fall to one origin");
+        }
     });
 }

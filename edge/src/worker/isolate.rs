@@ -77,6 +77,7 @@ impl Isolate {
             origins: js::variable(env, "ORIGINS")?,
             balance: js::variable(env, "BALANCE")?,
             origin_paths: js::variable(env, "ORIGIN_PATHS")?,
+            client_address_field: js::variable(env, "CLIENT_ADDRESS_FIELD")?,
             private_cookies: js::variable(env, "PRIVATE_COOKIES")?,
             client_cache_control: js::variable(env, "CLIENT_CACHE_CONTROL")?,
             private_fields: js::variable(env, "PRIVATE_FIELDS")?,

@@ -85,10 +85,14 @@ pub(super) async fn exchange<'a>(
 
     // A body is gone once it was sent.
     let may_retry = request.is_safe() && body.is_none();
-    let client = request.fields.get("cf-connecting-ip").unwrap_or_default();
+    let client = edge.client_address().map(|address| address.to_string()).unwrap_or_default();
     let pick = |tried: &[usize]| {
-        let attempt =
-            Attempt { path: edge.target.path, asker: Asker { client, draw: js::random() }, tried, may_retry };
+        let attempt = Attempt {
+            path: edge.target.path,
+            asker: Asker { client: &client, draw: js::random() },
+            tried,
+            may_retry,
+        };
         isolate.balancer.borrow_mut().pick(origins, &attempt, js::now())
     };
 
@@ -194,7 +198,7 @@ pub(super) async fn exchange<'a>(
 pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
     let request = edge.request;
     let via = Via {
-        client_address: request.fields.get("cf-connecting-ip"),
+        client_address: edge.client_address(),
         is_read: request.is_read(),
         host: edge.target.host,
         scheme: edge.target.scheme,
