@@ -68,6 +68,7 @@ struct Plan {
     edge_port: u16,
     inspector_port: u16,
     purge_token: String,
+    sticky_secret: String,
 }
 
 /// Whose servers are used.
@@ -119,6 +120,7 @@ impl Plan {
             None => None,
         };
         let purge_token = data.secret(data::PURGE_TOKEN)?;
+        let sticky_secret = data.secret(data::STICKY_SECRET)?;
         Ok(Self {
             args,
             workspace,
@@ -133,6 +135,7 @@ impl Plan {
             edge_port,
             inspector_port,
             purge_token,
+            sticky_secret,
         })
     }
 
@@ -160,6 +163,7 @@ impl Plan {
             port: self.edge_port,
             inspector_port: self.inspector_port,
             purge_token: &self.purge_token,
+            sticky_secret: &self.sticky_secret,
             // What another database has answered must not be met here.
             state: folder.join(format!("state-{}", servers.identity)),
             folder,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tidewall_edge::balance::sticky::SECRET_BYTES_MIN;
 pub(crate) use tidewall_edge::config::Origin;
 use tidewall_edge::config::{self, Vars};
 
@@ -81,6 +82,8 @@ impl Config {
             tracking_parameters: variable("TRACKING_PARAMETERS"),
             control_max_age_ms: variable("CONTROL_MAX_AGE_MS"),
             control_grace_ms: variable("CONTROL_GRACE_MS"),
+            // Secrets aren't in the file.
+            sticky_secret: Some("x".repeat(SECRET_BYTES_MIN)),
             purge_token: None,
         };
         match config::Config::parse(&vars) {
@@ -149,6 +152,7 @@ pub(crate) struct Local<'a> {
     /// The port of workerd's debugger, which wrangler opens in any case.
     pub(crate) inspector_port: u16,
     pub(crate) purge_token: &'a str,
+    pub(crate) sticky_secret: &'a str,
     /// Where the configuration is kept.
     pub(crate) folder: PathBuf,
     /// Where the Worker's storage is kept.
@@ -192,7 +196,8 @@ impl Local<'_> {
         fs::write(&config_path, config.to_string()).or_fail("write", &config_path)?;
         // Secrets come to a local Worker from a file beside its configuration.
         let secrets = self.folder.join(".dev.vars");
-        private::write(&secrets, format!("PURGE_TOKEN=\"{}\"\n", self.purge_token))?;
+        let values = [("PURGE_TOKEN", self.purge_token), ("STICKY_SECRET", self.sticky_secret)];
+        private::write(&secrets, values.map(|(name, value)| format!("{name}=\"{value}\"\n")).concat())?;
 
         let mut args: Vec<String> = [
             "dev",
@@ -298,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_purge_token_is_for_its_owner_alone() {
+    fn secrets_are_for_their_owner_alone() {
         let folder = std::env::temp_dir().join(format!("tidewall-wrangler-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let edge = Local {
@@ -309,6 +314,7 @@ mod tests {
             port: 1,
             inspector_port: 2,
             purge_token: "hush",
+            sticky_secret: "hush as well",
             folder: folder.clone(),
             state: folder.join("state"),
             logs: folder.clone(),

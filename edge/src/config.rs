@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::balance::policy::{Policy, Route};
+use crate::balance::policy::{Policy, Route, longest};
+use crate::balance::sticky::{SECRET_BYTES_MIN, Signer};
 use crate::cache::key::TrackingParameters;
 use crate::cache::privacy::PrivateNames;
 use crate::cache::request::ClientCacheControl;
@@ -38,6 +39,8 @@ pub struct Vars {
     pub control_max_age_ms: Option<String>,
     /// `CONTROL_GRACE_MS`: the same while the log is out of reach.
     pub control_grace_ms: Option<String>,
+    /// `STICKY_SECRET`, which signs the cookies of the policy `sticky`.
+    pub sticky_secret: Option<String>,
     /// `PURGE_TOKEN`, a secret.
     pub purge_token: Option<String>,
 }
@@ -69,6 +72,8 @@ pub struct Config {
     pub tracking_parameters: TrackingParameters,
     /// How long a view of the control log may be used.
     pub control: Limits,
+    /// Signs the cookies of the policy `sticky`; there where a route has it.
+    pub signer: Option<Signer>,
     /// Opens `/_tidewall/*`, which doesn't exist without it.
     pub purge_token: Option<Secret>,
 }
@@ -145,9 +150,11 @@ pub enum ConfigError {
 impl Config {
     /// Checks the variables.
     pub fn parse(vars: &Vars) -> Result<Self, ConfigError> {
+        let balance = balance(vars.balance.as_deref())?;
         Ok(Self {
             origins: origins(vars.origins.as_deref())?,
-            balance: balance(vars.balance.as_deref())?,
+            signer: signer(&balance, vars.sticky_secret.as_deref())?,
+            balance,
             origin_paths: origin_paths(vars.origin_paths.as_deref())?,
             client_address_field: client_address_field(vars.client_address_field.as_deref())?,
             private: PrivateNames {
@@ -162,6 +169,28 @@ impl Config {
             control: control_limits(vars)?,
             purge_token: vars.purge_token.clone().filter(|token| !token.is_empty()).map(Secret),
         })
+    }
+}
+
+impl Config {
+    /// What signs the cookies of browsers that stick to an origin at `path`, if they do.
+    pub fn signer_at(&self, path: &str) -> Option<&Signer> {
+        let route = longest(self.balance.iter().map(|route| &*route.path), path)?;
+        self.signer.as_ref().filter(|_| self.balance[route].policy == Policy::Sticky)
+    }
+}
+
+fn signer(routes: &[Route], secret: Option<&str>) -> Result<Option<Signer>, ConfigError> {
+    let Some(route) = routes.iter().find(|route| route.policy == Policy::Sticky) else { return Ok(None) };
+    match Signer::new(secret.unwrap_or_default()) {
+        Some(signer) => Ok(Some(signer)),
+        None => invalid(
+            "STICKY_SECRET",
+            format!(
+                "is missing or shorter than {SECRET_BYTES_MIN} bytes, and BALANCE has the policy `sticky` for `{}`: set one with `wrangler secret put STICKY_SECRET`",
+                route.path
+            ),
+        ),
     }
 }
 
@@ -373,7 +402,7 @@ mod tests {
         let balance = |json: &str| Vars { balance: Some(json.to_owned()), ..with_origins(ONE) };
         refused(
             &balance(r#"[{"path":"/","policy":"round-robin"},{"path":"/api/","policy":"random"}]"#),
-            "BALANCE[1].policy is `random`: write one of round-robin, weighted, least-connections, ip-hash",
+            "BALANCE[1].policy is `random`: write one of round-robin, weighted, least-connections, ip-hash, sticky",
         );
         refused(
             &balance(r#"[{"path":"api","policy":"ip-hash"}]"#),
@@ -383,6 +412,13 @@ mod tests {
             &balance(r#"[{"path":"/","policy":"ip-hash"},{"path":"/","policy":"weighted"}]"#),
             "BALANCE[1].path is `/`, which another route has already",
         );
+        let sticky = r#"[{"path":"/app/","policy":"sticky"}]"#;
+        for sticky_secret in [None, Some("too short".to_owned())] {
+            refused(
+                &Vars { sticky_secret, ..balance(sticky) },
+                "STICKY_SECRET is missing or shorter than 16 bytes, and BALANCE has the policy `sticky` for `/app/`: set one with `wrangler secret put STICKY_SECRET`",
+            );
+        }
         let vars = Vars { origin_paths: Some(r#"["/api/","x"]"#.into()), ..with_origins(ONE) };
         refused(&vars, "ORIGIN_PATHS[1] must begin with /");
         let vars = Vars { private_cookies: Some(r#"[""]"#.into()), ..with_origins(ONE) };
@@ -412,6 +448,21 @@ mod tests {
             &[("/api/", Policy::LeastConnections), ("/", Policy::RoundRobin)],
         );
         check(Some(r#"[{"path":"/","policy":"ip-hash"}]"#), &[("/", Policy::IpHash)]);
+    }
+
+    #[test]
+    fn browsers_stick_to_an_origin_where_the_route_of_the_path_says_so() {
+        let vars = Vars {
+            balance: Some(
+                r#"[{"path":"/app/","policy":"sticky"},{"path":"/app/x","policy":"weighted"}]"#.into(),
+            ),
+            sticky_secret: Some("a secret of the test alone".into()),
+            ..with_origins(ONE)
+        };
+        let config = Config::parse(&vars).unwrap();
+        assert!(config.signer_at("/app/").is_some());
+        assert!(config.signer_at("/app/x").is_none() && config.signer_at("/").is_none());
+        assert!(Config::parse(&with_origins(ONE)).unwrap().signer.is_none(), "no secret is needed otherwise");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod cache;
 pub mod client_address;
 pub mod config;
 pub mod control;
+pub mod cookies;
 pub mod counters;
 pub mod explain;
 pub mod fields;

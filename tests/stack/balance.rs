@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use reqwest::{Method, Response};
 
-use crate::scripted::Origin;
+use crate::scripted::{Asked, Origin};
 use crate::shelf::Shelf;
 use crate::support::poll;
 use crate::support::tidewall::Folder;
@@ -25,6 +25,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("balance::who_is_gone_is_told_to_all", who_is_gone_is_told_to_all),
     ("balance::who_is_back_is_found_by_a_probe", who_is_back_is_found_by_a_probe),
     ("balance::a_client_keeps_its_origin_by_its_address", a_client_keeps_its_origin),
+    ("balance::a_browser_stays_with_its_origin_as_long_as_that_takes_requests", a_browser_stays),
+    ("balance::a_cookie_that_the_edge_has_not_signed_counts_as_none", a_forged_cookie_counts_as_none),
+    ("balance::what_is_stored_makes_nobody_stay_with_an_origin", what_is_stored_makes_nobody_stay),
     ("balance::an_address_that_no_platform_tells_reaches_no_origin", a_made_up_address_reaches_no_origin),
 ];
 
@@ -276,6 +279,83 @@ fn a_client_keeps_its_origin(world: &World) {
             origins.append(&mut of_client);
         }
         assert_eq!(origins.len(), 3);
+    });
+}
+
+const STICKY: (&str, &str) = ("STICKY_SECRET", "a secret of the test alone");
+
+/// A request with this cookie: the origin that answered, and the cookie to go on with.
+async fn browse(pool: &Pool<'_>, path: &str, cookie: &str) -> (String, String) {
+    let request = pool.world.client.get(format!("{}{path}", pool.edge.url)).header("cookie", cookie);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let set = field(&answer, "set-cookie");
+    let kept = set.split(';').next().unwrap_or_default().to_owned();
+    assert!(kept.is_empty() || set.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{set}");
+    (field(&answer, "tidewall-origin"), kept)
+}
+
+fn a_browser_stays(world: &World) {
+    world.run(async {
+        let mut pool = Pool::start_with(world, "sticky", &[STICKY]).await;
+        let mut browsers = Vec::new();
+        for _ in 0..6 {
+            browsers.push(browse(&pool, PATH, "theme=dark").await);
+        }
+        let origins: std::collections::BTreeSet<_> = browsers.iter().map(|(origin, _)| origin).collect();
+        assert_eq!(origins.len(), 3, "who has none takes turns");
+        for (origin, cookie) in &browsers {
+            let with_others = format!("theme=dark; {cookie}");
+            assert_eq!(browse(&pool, PATH, &with_others).await, (origin.clone(), String::new()));
+        }
+        let cookies: Vec<_> = (0..3).flat_map(|index| pool.origin(index).asked(PATH)).collect();
+        assert!(cookies.iter().all(|asked| asked.field("cookie") == "theme=dark"), "{cookies:?}");
+
+        pool.script(0, "200\ncache-control: no-store\ntidewall-draining: ?1\n\nhello");
+        pool.origins[1] = None;
+        assert_eq!(pool.read(6, 1).await, [200; 6], "the edge learns of both");
+        for (origin, cookie) in &browsers {
+            let (now, kept) = browse(&pool, PATH, cookie).await;
+            assert_eq!(now, "c", "{origin} takes none");
+            assert_eq!(kept.is_empty(), origin == "c", "{origin}: {kept}");
+            assert!(kept.is_empty() || kept.starts_with("tw_origin=c."), "{kept}");
+        }
+    });
+}
+
+fn a_forged_cookie_counts_as_none(world: &World) {
+    world.run(async {
+        let pool = Pool::start_with(world, "sticky", &[STICKY]).await;
+        let (_, signed) = browse(&pool, PATH, "").await;
+        let signature = signed.rsplit('.').next().unwrap();
+        let of_b = if signed.starts_with("tw_origin=b") { "a" } else { "b" };
+        for forged in ["tw_origin=b", "tw_origin=b.0", &format!("tw_origin={of_b}.{signature}"), "tw_origin="]
+        {
+            let mut origins = std::collections::BTreeSet::new();
+            for _ in 0..3 {
+                let (origin, kept) = browse(&pool, PATH, forged).await;
+                assert!(kept.starts_with(&format!("tw_origin={origin}.")), "{forged}: {kept}");
+                origins.insert(origin);
+            }
+            assert_eq!(origins.len(), 3, "{forged}");
+        }
+    });
+}
+
+fn what_is_stored_makes_nobody_stay(world: &World) {
+    world.run(async {
+        let pool = Pool::start_with(world, "sticky", &[STICKY]).await;
+        for index in 0..3 {
+            let kept = |_: &Asked| "200\ncache-control: max-age=600\n\nkept".to_owned();
+            pool.origin(index).script("/kept", kept);
+        }
+        let (_, cookie) = browse(&pool, PATH, "").await;
+        assert!(cookie.starts_with("tw_origin="), "{cookie}");
+        for cookie in ["", &cookie, "tw_origin=forged"] {
+            assert_eq!(browse(&pool, "/kept", cookie).await.1, "", "{cookie}");
+        }
+        let asked: usize = (0..3).map(|index| pool.origin(index).asked("/kept").len()).sum();
+        assert_eq!(asked, 1, "one answer is for all, whichever origin they stay with");
     });
 }
 

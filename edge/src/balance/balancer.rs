@@ -6,7 +6,7 @@ use crate::balance::budget::Budget;
 use crate::balance::health::{Health, Notice, Outcome, State};
 use crate::balance::in_flight::{InFlight, Ticket};
 use crate::balance::latency::{Latency, cost};
-use crate::balance::policy::Route;
+use crate::balance::policy::{Route, longest};
 use crate::balance::watch::Verdict;
 use crate::balance::{Asker, Candidate, Pick};
 use crate::config::Origin;
@@ -75,8 +75,8 @@ impl Balancer {
                 Candidate { origin, id, weight: *weight, cost: costs[origin] }
             })
             .collect();
-        let longest = self.routes.iter_mut().filter(|(prefix, _)| attempt.path.starts_with(&**prefix));
-        let (_, policy) = longest.max_by_key(|(prefix, _)| prefix.len())?;
+        let route = longest(self.routes.iter().map(|(path, _)| &**path), attempt.path)?;
+        let (_, policy) = &mut self.routes[route];
         // What is left of the number, once who is in probation was drawn.
         let asker = Asker { draw: attempt.asker.draw / 100, ..attempt.asker };
         policy.pick(&candidates, &asker)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn pick(balancer: &mut Balancer, path: &str, tried: &[usize]) -> Option<usize> {
-        let asker = Asker { client: "192.0.2.1", draw: 0 };
+        let asker = Asker { client: "192.0.2.1", kept: None, draw: 0 };
         balancer.pick(&origins(), &Attempt { path, asker, tried, may_retry: true }, NOW)
     }
 
@@ -198,7 +198,7 @@ mod tests {
             let mut balancer = balancer(&[("/", Policy::LeastConnections)]);
             let mut taken = [0; 3];
             for draw in 0..1_000 {
-                let asker = Asker { client: "", draw: draw * 700 };
+                let asker = Asker { client: "", kept: None, draw: draw * 700 };
                 let attempt = Attempt { path: "/", asker, tried: &[], may_retry: true };
                 let origin = balancer.pick(&origins(), &attempt, NOW).unwrap();
                 taken[origin] += 1;

@@ -29,7 +29,7 @@ mod tests {
     use crate::balance::candidates;
 
     fn pick(candidates: &[Candidate<'_>], client: &str) -> usize {
-        IpHash.pick(candidates, &Asker { client, draw: 0 }).unwrap()
+        IpHash.pick(candidates, &Asker { client, kept: None, draw: 0 }).unwrap()
     }
 
     fn clients() -> impl Iterator<Item = String> {
@@ -70,7 +70,7 @@ mod tests {
         for client in clients().take(100) {
             assert_eq!(before[pick(&before, &client)].id, after[pick(&after, &client)].id);
         }
-        assert_eq!(IpHash.pick(&[], &Asker { client: "192.0.2.1", draw: 0 }), None);
+        assert_eq!(IpHash.pick(&[], &Asker { client: "192.0.2.1", kept: None, draw: 0 }), None);
     }
 
     #[test]
@@ -78,9 +78,9 @@ mod tests {
         let all = candidates(&[("a", 1, 1), ("b", 1, 1), ("c", 1, 1)]);
         let mut taken = [0; 3];
         for draw in 0..300 {
-            taken[IpHash.pick(&all, &Asker { client: "", draw }).unwrap()] += 1;
+            taken[IpHash.pick(&all, &Asker { client: "", kept: None, draw }).unwrap()] += 1;
         }
         assert_eq!(taken, [100; 3]);
-        assert_eq!(IpHash.pick(&[], &Asker { client: "", draw: 7 }), None);
+        assert_eq!(IpHash.pick(&[], &Asker { client: "", kept: None, draw: 7 }), None);
     }
 }

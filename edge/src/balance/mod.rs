@@ -4,7 +4,7 @@
 //! - [`health`] says who may take it at all, [`budget`] whether another one may be asked
 //!   when that failed.
 //! - A policy chooses among them: `round_robin`, `weighted`, `least_connections`,
-//!   `ip_hash`. [`policy`] names them.
+//!   `ip_hash`, [`sticky`]. [`policy`] names them.
 //! - [`watch`]: what the keeper of the control log does for all isolates.
 //! - [`in_flight`] and [`latency`] are what an isolate sees of the origins.
 
@@ -17,6 +17,7 @@ pub mod latency;
 mod least_connections;
 pub mod policy;
 mod round_robin;
+pub mod sticky;
 pub mod watch;
 mod weighted;
 
@@ -38,6 +39,8 @@ pub struct Candidate<'a> {
 pub struct Asker<'a> {
     /// The client's address, or nothing where the runtime doesn't tell it.
     pub client: &'a str,
+    /// The origin that its cookie names.
+    pub kept: Option<&'a str>,
     /// A random number.
     pub draw: u64,
 }

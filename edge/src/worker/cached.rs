@@ -41,7 +41,7 @@ use crate::worker::control_log::{self, Standing};
 use crate::worker::incoming::Incoming;
 use crate::worker::isolate::Isolate;
 use crate::worker::origin::{Answer, RESPONSE_DEADLINE, Unanswered, presented};
-use crate::worker::proxy::{ask, handed_back, key};
+use crate::worker::proxy::{ask, handed_back, keep, key};
 use crate::worker::reply::{Body, Reply};
 use crate::worker::store::{Found, FoundCopy, Place, Put, Store, Stored};
 use crate::worker::{Edge, js};
@@ -582,7 +582,8 @@ impl<'a> Lookup<'a> {
         let status = CacheStatus::Forwarded { why, origin_status: None, outcome };
         let work = self.rejected(reason, answer.status);
         let landing = Landing::Nothing(reason.outcome(answer.status));
-        let reply = handed_back(self.edge, answer, forward::to_client(&answer.fields), status);
+        let mut reply = handed_back(self.edge, answer, forward::to_client(&answer.fields), status);
+        keep(answer, &mut reply);
         Filled { reply, landing, work }
     }
 

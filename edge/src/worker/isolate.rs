@@ -84,6 +84,7 @@ impl Isolate {
             tracking_parameters: js::variable(env, "TRACKING_PARAMETERS")?,
             control_max_age_ms: js::variable(env, "CONTROL_MAX_AGE_MS")?,
             control_grace_ms: js::variable(env, "CONTROL_GRACE_MS")?,
+            sticky_secret: js::variable(env, "STICKY_SECRET")?,
             purge_token: js::variable(env, "PURGE_TOKEN")?,
         });
         let (origins, routes) =

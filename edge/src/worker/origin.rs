@@ -40,6 +40,9 @@ pub(super) struct Answer<'a> {
     pub(super) fields: Fields,
     pub(super) request_time: Timestamp,
     pub(super) response_time: Timestamp,
+    /// The value of `Set-Cookie` by which the client stays with this origin, where it is to and
+    /// doesn't yet.
+    pub(super) keeps: Option<String>,
     /// How far the view had read when the request was sent; `None` without a view.
     pub(super) fence: Option<Known>,
 }
@@ -86,10 +89,12 @@ pub(super) async fn exchange<'a>(
     // A body is gone once it was sent.
     let may_retry = request.is_safe() && body.is_none();
     let client = edge.client_address().map(|address| address.to_string()).unwrap_or_default();
+    let signer = edge.config.signer_at(edge.target.path);
+    let kept = signer.and_then(|signer| request.kept.iter().find_map(|cookie| signer.read(cookie)));
     let pick = |tried: &[usize]| {
         let attempt = Attempt {
             path: edge.target.path,
-            asker: Asker { client: &client, draw: js::random() },
+            asker: Asker { client: &client, kept, draw: js::random() },
             tried,
             may_retry,
         };
@@ -159,8 +164,13 @@ pub(super) async fn exchange<'a>(
                     Body::of(&response).discard();
                     return Err(Unanswered::NoOrigin);
                 }
+                // Nobody is to stay with one that fails, or is about to go.
+                let stays = outcome == Outcome::Well && kept != Some(&*origin.id);
+                let is_secure = edge.target.scheme == "https";
+                let keeps = signer.filter(|_| stays).map(|signer| signer.set_cookie(&origin.id, is_secure));
                 return Ok(Answer {
                     origin,
+                    keeps,
                     status,
                     fields,
                     response,
