@@ -80,6 +80,7 @@ impl Config {
             client_cache_control: variable("CLIENT_CACHE_CONTROL"),
             private_fields: variable("PRIVATE_FIELDS"),
             tracking_parameters: variable("TRACKING_PARAMETERS"),
+            origin_deadline_ms: variable("ORIGIN_DEADLINE_MS"),
             control_max_age_ms: variable("CONTROL_MAX_AGE_MS"),
             control_grace_ms: variable("CONTROL_GRACE_MS"),
             // Secrets aren't in the file.

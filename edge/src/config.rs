@@ -35,6 +35,8 @@ pub struct Vars {
     pub client_cache_control: Option<String>,
     /// `TRACKING_PARAMETERS`: names of query parameters that make no difference.
     pub tracking_parameters: Option<String>,
+    /// `ORIGIN_DEADLINE_MS`: time after which another origin is asked instead.
+    pub origin_deadline_ms: Option<String>,
     /// `CONTROL_MAX_AGE_MS`: age up to which an isolate's view of the control log is used.
     pub control_max_age_ms: Option<String>,
     /// `CONTROL_GRACE_MS`: the same while the log is out of reach.
@@ -44,6 +46,15 @@ pub struct Vars {
     /// `PURGE_TOKEN`, a secret.
     pub purge_token: Option<String>,
 }
+
+/// `ORIGIN_DEADLINE_MS` where it isn't set: longer than what a person waits for, and short enough
+/// for two further origins to be asked within [`RESPONSE_DEADLINE`].
+const ORIGIN_DEADLINE_MS: u64 = 10_000;
+/// Least value of it: with less, answers of healthy origins from another continent would be lost.
+const ORIGIN_DEADLINE_MS_MIN: u64 = 100;
+/// Longest wait for the head of an answer, from however many origins. It is generous: it is
+/// there for origins that hang, not for slow reports. A body may take as long as it likes.
+pub const RESPONSE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// `CONTROL_MAX_AGE_MS` where it isn't set: what a purge takes at most to be seen
 /// everywhere, and the least time between an isolate's questions to the control log.
@@ -70,6 +81,8 @@ pub struct Config {
     pub client_cache_control: ClientCacheControl,
     /// See [`TrackingParameters`].
     pub tracking_parameters: TrackingParameters,
+    /// How long an origin is waited for where another one may be asked.
+    pub origin_deadline: Duration,
     /// How long a view of the control log may be used.
     pub control: Limits,
     /// Signs the cookies of the policy `sticky`; there where a route has it.
@@ -166,6 +179,7 @@ impl Config {
                 "TRACKING_PARAMETERS",
                 vars.tracking_parameters.as_deref(),
             )?),
+            origin_deadline: origin_deadline(vars.origin_deadline_ms.as_deref())?,
             control: control_limits(vars)?,
             purge_token: vars.purge_token.clone().filter(|token| !token.is_empty()).map(Secret),
         })
@@ -192,6 +206,17 @@ fn signer(routes: &[Route], secret: Option<&str>) -> Result<Option<Signer>, Conf
             ),
         ),
     }
+}
+
+fn origin_deadline(json: Option<&str>) -> Result<Duration, ConfigError> {
+    let name = "ORIGIN_DEADLINE_MS";
+    let deadline = milliseconds(name, json, ORIGIN_DEADLINE_MS)?;
+    let (least, most) = (Duration::from_millis(ORIGIN_DEADLINE_MS_MIN), RESPONSE_DEADLINE);
+    if !(least..=most).contains(&deadline) {
+        let (is, least, most) = (deadline.as_millis(), least.as_millis(), most.as_millis());
+        return invalid(name, format!("is {is}: write {least} to {most}"));
+    }
+    Ok(deadline)
 }
 
 fn control_limits(vars: &Vars) -> Result<Limits, ConfigError> {
@@ -377,6 +402,7 @@ mod tests {
         let origins: Vec<_> = config.origins.iter().map(|o| (o.id.as_str(), o.url.as_str())).collect();
         assert_eq!(origins, [("a", "http://127.0.0.1:8081"), ("b", "https://b.example")]);
         assert!(config.origin_paths.is_empty() && config.purge_token.is_none());
+        assert_eq!(config.origin_deadline, Duration::from_secs(10));
     }
 
     #[test]
@@ -425,6 +451,16 @@ mod tests {
         refused(&vars, "PRIVATE_COOKIES[0] is empty");
         let vars = Vars { private_fields: Some(r#"["x-a","x b"]"#.into()), ..with_origins(ONE) };
         refused(&vars, "PRIVATE_FIELDS[1] is `x b`, which no field can be named");
+        for (ms, problem) in [
+            ("99", "ORIGIN_DEADLINE_MS is 99: write 100 to 30000"),
+            ("30001", "ORIGIN_DEADLINE_MS is 30001: write 100 to 30000"),
+            (
+                "10s",
+                "ORIGIN_DEADLINE_MS can't be read as a number of milliseconds: trailing characters at line 1 column 3",
+            ),
+        ] {
+            refused(&Vars { origin_deadline_ms: Some(ms.to_owned()), ..with_origins(ONE) }, problem);
+        }
         let vars = Vars { client_address_field: Some("X Real IP".into()), ..with_origins(ONE) };
         refused(
             &vars,

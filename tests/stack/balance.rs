@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use reqwest::{Method, Response};
 
-use crate::scripted::{Asked, Origin};
+use crate::raw;
+use crate::scripted::{Asked, NEVER, Origin};
 use crate::shelf::Shelf;
 use crate::support::poll;
 use crate::support::tidewall::Folder;
@@ -21,6 +22,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("balance::a_draining_origin_gets_nothing_more", a_draining_origin_gets_nothing_more),
     ("balance::when_all_fail_few_are_asked_twice", when_all_fail_few_are_asked_twice),
     ("balance::a_write_is_never_sent_twice", a_write_is_never_sent_twice),
+    ("balance::a_write_with_a_key_goes_to_another_origin_with_its_body", a_keyed_write_goes_on),
+    ("balance::a_write_that_can_not_be_kept_is_sent_once_though_it_has_a_key", a_long_write_is_sent_once),
+    ("balance::an_origin_that_hangs_costs_a_read_the_deadline_and_is_left_alone", an_origin_that_hangs),
+    ("balance::who_may_not_be_asked_again_is_waited_for", who_may_not_be_asked_again_is_waited_for),
     ("balance::a_slow_origin_gets_little_under_least_connections", a_slow_origin_gets_little),
     ("balance::who_is_gone_is_told_to_all", who_is_gone_is_told_to_all),
     ("balance::who_is_back_is_found_by_a_probe", who_is_back_is_found_by_a_probe),
@@ -178,6 +183,95 @@ fn a_write_is_never_sent_twice(world: &World) {
         statuses.sort_unstable();
         let asked: usize = (0..3).map(|index| pool.asked(index)).sum();
         assert_eq!((statuses, asked), (vec![200, 200, 503], 3));
+    });
+}
+
+fn a_keyed_write_goes_on(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "round-robin").await;
+        pool.script(0, "503\n\n");
+        // The connection breaks after the request has arrived.
+        pool.script(1, "");
+        for n in 0..9 {
+            let request = world.client.post(format!("{}{PATH}", pool.edge.url));
+            let request = request.header("idempotency-key", format!("k-{n}")).body(format!("order {n}"));
+            let answer = request.send().await.unwrap();
+            assert_eq!((answer.status().as_u16(), &*field(&answer, "tidewall-origin")), (200, "c"));
+        }
+        let orders = |index: usize| -> Vec<_> {
+            pool.origin(index).asked(PATH).into_iter().map(|asked| asked.body).collect()
+        };
+        assert_eq!(orders(2), (0..9).map(|n| format!("order {n}")).collect::<Vec<_>>());
+        assert_eq!(orders(1).len(), 3, "it takes none, and is left alone");
+        assert!((0..2).all(|index| orders(index).iter().all(|order| order.starts_with("order "))));
+    });
+}
+
+fn a_long_write_is_sent_once(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "round-robin").await;
+        for index in 0..3 {
+            pool.script(index, "503\n\n");
+        }
+        let asked = || (0..3).map(|index| pool.asked(index)).sum::<usize>();
+        let (key, long) = ("idempotency-key: k-1", "x".repeat(64 * 1_024 + 1));
+        for (nth, (fields, body)) in [
+            (vec![key, "content-length: 65537"], &*long),
+            (vec![key, "transfer-encoding: chunked"], "5\r\norder\r\n0\r\n\r\n"),
+            (vec!["idempotency-key:", "content-length: 5"], "order"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let answer = raw::ask(&pool.edge.url, &format!("POST {PATH}"), &fields, body).await;
+            assert_eq!((answer.status, asked()), (503, nth + 1), "{fields:?}");
+        }
+    });
+}
+
+/// A deadline that is soon over.
+const SOON: (&str, &str) = ("ORIGIN_DEADLINE_MS", "400");
+
+fn an_origin_that_hangs(world: &World) {
+    world.run(async {
+        let pool = Pool::start_with(world, "round-robin", &[SOON]).await;
+        pool.script(1, NEVER);
+        let mut slow = 0;
+        for _ in 0..40 {
+            let begun = Instant::now();
+            assert_eq!(pool.send(Method::GET).await.status(), 200);
+            slow += usize::from(begun.elapsed() > Duration::from_millis(350));
+            assert!(begun.elapsed() < Duration::from_millis(800), "{:?}", begun.elapsed());
+        }
+        assert_eq!((slow, pool.asked(1)), (3, 3), "{}", pool.edge.log());
+        assert_eq!(pool.states().await, ["up", "ejected", "up"]);
+        let given_up =
+            poll::until_async(DEADLINE, || async { (pool.origin(1).given_up() == 3).then_some(()) });
+        given_up.await.expect("nobody waits for them any more");
+        // A write doesn't find out, either.
+        for _ in 0..10 {
+            assert_eq!(pool.send(Method::POST).await.status(), 200);
+        }
+    });
+}
+
+fn who_may_not_be_asked_again_is_waited_for(world: &World) {
+    world.run(async {
+        let pool = Pool::start_with(world, "round-robin", &[SOON]).await;
+        for index in 0..3 {
+            pool.origin(index).script(PATH, |_| {
+                std::thread::sleep(Duration::from_millis(900));
+                OK.to_owned()
+            });
+        }
+        assert_eq!(pool.send(Method::POST).await.status(), 200);
+        let asked = || (0..3).map(|index| pool.asked(index)).sum::<usize>();
+        assert_eq!(asked(), 1);
+        // The last one that there is for a read is, as well.
+        let begun = Instant::now();
+        assert_eq!(pool.send(Method::GET).await.status(), 200);
+        assert_eq!(asked(), 4);
+        assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
     });
 }
 

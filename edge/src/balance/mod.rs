@@ -1,13 +1,14 @@
 //! Which origin takes a request.
 //!
 //! - [`balancer`]: all of it as one, for one isolate.
-//! - [`health`] says who may take it at all, [`budget`] whether another one may be asked
-//!   when that failed.
+//! - [`health`] says who may take it at all, [`again`] and [`budget`] whether another one may
+//!   be asked when that failed.
 //! - A policy chooses among them: `round_robin`, `weighted`, `least_connections`,
 //!   `ip_hash`, [`sticky`]. [`policy`] names them.
 //! - [`watch`]: what the keeper of the control log does for all isolates.
 //! - [`in_flight`] and [`latency`] are what an isolate sees of the origins.
 
+pub mod again;
 pub mod balancer;
 pub mod budget;
 pub mod health;
