@@ -27,6 +27,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("balance::an_origin_that_hangs_costs_a_read_the_deadline_and_is_left_alone", an_origin_that_hangs),
     ("balance::who_may_not_be_asked_again_is_waited_for", who_may_not_be_asked_again_is_waited_for),
     ("balance::a_slow_origin_gets_little_under_least_connections", a_slow_origin_gets_little),
+    ("balance::who_does_badly_beside_the_others_is_left_alone", who_does_badly_is_left_alone),
     ("balance::who_is_gone_is_told_to_all", who_is_gone_is_told_to_all),
     ("balance::who_is_back_is_found_by_a_probe", who_is_back_is_found_by_a_probe),
     ("balance::a_client_keeps_its_origin_by_its_address", a_client_keeps_its_origin),
@@ -296,6 +297,29 @@ fn a_slow_origin_gets_little(world: &World) {
         let part = pool.asked(2) - before;
         assert!(part <= 20, "{part} of 400");
         assert_eq!(pool.states().await, ["up"; 3], "to be slow is no failure");
+    });
+}
+
+fn who_does_badly_is_left_alone(world: &World) {
+    world.run(async {
+        let errs = "500\ncache-control: no-store\n\noh no";
+        for (answer, ms) in [(OK, 150), (errs, 1)] {
+            let pool = Pool::start(world, "round-robin").await;
+            pool.read(90, 6).await;
+            assert_eq!(pool.states().await, ["up"; 3]);
+            pool.origin(1).script(PATH, move |_| {
+                std::thread::sleep(Duration::from_millis(ms));
+                answer.to_owned()
+            });
+            pool.read(300, 6).await;
+            assert_eq!(pool.states().await, ["up", "ejected", "up"], "{}", pool.edge.log());
+            // What is wrong with all of them is wrong with none.
+            for index in 0..3 {
+                pool.script(index, errs);
+            }
+            pool.read(200, 6).await;
+            assert_eq!(pool.states().await, ["up", "ejected", "up"]);
+        }
     });
 }
 

@@ -1,8 +1,8 @@
 //! Which origin takes a request.
 //!
 //! - [`balancer`]: all of it as one, for one isolate.
-//! - [`health`] says who may take it at all, [`again`] and [`budget`] whether another one may
-//!   be asked when that failed.
+//! - [`health`] says who may take it at all, [`outlier`] who does badly beside the others,
+//!   [`again`] and [`budget`] whether another one may be asked when that failed.
 //! - A policy chooses among them: `round_robin`, `weighted`, `least_connections`,
 //!   `ip_hash`, [`sticky`]. [`policy`] names them.
 //! - [`watch`]: what the keeper of the control log does for all isolates.
@@ -16,6 +16,7 @@ pub mod in_flight;
 mod ip_hash;
 pub mod latency;
 mod least_connections;
+pub mod outlier;
 pub mod policy;
 mod round_robin;
 pub mod sticky;

@@ -57,6 +57,11 @@ impl Policy {
         Self::NAMES.map(|(name, _)| name).join(", ")
     }
 
+    /// Whether it sends less to who takes longer.
+    pub(super) fn goes_by_latency(self) -> bool {
+        matches!(self, Self::LeastConnections)
+    }
+
     /// The policy at its beginning; one that takes turns begins at origin `first`.
     pub(super) fn begin(self, first: usize) -> Box<dyn Pick> {
         match self {

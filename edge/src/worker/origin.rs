@@ -14,7 +14,7 @@ use web_sys::{AbortController, ReadableStream, Request, RequestInit, RequestRedi
 
 use crate::balance::Asker;
 use crate::balance::again::{self, KEPT_BYTES_MAX, Sending};
-use crate::balance::balancer::{Attempt, Balancer};
+use crate::balance::balancer::{Attempt, Balancer, Ended};
 use crate::balance::health::{Notice, Outcome};
 use crate::balance::in_flight::Ticket;
 use crate::config::{Origin, RESPONSE_DEADLINE};
@@ -130,10 +130,19 @@ pub(super) async fn exchange<'a>(
         drop(waiting);
         let note = |outcome: Outcome| {
             let now = js::now();
-            let took = now.since(request_time);
-            let notice = isolate.balancer.borrow_mut().note(picked, outcome, took, now);
-            if notice == Some(Notice::Ejected) {
-                worker::console_warn!("origin {} fails, and gets no requests for a while", origin.id);
+            let took = match content {
+                Content::Empty | Content::Kept(_) => Some(now.since(request_time)),
+                Content::Streamed(_) => None,
+            };
+            let ended = Ended { path: edge.target.path, origin: picked, outcome, took };
+            let notice = isolate.balancer.borrow_mut().note(ended, now);
+            let why = match notice {
+                Some(Notice::Ejected) => Some("fails"),
+                Some(Notice::Outlier) => Some("fails far more often than the others, or is far slower"),
+                Some(Notice::Suspect) | None => None,
+            };
+            if let Some(why) = why {
+                worker::console_warn!("origin {} {why}, and gets no requests for a while", origin.id);
             }
             if notice.is_some() {
                 isolate.control.report(&origin.id);
