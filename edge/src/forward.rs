@@ -4,7 +4,8 @@ use core::net::IpAddr;
 
 use tidewall_api::bookmark::Bookmark;
 use tidewall_api::headers::{
-    CDN_CACHE_CONTROL, TIDEWALL_BOOKMARK, TIDEWALL_DRAINING, TIDEWALL_ORIGIN, TIDEWALL_WRITE, X_REQUEST_ID,
+    CDN_CACHE_CONTROL, ENDPOINT_LOAD_METRICS, TIDEWALL_BOOKMARK, TIDEWALL_DRAINING, TIDEWALL_ORIGIN,
+    TIDEWALL_WRITE, X_REQUEST_ID,
 };
 
 use crate::cache::precondition::CACHE_PRECONDITIONS;
@@ -81,11 +82,16 @@ const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", 
 /// runtime or the platform writes them. `cf-*` as well.
 const WRITTEN_HERE: [&str; 5] = ["cdn-loop", "host", "via", TIDEWALL_BOOKMARK, X_REQUEST_ID];
 
+/// The other form of what an origin reports of its load.
+const ENDPOINT_LOAD_METRICS_BIN: &str = "endpoint-load-metrics-bin";
+
 /// Fields that belong to one exchange, not to the response that is stored; and the
 /// length, which follows from the stored body.
-const NOT_STORED: [&str; 7] = [
+const NOT_STORED: [&str; 9] = [
     "age",
     "content-length",
+    ENDPOINT_LOAD_METRICS,
+    ENDPOINT_LOAD_METRICS_BIN,
     "server-timing",
     TIDEWALL_BOOKMARK,
     TIDEWALL_DRAINING,
@@ -218,6 +224,9 @@ pub fn to_client(origin: &Fields) -> Fields {
     fields.remove(CDN_CACHE_CONTROL);
     fields.remove(TIDEWALL_WRITE);
     fields.remove(TIDEWALL_DRAINING);
+    // How busy an origin is, an attacker would like to know as well.
+    fields.remove(ENDPOINT_LOAD_METRICS);
+    fields.remove(ENDPOINT_LOAD_METRICS_BIN);
     // The edge knows more positions than the origin: it tells them itself.
     fields.remove(TIDEWALL_BOOKMARK);
     fields
@@ -391,7 +400,8 @@ mod tests {
     #[test]
     fn what_is_addressed_to_the_edge_ends_there() {
         let origin = Fields::from_lines(
-            "cache-control\nno-cache\ncdn-cache-control\nmax-age=300\nconnection\nclose\nset-cookie\na\nset-cookie\nb",
+            "cache-control\nno-cache\ncdn-cache-control\nmax-age=300\n\
+             endpoint-load-metrics\nTEXT cpu_utilization=1\nconnection\nclose\nset-cookie\na\nset-cookie\nb",
         );
         let client = to_client(&origin);
         assert_eq!(client, Fields::from_lines("cache-control\nno-cache\nset-cookie\na\nset-cookie\nb"));
@@ -401,7 +411,7 @@ mod tests {
     fn what_belongs_to_one_exchange_is_not_stored() {
         let fields = Fields::from_lines(
             "etag\n\"a\"\nage\n5\nx-request-id\n1\ntidewall-origin\na\nserver-timing\ndb;dur=1\n\
-             content-length\n5\ncdn-cache-control\nmax-age=1\nconnection\nx-hop\nx-hop\n1",
+             content-length\n5\nendpoint-load-metrics\nTEXT eps=1\nendpoint-load-metrics-bin\nA\ncdn-cache-control\nmax-age=1\nconnection\nx-hop\nx-hop\n1",
         );
         assert_eq!(to_store(&fields), Fields::from_lines("etag\n\"a\"\ncdn-cache-control\nmax-age=1"));
     }

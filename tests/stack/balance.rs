@@ -27,6 +27,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("balance::an_origin_that_hangs_costs_a_read_the_deadline_and_is_left_alone", an_origin_that_hangs),
     ("balance::who_may_not_be_asked_again_is_waited_for", who_may_not_be_asked_again_is_waited_for),
     ("balance::a_slow_origin_gets_little_under_least_connections", a_slow_origin_gets_little),
+    ("balance::who_reports_that_it_is_busy_is_spared_and_no_client_is_told", who_is_busy_is_spared),
     ("balance::who_does_badly_beside_the_others_is_left_alone", who_does_badly_is_left_alone),
     ("balance::who_is_gone_is_told_to_all", who_is_gone_is_told_to_all),
     ("balance::who_is_back_is_found_by_a_probe", who_is_back_is_found_by_a_probe),
@@ -297,6 +298,25 @@ fn a_slow_origin_gets_little(world: &World) {
         let part = pool.asked(2) - before;
         assert!(part <= 20, "{part} of 400");
         assert_eq!(pool.states().await, ["up"; 3], "to be slow is no failure");
+    });
+}
+
+fn who_is_busy_is_spared(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "least-connections").await;
+        let report = |of: &str| format!("200\nendpoint-load-metrics: TEXT application_utilization={of}\n");
+        for (index, of) in ["0.2", "0.9", "0.25"].into_iter().enumerate() {
+            let (private, stored) = (report(of), report(of));
+            pool.origin(index).script(PATH, move |_| format!("{private}cache-control: no-store\n\nhello"));
+            pool.origin(index).script("/kept", move |_| format!("{stored}cache-control: max-age=60\n\nkept"));
+        }
+        assert_eq!(pool.read(300, 1).await, [200; 300]);
+        assert!(pool.asked(1) <= 15, "{}", pool.asked(1));
+        assert!(pool.asked(0).abs_diff(pool.asked(2)) <= 90, "a little more is no difference");
+        for path in [PATH, "/kept", "/kept"] {
+            let answer = world.get(&format!("{}{path}", pool.edge.url)).await;
+            assert_eq!(field(&answer, "endpoint-load-metrics"), "");
+        }
     });
 }
 

@@ -6,6 +6,7 @@ use crate::balance::budget::Budget;
 use crate::balance::health::{Health, Notice, Outcome, State};
 use crate::balance::in_flight::{InFlight, Ticket};
 use crate::balance::latency::{Latency, cost};
+use crate::balance::load::{Load, pressure};
 use crate::balance::outlier::Outliers;
 use crate::balance::policy::{Route, longest};
 use crate::balance::watch::Verdict;
@@ -19,6 +20,7 @@ pub struct Balancer {
     health: Health,
     outliers: Outliers,
     seen: Vec<Latency>,
+    loads: Vec<Load>,
     in_flight: InFlight,
     budget: Budget,
 }
@@ -72,6 +74,7 @@ impl Balancer {
             health: Health::new(origins),
             outliers: Outliers::new(origins),
             seen: vec![Latency::default(); origins],
+            loads: vec![Load::default(); origins],
             in_flight: InFlight::new(deadline),
             budget: Budget::new(now),
         }
@@ -97,11 +100,17 @@ impl Balancer {
         }
         let counts: Vec<usize> = (0..origins.len()).map(|origin| self.in_flight.count(origin, now)).collect();
         let costs = cost(&self.seen, |origin| counts[origin], now);
+        let pressures = pressure(&self.loads, now);
         let candidates: Vec<_> = candidates
             .into_iter()
             .map(|origin| {
                 let Origin { id, weight, .. } = &origins[origin];
-                Candidate { origin, id, weight: *weight, cost: costs[origin] }
+                Candidate {
+                    origin,
+                    id,
+                    weight: *weight,
+                    cost: (costs[origin] as f64 * pressures[origin]) as u64,
+                }
             })
             .collect();
         let route = self.route(attempt.path)?;
@@ -147,6 +156,11 @@ impl Balancer {
         }
         self.outliers.forget(origin);
         Some(Notice::Outlier)
+    }
+
+    /// An answer of `origin` has told its utilisation.
+    pub fn reported(&mut self, origin: usize, utilization: f64, now: Timestamp) {
+        self.loads[origin].reported(utilization, now);
     }
 
     /// What the keeper of the control log has seen of origins.
@@ -258,6 +272,21 @@ mod tests {
                 "it keeps its small share, to be seen when it is well"
             );
         }
+    }
+
+    #[test]
+    fn least_connections_spares_who_reports_that_it_is_busy_with_others() {
+        let mut balancer = balancer(&[("/", Policy::LeastConnections)]);
+        let mut taken = [0; 3];
+        for draw in 0..1_000 {
+            let asker = Asker { client: "", kept: None, draw: draw * 700 };
+            let attempt = Attempt { path: "/", asker, tried: &[], may_retry: true };
+            let origin = balancer.pick(&origins(), &attempt, NOW).unwrap();
+            taken[origin] += 1;
+            balancer.reported(origin, if origin == 1 { 0.9 } else { 0.3 }, NOW);
+            note(&mut balancer, origin, Outcome::Well, 20);
+        }
+        assert!(taken[1] < 50, "{taken:?}");
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! - A policy chooses among them: `round_robin`, `weighted`, `least_connections`,
 //!   `ip_hash`, [`sticky`]. [`policy`] names them.
 //! - [`watch`]: what the keeper of the control log does for all isolates.
-//! - [`in_flight`] and [`latency`] are what an isolate sees of the origins.
+//! - [`in_flight`] and [`latency`] are what an isolate sees of the origins, [`load`] what they
+//!   say of themselves.
 
 pub mod again;
 pub mod balancer;
@@ -16,6 +17,7 @@ pub mod in_flight;
 mod ip_hash;
 pub mod latency;
 mod least_connections;
+pub mod load;
 pub mod outlier;
 pub mod policy;
 mod round_robin;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;
 use tidewall_api::bookmark::Bookmark;
-use tidewall_api::headers::TIDEWALL_DRAINING;
+use tidewall_api::headers::{ENDPOINT_LOAD_METRICS, TIDEWALL_DRAINING};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortController, ReadableStream, Request, RequestInit, RequestRedirect, Response};
 
@@ -17,6 +17,7 @@ use crate::balance::again::{self, KEPT_BYTES_MAX, Sending};
 use crate::balance::balancer::{Attempt, Balancer, Ended};
 use crate::balance::health::{Notice, Outcome};
 use crate::balance::in_flight::Ticket;
+use crate::balance::load;
 use crate::config::{Origin, RESPONSE_DEADLINE};
 use crate::control::log::Known;
 use crate::control::view::View;
@@ -170,6 +171,9 @@ pub(super) async fn exchange<'a>(
                 let is_draining = fields.contains(TIDEWALL_DRAINING);
                 let outcome = Outcome::of(status, fields.contains("retry-after"), is_draining);
                 note(outcome);
+                if let Some(utilization) = fields.get(ENDPOINT_LOAD_METRICS).and_then(load::utilization) {
+                    isolate.balancer.borrow_mut().reported(picked, utilization, js::now());
+                }
                 // Who drains may say that it can't any more, which is no failure.
                 let has_failed = outcome.is_failure() || (is_draining && matches!(status, 502..=504));
                 if let Some(next) = (has_failed && may_retry).then(|| pick(&tried)).flatten() {

@@ -14,7 +14,7 @@ use super::download::Downloads;
 use super::health::Health;
 use super::jobs::Jobs;
 use super::metrics::Metrics;
-use super::{download, draining, health, jobs, metrics, observe, openapi, problems};
+use super::{download, draining, health, jobs, load, metrics, observe, openapi, problems};
 use crate::outbox::Outbox;
 use crate::shutdown::Shutdown;
 
@@ -52,6 +52,7 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         .fallback(problems::unknown_path)
         .layer(CatchPanicLayer::custom(problems::panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
+        .layer(from_fn_with_state(load::Load::default(), load::report))
         .layer(from_fn_with_state(app.shutdown, draining::close_connections))
         .layer(from_fn(problems::write_problems))
         .layer(from_fn_with_state(metrics, observe::observe)))

@@ -1,7 +1,7 @@
 //! HTTP: what every route shares.
 //!
 //! A request passes, from the outside in: `observe` (its id, its log line, its
-//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, a
+//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, `load`, a
 //! deadline and a guard against panics, then its handler.
 //!
 //! - `error`: what handlers fail with, and the problem it becomes.
@@ -21,6 +21,7 @@ pub mod error;
 mod health;
 pub mod jobs;
 pub mod json;
+mod load;
 pub mod metrics;
 mod observe;
 mod openapi;
