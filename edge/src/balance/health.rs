@@ -143,6 +143,7 @@ impl Health {
     /// Notes what became of a request, and what there is to say of it.
     pub fn note(&mut self, origin: usize, outcome: Outcome, now: Timestamp) -> Option<Notice> {
         let record = &mut self.0[origin];
+        let was_ejected = record.state(now) == State::Ejected;
         match outcome {
             Outcome::Well | Outcome::Erring => {
                 (record.draining_until, record.is_unproved) = (None, false);
@@ -158,7 +159,13 @@ impl Health {
                 (record.draining_until, record.is_unproved) = (Some(now.after(DRAINING)), true);
                 is_news.then_some(Notice::Suspect)
             }
-            Outcome::Unwell | Outcome::Unreachable => record.fail(outcome, now).then_some(Notice::Ejected),
+            Outcome::Unwell | Outcome::Unreachable => match record.fail(outcome, now) {
+                true => Some(Notice::Ejected),
+                // Whether it takes connections a look from elsewhere tells at once, and an isolate
+                // with little to do would take long for three.
+                false if outcome == Outcome::Unreachable && !was_ejected => Some(Notice::Suspect),
+                false => None,
+            },
         }
     }
 
@@ -357,6 +364,15 @@ mod tests {
             assert_eq!(health.state(1, at(100)), State::Ejected);
             assert_eq!(health.candidates(0, true, at(129)), [0, 2]);
         }
+    }
+
+    #[test]
+    fn who_takes_no_connection_is_looked_at_the_first_time() {
+        let mut health = Health::new(2);
+        let mut fails = |outcome| health.note(1, outcome, at(100));
+        assert_eq!(fails(Outcome::Unreachable), Some(Notice::Suspect));
+        assert_eq!([fails(Outcome::Unwell), fails(Outcome::Unwell)], [None, Some(Notice::Ejected)]);
+        assert_eq!(fails(Outcome::Unreachable), None, "that is known by now");
     }
 
     #[test]

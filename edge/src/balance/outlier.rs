@@ -6,9 +6,11 @@
 //! are told by comparison: where all are slow, or all fail, the trouble lies behind them, and who
 //! is left alone would be missed. (Envoy calls it outlier detection.)
 //!
-//! - Errors: at least [`FAILING_MIN`] of the last requests, and twice what it is with the others.
+//! - Errors: at least [`FAILING_MIN`] of the last requests, and [`FAILING_TIMES`] what it is with
+//!   the others.
 //! - Slowness: a median of [`SLOW_TIMES`] that of the pool, and noticeable at all. Medians, as a
-//!   few slow reports make no slow origin. Where the policy itself goes by how long origins
+//!   few slow reports make no slow origin. Half of its answers must be slower than nearly all of
+//!   the others', too: when all slow down at once, the median of one is the first to turn. Where the policy itself goes by how long origins
 //!   take, their slowness is its business: it sends them little, and by that learns when they
 //!   are well.
 
@@ -25,12 +27,14 @@ const SAMPLES_MAX: usize = 128;
 const SAMPLES_MIN: usize = 20;
 /// Share of requests that must have failed.
 const FAILING_MIN: f64 = 0.5;
-/// So many times as often as with the others.
-const FAILING_TIMES: f64 = 2.0;
+/// So many times as often as with the others: when all begin to fail, one is ahead of them.
+const FAILING_TIMES: f64 = 4.0;
 /// So many times the pool's median is too slow.
-const SLOW_TIMES: u32 = 5;
+const SLOW_TIMES: f64 = 5.0;
+/// So many times what nine of ten answers of the others take it must be as well.
+const APART_TIMES: f64 = 2.0;
 /// Below nobody notices, and between 2 ms and 20 ms is a cache that is cold.
-const SLOW_MIN_MS: u32 = 100;
+const SLOW_MIN_MS: f64 = 100.0;
 /// An origin is judged no more often: a judgement sorts what is remembered of all.
 const JUDGED_EVERY: Duration = Duration::from_millis(250);
 
@@ -50,7 +54,7 @@ struct Sample {
     at: Timestamp,
     has_failed: bool,
     /// Time to the head of the answer, where that says how fast the origin is.
-    took_ms: Option<u32>,
+    took_ms: Option<f64>,
 }
 
 impl Outliers {
@@ -65,7 +69,7 @@ impl Outliers {
         while samples.len() >= SAMPLES_MAX || samples.front().is_some_and(|oldest| oldest.is_over(now)) {
             samples.pop_front();
         }
-        let took_ms = took.map(|took| u32::try_from(took.as_millis()).unwrap_or(u32::MAX));
+        let took_ms = took.map(|took| took.as_secs_f64() * 1_000.0);
         samples.push_back(Sample { at: now, has_failed, took_ms });
     }
 
@@ -85,27 +89,20 @@ impl Outliers {
     }
 
     fn fails_more(&self, origin: usize, now: Timestamp) -> bool {
-        let share = |is_one: &dyn Fn(usize) -> bool| {
-            let windows = self.0.iter().enumerate().filter(|(index, _)| is_one(*index));
-            let ended: Vec<bool> =
-                windows.flat_map(|(_, window)| window.current(now).map(|sample| sample.has_failed)).collect();
-            let failed = ended.iter().filter(|has_failed| **has_failed).count();
-            (ended.len() >= SAMPLES_MIN).then(|| failed as f64 / ended.len() as f64)
-        };
-        let (own, others) = (share(&|index| index == origin), share(&|index| index != origin));
-        let (Some(own), Some(others)) = (own, others) else { return false };
-        own >= FAILING_MIN && own >= FAILING_TIMES * others
+        let Some(own) = self.0[origin].failing(now).filter(|own| *own >= FAILING_MIN) else { return false };
+        let shares: Vec<f64> = self.0.iter().filter_map(|window| window.failing(now)).collect();
+        shares.len() > 1 && own >= FAILING_TIMES * lower_median(shares)
     }
 
     fn is_slower(&self, origin: usize, now: Timestamp) -> bool {
-        let Some(own) = self.0[origin].median_ms(now).filter(|own| *own >= SLOW_MIN_MS) else {
+        let Some((own, _)) = self.0[origin].took_ms(now).filter(|(own, _)| *own >= SLOW_MIN_MS) else {
             return false;
         };
-        let mut medians: Vec<u32> = self.0.iter().filter_map(|window| window.median_ms(now)).collect();
-        if medians.len() < 2 {
-            return false;
-        }
-        own >= median(&mut medians).saturating_mul(SLOW_TIMES)
+        let (medians, most): (Vec<f64>, Vec<f64>) =
+            self.0.iter().filter_map(|window| window.took_ms(now)).unzip();
+        medians.len() > 1
+            && own >= SLOW_TIMES * lower_median(medians)
+            && own >= APART_TIMES * lower_median(most)
     }
 }
 
@@ -114,9 +111,20 @@ impl Window {
         self.samples.iter().filter(move |sample| !sample.is_over(now))
     }
 
-    fn median_ms(&self, now: Timestamp) -> Option<u32> {
-        let mut took: Vec<u32> = self.current(now).filter_map(|sample| sample.took_ms).collect();
-        (took.len() >= SAMPLES_MIN).then(|| median(&mut took))
+    /// The share of requests that failed, where there were enough.
+    fn failing(&self, now: Timestamp) -> Option<f64> {
+        let (all, failed) = self
+            .current(now)
+            .fold((0, 0), |(all, failed), sample| (all + 1, failed + usize::from(sample.has_failed)));
+        (all >= SAMPLES_MIN).then(|| failed as f64 / all as f64)
+    }
+
+    /// What half of the answers took at most, and nine of ten, where there were enough.
+    fn took_ms(&self, now: Timestamp) -> Option<(f64, f64)> {
+        let mut took: Vec<f64> = self.current(now).filter_map(|sample| sample.took_ms).collect();
+        took.sort_unstable_by(f64::total_cmp);
+        let last = took.len().checked_sub(1).filter(|last| *last + 1 >= SAMPLES_MIN)?;
+        Some((took[last / 2], took[last * 9 / 10]))
     }
 }
 
@@ -126,10 +134,10 @@ impl Sample {
     }
 }
 
-/// The middle one; the lower of two, so that of two origins the slow one is not its own measure.
-fn median(values: &mut [u32]) -> u32 {
-    let middle = values.len().saturating_sub(1) / 2;
-    if values.is_empty() { 0 } else { *values.select_nth_unstable(middle).1 }
+/// The middle one; the lower of two, so that of two origins the bad one is not its own measure.
+fn lower_median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -163,14 +171,16 @@ mod tests {
     fn who_fails_every_other_time_stands_out_where_the_others_do_not() {
         check(&[(40, 0, 20), (40, 20, 20), (40, 0, 20)], &[1]);
         check(&[(40, 0, 20), (40, 19, 20), (40, 0, 20)], &[]);
-        check(&[(40, 10, 20), (40, 20, 20), (40, 10, 20)], &[1]);
-        check(&[(40, 40, 20), (40, 40, 20), (40, 0, 20)], &[0, 1]);
+        check(&[(40, 5, 20), (40, 20, 20), (40, 5, 20)], &[1]);
+        check(&[(40, 40, 20), (40, 40, 20), (40, 0, 20), (40, 0, 20)], &[0, 1]);
+        check(&[(40, 0, 20), (40, 40, 20)], &[1]);
     }
 
     #[test]
     fn where_all_fail_nobody_stands_out() {
         check(&[(40, 40, 20), (40, 40, 20), (40, 40, 20)], &[]);
         check(&[(40, 30, 20), (40, 25, 20)], &[]);
+        check(&[(40, 40, 20), (40, 40, 20), (40, 0, 20)], &[]);
     }
 
     #[test]
@@ -209,6 +219,19 @@ mod tests {
             outliers.ended(1, false, Some(Duration::from_secs(25)), at(0));
         }
         assert!(!outliers.stands_out(1, at(1)));
+    }
+
+    #[test]
+    fn when_all_slow_down_at_once_the_first_does_not_stand_out() {
+        let mut outliers = Outliers::new(3);
+        // More than half of its last answers are of the new kind, with the others one in four.
+        for (origin, slow) in [(0, 15), (1, 7), (2, 7)] {
+            for n in 0..28 {
+                let ms = if n < slow { 1_500 } else { 20 };
+                outliers.ended(origin, false, Some(Duration::from_millis(ms)), at(0));
+            }
+        }
+        assert!(!outliers.stands_out(0, at(1)));
     }
 
     #[test]
