@@ -492,6 +492,9 @@ fn what_is_stored_makes_nobody_stay(world: &World) {
         for cookie in ["", &cookie, "tw_origin=forged"] {
             assert_eq!(browse(&pool, "/kept", cookie).await.1, "", "{cookie}");
         }
+        let long = |_: &Asked| format!("200\ncache-control: max-age=600\n\n{}", "x".repeat(2_000_000));
+        (0..3).for_each(|index| pool.origin(index).script("/long", long));
+        assert_eq!(browse(&pool, "/long", "").await.1, "", "nor what is only too long for that");
         let asked: usize = (0..3).map(|index| pool.origin(index).asked("/kept").len()).sum();
         assert_eq!(asked, 1, "one answer is for all, whichever origin they stay with");
     });

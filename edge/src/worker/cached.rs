@@ -584,7 +584,10 @@ impl<'a> Lookup<'a> {
         let work = self.rejected(reason, answer.status);
         let landing = Landing::Nothing(reason.outcome(answer.status));
         let mut reply = handed_back(self.edge, answer, forward::to_client(&answer.fields), status);
-        keep(answer, &mut reply);
+        // What is only too long or too slow to be stored is for everybody all the same.
+        if !matches!(reason, Unstored::TooLarge | Unstored::Slow) {
+            keep(answer, &mut reply);
+        }
         Filled { reply, landing, work }
     }
 
