@@ -69,6 +69,7 @@ struct Plan {
     inspector_port: u16,
     purge_token: String,
     staff: origins::Staff,
+    sticky_secret: String,
 }
 
 /// Whose servers are used.
@@ -121,6 +122,7 @@ impl Plan {
         };
         let purge_token = data.secret(data::PURGE_TOKEN)?;
         let staff = origins::Staff::of(&data)?;
+        let sticky_secret = data.secret(data::STICKY_SECRET)?;
         Ok(Self {
             args,
             workspace,
@@ -136,6 +138,7 @@ impl Plan {
             inspector_port,
             purge_token,
             staff,
+            sticky_secret,
         })
     }
 
@@ -163,6 +166,7 @@ impl Plan {
             port: self.edge_port,
             inspector_port: self.inspector_port,
             purge_token: &self.purge_token,
+            sticky_secret: &self.sticky_secret,
             // What another database has answered must not be met here.
             state: folder.join(format!("state-{}", servers.identity)),
             folder,

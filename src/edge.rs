@@ -38,7 +38,7 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
         npm::ensure(&workspace, progress).await?;
         cargo::ensure_wasm_target(&workspace).await?;
         build::build(&workspace, Flavor::Dev, &[Part::Worker], progress).await?;
-        let purge_token = data::random_hex()?;
+        let (purge_token, sticky_secret) = (data::random_hex()?, data::random_hex()?);
         let edge = Local {
             workspace: &workspace,
             config: &config,
@@ -47,6 +47,7 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
             port,
             inspector_port,
             purge_token: &purge_token,
+            sticky_secret: &sticky_secret,
             folder: run.folder().to_owned(),
             state: run.folder().join("state"),
             logs: run.folder().to_owned(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tidewall_edge::balance::sticky::SECRET_BYTES_MIN;
 pub(crate) use tidewall_edge::config::Origin;
 use tidewall_edge::config::{self, Vars};
 
@@ -74,12 +75,16 @@ impl Config {
             origins: variable("ORIGINS"),
             balance: variable("BALANCE"),
             origin_paths: variable("ORIGIN_PATHS"),
+            client_address_field: Some(self.client_address_field()?.to_owned()),
             private_cookies: variable("PRIVATE_COOKIES"),
             client_cache_control: variable("CLIENT_CACHE_CONTROL"),
             private_fields: variable("PRIVATE_FIELDS"),
             tracking_parameters: variable("TRACKING_PARAMETERS"),
+            origin_deadline_ms: variable("ORIGIN_DEADLINE_MS"),
             control_max_age_ms: variable("CONTROL_MAX_AGE_MS"),
             control_grace_ms: variable("CONTROL_GRACE_MS"),
+            // Secrets aren't in the file.
+            sticky_secret: Some("x".repeat(SECRET_BYTES_MIN)),
             purge_token: None,
         };
         match config::Config::parse(&vars) {
@@ -107,7 +112,20 @@ impl Config {
         }
         config["vars"]["ORIGINS"] =
             origins.iter().map(|Origin { id, url, .. }| json!({ "id": id, "url": url })).collect();
+        // Nobody stands before a local edge who could tell it.
+        config["vars"]["CLIENT_ADDRESS_FIELD"] = json!("");
         Ok(config)
+    }
+
+    /// The deployed edge's, which a local one doesn't have.
+    fn client_address_field(&self) -> Result<&str, Failure> {
+        match self.0["vars"].get("CLIENT_ADDRESS_FIELD") {
+            None => Ok(""),
+            Some(toml::Value::String(name)) => Ok(name),
+            Some(_) => Err(Failure::new(
+                "wrangler.toml is broken: CLIENT_ADDRESS_FIELD is no text: write the name of a request field",
+            )),
+        }
     }
 }
 
@@ -135,6 +153,7 @@ pub(crate) struct Local<'a> {
     /// The port of workerd's debugger, which wrangler opens in any case.
     pub(crate) inspector_port: u16,
     pub(crate) purge_token: &'a str,
+    pub(crate) sticky_secret: &'a str,
     /// Where the configuration is kept.
     pub(crate) folder: PathBuf,
     /// Where the Worker's storage is kept.
@@ -178,7 +197,8 @@ impl Local<'_> {
         fs::write(&config_path, config.to_string()).or_fail("write", &config_path)?;
         // Secrets come to a local Worker from a file beside its configuration.
         let secrets = self.folder.join(".dev.vars");
-        private::write(&secrets, format!("PURGE_TOKEN=\"{}\"\n", self.purge_token))?;
+        let values = [("PURGE_TOKEN", self.purge_token), ("STICKY_SECRET", self.sticky_secret)];
+        private::write(&secrets, values.map(|(name, value)| format!("{name}=\"{value}\"\n")).concat())?;
 
         let mut args: Vec<String> = [
             "dev",
@@ -245,6 +265,7 @@ mod tests {
         assert_eq!(config["assets"], json!({ "directory": "/s", "binding": "ASSETS" }));
         assert_eq!(config["vars"]["ORIGINS"], json!([{ "id": "a", "url": "http://127.0.0.1:1" }]));
         assert_eq!(config["vars"]["ORIGIN_PATHS"], json!(["/api/"]));
+        assert_eq!(config["vars"]["CLIENT_ADDRESS_FIELD"], "", "a client could say anything");
         assert!(config.get("build").is_none());
     }
 
@@ -273,6 +294,8 @@ mod tests {
         refused(&with("PRIVATE_FIELDS = ['']"), "wrangler.toml is broken: PRIVATE_FIELDS[0] is empty");
         let failure = Config::parse(&with("TRACKING_PARAMETERS = 'utm_*'")).unwrap_err().to_string();
         assert!(failure.starts_with("wrangler.toml is broken: TRACKING_PARAMETERS"), "{failure}");
+        let failure = Config::parse(&with("CLIENT_ADDRESS_FIELD = 'X Real IP'")).unwrap_err().to_string();
+        assert!(failure.starts_with("wrangler.toml is broken: CLIENT_ADDRESS_FIELD is `X Real"), "{failure}");
         assert!(Config::parse(&with("PRIVATE_COOKIES = '[\"a\"]'")).is_ok(), "JSON in a string is as good");
     }
 
@@ -281,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn the_purge_token_is_for_its_owner_alone() {
+    fn secrets_are_for_their_owner_alone() {
         let folder = std::env::temp_dir().join(format!("tidewall-wrangler-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let edge = Local {
@@ -292,6 +315,7 @@ mod tests {
             port: 1,
             inspector_port: 2,
             purge_token: "hush",
+            sticky_secret: "hush as well",
             folder: folder.clone(),
             state: folder.join("state"),
             logs: folder.clone(),

@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::balance::policy::{Policy, Route};
+use crate::balance::policy::{Policy, Route, longest};
+use crate::balance::sticky::{SECRET_BYTES_MIN, Signer};
 use crate::cache::key::TrackingParameters;
 use crate::cache::privacy::PrivateNames;
 use crate::cache::request::ClientCacheControl;
 use crate::cache::target::Target;
+use crate::client_address::ClientAddressField;
 use crate::control::view::Limits;
 use crate::fields::is_token;
 
@@ -23,6 +25,8 @@ pub struct Vars {
     pub balance: Option<String>,
     /// `ORIGIN_PATHS`: path prefixes that go to the origins beside a site.
     pub origin_paths: Option<String>,
+    /// `CLIENT_ADDRESS_FIELD`: the request field in which the platform tells the client's address.
+    pub client_address_field: Option<String>,
     /// `PRIVATE_COOKIES`: names of cookies that make a request one person's, or how they begin.
     pub private_cookies: Option<String>,
     /// `PRIVATE_FIELDS`: names of request fields that do the same.
@@ -31,13 +35,26 @@ pub struct Vars {
     pub client_cache_control: Option<String>,
     /// `TRACKING_PARAMETERS`: names of query parameters that make no difference.
     pub tracking_parameters: Option<String>,
+    /// `ORIGIN_DEADLINE_MS`: time after which another origin is asked instead.
+    pub origin_deadline_ms: Option<String>,
     /// `CONTROL_MAX_AGE_MS`: age up to which an isolate's view of the control log is used.
     pub control_max_age_ms: Option<String>,
     /// `CONTROL_GRACE_MS`: the same while the log is out of reach.
     pub control_grace_ms: Option<String>,
+    /// `STICKY_SECRET`, which signs the cookies of the policy `sticky`.
+    pub sticky_secret: Option<String>,
     /// `PURGE_TOKEN`, a secret.
     pub purge_token: Option<String>,
 }
+
+/// `ORIGIN_DEADLINE_MS` where it isn't set: longer than what a person waits for, and short enough
+/// for two further origins to be asked within [`RESPONSE_DEADLINE`].
+const ORIGIN_DEADLINE_MS: u64 = 10_000;
+/// Least value of it: with less, answers of healthy origins from another continent would be lost.
+const ORIGIN_DEADLINE_MS_MIN: u64 = 100;
+/// Longest wait for the head of an answer, from however many origins. It is generous: it is
+/// there for origins that hang, not for slow reports. A body may take as long as it likes.
+pub const RESPONSE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// `CONTROL_MAX_AGE_MS` where it isn't set: what a purge takes at most to be seen
 /// everywhere, and the least time between an isolate's questions to the control log.
@@ -56,14 +73,20 @@ pub struct Config {
     pub balance: Vec<Route>,
     /// Each begins with `/`.
     pub origin_paths: Vec<String>,
+    /// Where the client's address is read from.
+    pub client_address_field: ClientAddressField,
     /// What makes a request one person's.
     pub private: PrivateNames,
     /// Whether clients' directives are obeyed.
     pub client_cache_control: ClientCacheControl,
     /// See [`TrackingParameters`].
     pub tracking_parameters: TrackingParameters,
+    /// How long an origin is waited for where another one may be asked.
+    pub origin_deadline: Duration,
     /// How long a view of the control log may be used.
     pub control: Limits,
+    /// Signs the cookies of the policy `sticky`; there where a route has it.
+    pub signer: Option<Signer>,
     /// Opens `/_tidewall/*`, which doesn't exist without it.
     pub purge_token: Option<Secret>,
 }
@@ -140,10 +163,13 @@ pub enum ConfigError {
 impl Config {
     /// Checks the variables.
     pub fn parse(vars: &Vars) -> Result<Self, ConfigError> {
+        let balance = balance(vars.balance.as_deref())?;
         Ok(Self {
             origins: origins(vars.origins.as_deref())?,
-            balance: balance(vars.balance.as_deref())?,
+            signer: signer(&balance, vars.sticky_secret.as_deref())?,
+            balance,
             origin_paths: origin_paths(vars.origin_paths.as_deref())?,
+            client_address_field: client_address_field(vars.client_address_field.as_deref())?,
             private: PrivateNames {
                 fields: field_names("PRIVATE_FIELDS", vars.private_fields.as_deref())?,
                 cookies: names("PRIVATE_COOKIES", vars.private_cookies.as_deref())?,
@@ -153,10 +179,44 @@ impl Config {
                 "TRACKING_PARAMETERS",
                 vars.tracking_parameters.as_deref(),
             )?),
+            origin_deadline: origin_deadline(vars.origin_deadline_ms.as_deref())?,
             control: control_limits(vars)?,
             purge_token: vars.purge_token.clone().filter(|token| !token.is_empty()).map(Secret),
         })
     }
+}
+
+impl Config {
+    /// What signs the cookies of browsers that stick to an origin at `path`, if they do.
+    pub fn signer_at(&self, path: &str) -> Option<&Signer> {
+        let route = longest(self.balance.iter().map(|route| &*route.path), path)?;
+        self.signer.as_ref().filter(|_| self.balance[route].policy == Policy::Sticky)
+    }
+}
+
+fn signer(routes: &[Route], secret: Option<&str>) -> Result<Option<Signer>, ConfigError> {
+    let Some(route) = routes.iter().find(|route| route.policy == Policy::Sticky) else { return Ok(None) };
+    match Signer::new(secret.unwrap_or_default()) {
+        Some(signer) => Ok(Some(signer)),
+        None => invalid(
+            "STICKY_SECRET",
+            format!(
+                "is missing or shorter than {SECRET_BYTES_MIN} bytes, and BALANCE has the policy `sticky` for `{}`: set one with `wrangler secret put STICKY_SECRET`",
+                route.path
+            ),
+        ),
+    }
+}
+
+fn origin_deadline(json: Option<&str>) -> Result<Duration, ConfigError> {
+    let name = "ORIGIN_DEADLINE_MS";
+    let deadline = milliseconds(name, json, ORIGIN_DEADLINE_MS)?;
+    let (least, most) = (Duration::from_millis(ORIGIN_DEADLINE_MS_MIN), RESPONSE_DEADLINE);
+    if !(least..=most).contains(&deadline) {
+        let (is, least, most) = (deadline.as_millis(), least.as_millis(), most.as_millis());
+        return invalid(name, format!("is {is}: write {least} to {most}"));
+    }
+    Ok(deadline)
 }
 
 fn control_limits(vars: &Vars) -> Result<Limits, ConfigError> {
@@ -260,6 +320,19 @@ fn origin_paths(json: Option<&str>) -> Result<Vec<String>, ConfigError> {
     }
 }
 
+fn client_address_field(name: Option<&str>) -> Result<ClientAddressField, ConfigError> {
+    let name = name.unwrap_or_default();
+    match ClientAddressField::named(name) {
+        Some(field) => Ok(field),
+        None => invalid(
+            "CLIENT_ADDRESS_FIELD",
+            format!(
+                "is `{name}`, which no field can be named: write one such as CF-Connecting-IP, or nothing"
+            ),
+        ),
+    }
+}
+
 fn client_cache_control(word: Option<&str>) -> Result<ClientCacheControl, ConfigError> {
     match word {
         None | Some("obey") => Ok(ClientCacheControl::Obey),
@@ -329,6 +402,7 @@ mod tests {
         let origins: Vec<_> = config.origins.iter().map(|o| (o.id.as_str(), o.url.as_str())).collect();
         assert_eq!(origins, [("a", "http://127.0.0.1:8081"), ("b", "https://b.example")]);
         assert!(config.origin_paths.is_empty() && config.purge_token.is_none());
+        assert_eq!(config.origin_deadline, Duration::from_secs(10));
     }
 
     #[test]
@@ -354,7 +428,7 @@ mod tests {
         let balance = |json: &str| Vars { balance: Some(json.to_owned()), ..with_origins(ONE) };
         refused(
             &balance(r#"[{"path":"/","policy":"round-robin"},{"path":"/api/","policy":"random"}]"#),
-            "BALANCE[1].policy is `random`: write one of round-robin, weighted, least-connections, ip-hash",
+            "BALANCE[1].policy is `random`: write one of round-robin, weighted, least-connections, ip-hash, sticky",
         );
         refused(
             &balance(r#"[{"path":"api","policy":"ip-hash"}]"#),
@@ -364,12 +438,34 @@ mod tests {
             &balance(r#"[{"path":"/","policy":"ip-hash"},{"path":"/","policy":"weighted"}]"#),
             "BALANCE[1].path is `/`, which another route has already",
         );
+        let sticky = r#"[{"path":"/app/","policy":"sticky"}]"#;
+        for sticky_secret in [None, Some("too short".to_owned())] {
+            refused(
+                &Vars { sticky_secret, ..balance(sticky) },
+                "STICKY_SECRET is missing or shorter than 16 bytes, and BALANCE has the policy `sticky` for `/app/`: set one with `wrangler secret put STICKY_SECRET`",
+            );
+        }
         let vars = Vars { origin_paths: Some(r#"["/api/","x"]"#.into()), ..with_origins(ONE) };
         refused(&vars, "ORIGIN_PATHS[1] must begin with /");
         let vars = Vars { private_cookies: Some(r#"[""]"#.into()), ..with_origins(ONE) };
         refused(&vars, "PRIVATE_COOKIES[0] is empty");
         let vars = Vars { private_fields: Some(r#"["x-a","x b"]"#.into()), ..with_origins(ONE) };
         refused(&vars, "PRIVATE_FIELDS[1] is `x b`, which no field can be named");
+        for (ms, problem) in [
+            ("99", "ORIGIN_DEADLINE_MS is 99: write 100 to 30000"),
+            ("30001", "ORIGIN_DEADLINE_MS is 30001: write 100 to 30000"),
+            (
+                "10s",
+                "ORIGIN_DEADLINE_MS can't be read as a number of milliseconds: trailing characters at line 1 column 3",
+            ),
+        ] {
+            refused(&Vars { origin_deadline_ms: Some(ms.to_owned()), ..with_origins(ONE) }, problem);
+        }
+        let vars = Vars { client_address_field: Some("X Real IP".into()), ..with_origins(ONE) };
+        refused(
+            &vars,
+            "CLIENT_ADDRESS_FIELD is `X Real IP`, which no field can be named: write one such as CF-Connecting-IP, or nothing",
+        );
         let vars = Vars { client_cache_control: Some("Ignore".into()), ..with_origins(ONE) };
         refused(&vars, "CLIENT_CACHE_CONTROL is `Ignore`: write `obey` or `ignore`");
     }
@@ -388,6 +484,21 @@ mod tests {
             &[("/api/", Policy::LeastConnections), ("/", Policy::RoundRobin)],
         );
         check(Some(r#"[{"path":"/","policy":"ip-hash"}]"#), &[("/", Policy::IpHash)]);
+    }
+
+    #[test]
+    fn browsers_stick_to_an_origin_where_the_route_of_the_path_says_so() {
+        let vars = Vars {
+            balance: Some(
+                r#"[{"path":"/app/","policy":"sticky"},{"path":"/app/x","policy":"weighted"}]"#.into(),
+            ),
+            sticky_secret: Some("a secret of the test alone".into()),
+            ..with_origins(ONE)
+        };
+        let config = Config::parse(&vars).unwrap();
+        assert!(config.signer_at("/app/").is_some());
+        assert!(config.signer_at("/app/x").is_none() && config.signer_at("/").is_none());
+        assert!(Config::parse(&with_origins(ONE)).unwrap().signer.is_none(), "no secret is needed otherwise");
     }
 
     #[test]

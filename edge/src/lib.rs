@@ -8,8 +8,10 @@
 pub mod authorization;
 pub mod balance;
 pub mod cache;
+pub mod client_address;
 pub mod config;
 pub mod control;
+pub mod cookies;
 pub mod counters;
 pub mod explain;
 pub mod fields;

@@ -269,6 +269,16 @@ async fn without_a_database_requests_are_told_to_come_back() {
 }
 
 #[tokio::test]
+async fn each_answer_tells_the_edge_how_busy_the_origin_is() {
+    let origin = Origin::new().await;
+    for path in ["/healthz", "/nothing"] {
+        let answer = origin.get(path).await;
+        // One request, beside the twenty connections that a primary is asked on.
+        assert_eq!(answer.headers["endpoint-load-metrics"], "TEXT application_utilization=0.050", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_process_is_alive_but_not_ready_without_a_database() {
     let origin = Origin::new().await;
     assert_eq!(origin.get("/healthz").await.status, 200);

@@ -2,10 +2,12 @@
 //! which anything happens: a simulation that is the same for the same seed.
 //!
 //! What the edge decides with is the real code of `tidewall_edge::control`; the Worker's
-//! rim, the stores, the origins, the database and the clients are simulated.
+//! rim, the stores, the origins, the database and the clients are simulated. [`balance`] does the
+//! same for the balancers of many isolates, in a smaller world of its own.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod balance;
 mod cases;
 mod client;
 mod clock;

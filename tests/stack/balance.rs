@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use reqwest::{Method, Response};
 
-use crate::scripted::Origin;
+use crate::raw;
+use crate::scripted::{Asked, NEVER, Origin};
 use crate::shelf::Shelf;
 use crate::support::poll;
 use crate::support::tidewall::Folder;
-use crate::workerd::{Setup, Workerd};
+use crate::workerd::{Setup, TRUSTED, Workerd};
 use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -21,10 +22,20 @@ pub(crate) const TESTS: &[Test] = &[
     ("balance::a_draining_origin_gets_nothing_more", a_draining_origin_gets_nothing_more),
     ("balance::when_all_fail_few_are_asked_twice", when_all_fail_few_are_asked_twice),
     ("balance::a_write_is_never_sent_twice", a_write_is_never_sent_twice),
+    ("balance::a_write_with_a_key_goes_to_another_origin_with_its_body", a_keyed_write_goes_on),
+    ("balance::a_write_that_can_not_be_kept_is_sent_once_though_it_has_a_key", a_long_write_is_sent_once),
+    ("balance::an_origin_that_hangs_costs_a_read_the_deadline_and_is_left_alone", an_origin_that_hangs),
+    ("balance::who_may_not_be_asked_again_is_waited_for", who_may_not_be_asked_again_is_waited_for),
     ("balance::a_slow_origin_gets_little_under_least_connections", a_slow_origin_gets_little),
+    ("balance::who_reports_that_it_is_busy_is_spared_and_no_client_is_told", who_is_busy_is_spared),
+    ("balance::who_does_badly_beside_the_others_is_left_alone", who_does_badly_is_left_alone),
     ("balance::who_is_gone_is_told_to_all", who_is_gone_is_told_to_all),
     ("balance::who_is_back_is_found_by_a_probe", who_is_back_is_found_by_a_probe),
     ("balance::a_client_keeps_its_origin_by_its_address", a_client_keeps_its_origin),
+    ("balance::a_browser_stays_with_its_origin_as_long_as_that_takes_requests", a_browser_stays),
+    ("balance::a_cookie_that_the_edge_has_not_signed_counts_as_none", a_forged_cookie_counts_as_none),
+    ("balance::what_is_stored_makes_nobody_stay_with_an_origin", what_is_stored_makes_nobody_stay),
+    ("balance::an_address_that_no_platform_tells_reaches_no_origin", a_made_up_address_reaches_no_origin),
 ];
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -41,6 +52,10 @@ struct Pool<'a> {
 
 impl<'a> Pool<'a> {
     async fn start(world: &'a World, policy: &str) -> Self {
+        Self::start_with(world, policy, &[]).await
+    }
+
+    async fn start_with(world: &'a World, policy: &str, variables: &[(&str, &str)]) -> Self {
         let origins: Vec<_> = (0..3).map(|_| Origin::start(&world.runtime)).collect();
         for origin in &origins {
             origin.script(PATH, |_| OK.to_owned());
@@ -48,7 +63,8 @@ impl<'a> Pool<'a> {
         let (kv, cache_api) = (Shelf::start(&world.runtime), Shelf::start(&world.runtime));
         let folder = Folder::new();
         let urls: Vec<_> = origins.iter().map(|origin| &*origin.url).collect();
-        let setup = Setup { origins: &urls, policy, kv: &kv, cache_api: &cache_api, objects: &folder.0 };
+        let setup =
+            Setup { origins: &urls, policy, kv: &kv, cache_api: &cache_api, variables, objects: &folder.0 };
         let edge = Workerd::start(world, &setup).await;
         Self { world, edge, origins: origins.into_iter().map(Some).collect(), _folder: folder }
     }
@@ -172,6 +188,95 @@ fn a_write_is_never_sent_twice(world: &World) {
     });
 }
 
+fn a_keyed_write_goes_on(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "round-robin").await;
+        pool.script(0, "503\n\n");
+        // The connection breaks after the request has arrived.
+        pool.script(1, "");
+        for n in 0..9 {
+            let request = world.client.post(format!("{}{PATH}", pool.edge.url));
+            let request = request.header("idempotency-key", format!("k-{n}")).body(format!("order {n}"));
+            let answer = request.send().await.unwrap();
+            assert_eq!((answer.status().as_u16(), &*field(&answer, "tidewall-origin")), (200, "c"));
+        }
+        let orders = |index: usize| -> Vec<_> {
+            pool.origin(index).asked(PATH).into_iter().map(|asked| asked.body).collect()
+        };
+        assert_eq!(orders(2), (0..9).map(|n| format!("order {n}")).collect::<Vec<_>>());
+        assert_eq!(orders(1).len(), 3, "it takes none, and is left alone");
+        assert!((0..2).all(|index| orders(index).iter().all(|order| order.starts_with("order "))));
+    });
+}
+
+fn a_long_write_is_sent_once(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "round-robin").await;
+        for index in 0..3 {
+            pool.script(index, "503\n\n");
+        }
+        let asked = || (0..3).map(|index| pool.asked(index)).sum::<usize>();
+        let (key, long) = ("idempotency-key: k-1", "x".repeat(64 * 1_024 + 1));
+        for (nth, (fields, body)) in [
+            (vec![key, "content-length: 65537"], &*long),
+            (vec![key, "transfer-encoding: chunked"], "5\r\norder\r\n0\r\n\r\n"),
+            (vec!["idempotency-key:", "content-length: 5"], "order"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let answer = raw::ask(&pool.edge.url, &format!("POST {PATH}"), &fields, body).await;
+            assert_eq!((answer.status, asked()), (503, nth + 1), "{fields:?}");
+        }
+    });
+}
+
+/// A deadline that is soon over.
+const SOON: (&str, &str) = ("ORIGIN_DEADLINE_MS", "400");
+
+fn an_origin_that_hangs(world: &World) {
+    world.run(async {
+        let pool = Pool::start_with(world, "round-robin", &[SOON]).await;
+        pool.script(1, NEVER);
+        let mut slow = 0;
+        for _ in 0..40 {
+            let begun = Instant::now();
+            assert_eq!(pool.send(Method::GET).await.status(), 200);
+            slow += usize::from(begun.elapsed() > Duration::from_millis(350));
+            assert!(begun.elapsed() < Duration::from_millis(800), "{:?}", begun.elapsed());
+        }
+        assert_eq!((slow, pool.asked(1)), (3, 3), "{}", pool.edge.log());
+        assert_eq!(pool.states().await, ["up", "ejected", "up"]);
+        let given_up =
+            poll::until_async(DEADLINE, || async { (pool.origin(1).given_up() == 3).then_some(()) });
+        given_up.await.expect("nobody waits for them any more");
+        // A write doesn't find out, either.
+        for _ in 0..10 {
+            assert_eq!(pool.send(Method::POST).await.status(), 200);
+        }
+    });
+}
+
+fn who_may_not_be_asked_again_is_waited_for(world: &World) {
+    world.run(async {
+        let pool = Pool::start_with(world, "round-robin", &[SOON]).await;
+        for index in 0..3 {
+            pool.origin(index).script(PATH, |_| {
+                std::thread::sleep(Duration::from_millis(900));
+                OK.to_owned()
+            });
+        }
+        assert_eq!(pool.send(Method::POST).await.status(), 200);
+        let asked = || (0..3).map(|index| pool.asked(index)).sum::<usize>();
+        assert_eq!(asked(), 1);
+        // The last one that there is for a read is, as well.
+        let begun = Instant::now();
+        assert_eq!(pool.send(Method::GET).await.status(), 200);
+        assert_eq!(asked(), 4);
+        assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
+    });
+}
+
 fn a_slow_origin_gets_little(world: &World) {
     world.run(async {
         let pool = Pool::start(world, "least-connections").await;
@@ -193,6 +298,48 @@ fn a_slow_origin_gets_little(world: &World) {
         let part = pool.asked(2) - before;
         assert!(part <= 20, "{part} of 400");
         assert_eq!(pool.states().await, ["up"; 3], "to be slow is no failure");
+    });
+}
+
+fn who_is_busy_is_spared(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "least-connections").await;
+        let report = |of: &str| format!("200\nendpoint-load-metrics: TEXT application_utilization={of}\n");
+        for (index, of) in ["0.2", "0.9", "0.25"].into_iter().enumerate() {
+            let (private, stored) = (report(of), report(of));
+            pool.origin(index).script(PATH, move |_| format!("{private}cache-control: no-store\n\nhello"));
+            pool.origin(index).script("/kept", move |_| format!("{stored}cache-control: max-age=60\n\nkept"));
+        }
+        assert_eq!(pool.read(300, 1).await, [200; 300]);
+        assert!(pool.asked(1) <= 15, "{}", pool.asked(1));
+        assert!(pool.asked(0).abs_diff(pool.asked(2)) <= 90, "a little more is no difference");
+        for path in [PATH, "/kept", "/kept"] {
+            let answer = world.get(&format!("{}{path}", pool.edge.url)).await;
+            assert_eq!(field(&answer, "endpoint-load-metrics"), "");
+        }
+    });
+}
+
+fn who_does_badly_is_left_alone(world: &World) {
+    world.run(async {
+        let errs = "500\ncache-control: no-store\n\noh no";
+        for (answer, ms) in [(OK, 150), (errs, 1)] {
+            let pool = Pool::start(world, "round-robin").await;
+            pool.read(90, 6).await;
+            assert_eq!(pool.states().await, ["up"; 3]);
+            pool.origin(1).script(PATH, move |_| {
+                std::thread::sleep(Duration::from_millis(ms));
+                answer.to_owned()
+            });
+            pool.read(300, 6).await;
+            assert_eq!(pool.states().await, ["up", "ejected", "up"], "{}", pool.edge.log());
+            // What is wrong with all of them is wrong with none.
+            for index in 0..3 {
+                pool.script(index, errs);
+            }
+            pool.read(200, 6).await;
+            assert_eq!(pool.states().await, ["up", "ejected", "up"]);
+        }
     });
 }
 
@@ -256,7 +403,7 @@ fn who_is_back_is_found_by_a_probe(world: &World) {
 
 fn a_client_keeps_its_origin(world: &World) {
     world.run(async {
-        let pool = Pool::start(world, "ip-hash").await;
+        let pool = Pool::start_with(world, "ip-hash", &[TRUSTED]).await;
         let mut origins = std::collections::BTreeSet::new();
         for client in 0..20 {
             let mut of_client = std::collections::BTreeSet::new();
@@ -270,5 +417,104 @@ fn a_client_keeps_its_origin(world: &World) {
             origins.append(&mut of_client);
         }
         assert_eq!(origins.len(), 3);
+    });
+}
+
+const STICKY: (&str, &str) = ("STICKY_SECRET", "a secret of the test alone");
+
+/// A request with this cookie: the origin that answered, and the cookie to go on with.
+async fn browse(pool: &Pool<'_>, path: &str, cookie: &str) -> (String, String) {
+    let request = pool.world.client.get(format!("{}{path}", pool.edge.url)).header("cookie", cookie);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let set = field(&answer, "set-cookie");
+    let kept = set.split(';').next().unwrap_or_default().to_owned();
+    assert!(kept.is_empty() || set.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{set}");
+    (field(&answer, "tidewall-origin"), kept)
+}
+
+fn a_browser_stays(world: &World) {
+    world.run(async {
+        let mut pool = Pool::start_with(world, "sticky", &[STICKY]).await;
+        let mut browsers = Vec::new();
+        for _ in 0..6 {
+            browsers.push(browse(&pool, PATH, "theme=dark").await);
+        }
+        let origins: std::collections::BTreeSet<_> = browsers.iter().map(|(origin, _)| origin).collect();
+        assert_eq!(origins.len(), 3, "who has none takes turns");
+        for (origin, cookie) in &browsers {
+            let with_others = format!("theme=dark; {cookie}");
+            assert_eq!(browse(&pool, PATH, &with_others).await, (origin.clone(), String::new()));
+        }
+        let cookies: Vec<_> = (0..3).flat_map(|index| pool.origin(index).asked(PATH)).collect();
+        assert!(cookies.iter().all(|asked| asked.field("cookie") == "theme=dark"), "{cookies:?}");
+
+        pool.script(0, "200\ncache-control: no-store\ntidewall-draining: ?1\n\nhello");
+        pool.origins[1] = None;
+        assert_eq!(pool.read(6, 1).await, [200; 6], "the edge learns of both");
+        for (origin, cookie) in &browsers {
+            let (now, kept) = browse(&pool, PATH, cookie).await;
+            assert_eq!(now, "c", "{origin} takes none");
+            assert_eq!(kept.is_empty(), origin == "c", "{origin}: {kept}");
+            assert!(kept.is_empty() || kept.starts_with("tw_origin=c."), "{kept}");
+        }
+    });
+}
+
+fn a_forged_cookie_counts_as_none(world: &World) {
+    world.run(async {
+        let pool = Pool::start_with(world, "sticky", &[STICKY]).await;
+        let (_, signed) = browse(&pool, PATH, "").await;
+        let signature = signed.rsplit('.').next().unwrap();
+        let of_b = if signed.starts_with("tw_origin=b") { "a" } else { "b" };
+        for forged in ["tw_origin=b", "tw_origin=b.0", &format!("tw_origin={of_b}.{signature}"), "tw_origin="]
+        {
+            let mut origins = std::collections::BTreeSet::new();
+            for _ in 0..3 {
+                let (origin, kept) = browse(&pool, PATH, forged).await;
+                assert!(kept.starts_with(&format!("tw_origin={origin}.")), "{forged}: {kept}");
+                origins.insert(origin);
+            }
+            assert_eq!(origins.len(), 3, "{forged}");
+        }
+    });
+}
+
+fn what_is_stored_makes_nobody_stay(world: &World) {
+    world.run(async {
+        let pool = Pool::start_with(world, "sticky", &[STICKY]).await;
+        for index in 0..3 {
+            let kept = |_: &Asked| "200\ncache-control: max-age=600\n\nkept".to_owned();
+            pool.origin(index).script("/kept", kept);
+        }
+        let (_, cookie) = browse(&pool, PATH, "").await;
+        assert!(cookie.starts_with("tw_origin="), "{cookie}");
+        for cookie in ["", &cookie, "tw_origin=forged"] {
+            assert_eq!(browse(&pool, "/kept", cookie).await.1, "", "{cookie}");
+        }
+        let long = |_: &Asked| format!("200\ncache-control: max-age=600\n\n{}", "x".repeat(2_000_000));
+        (0..3).for_each(|index| pool.origin(index).script("/long", long));
+        assert_eq!(browse(&pool, "/long", "").await.1, "", "nor what is only too long for that");
+        let asked: usize = (0..3).map(|index| pool.origin(index).asked("/kept").len()).sum();
+        assert_eq!(asked, 1, "one answer is for all, whichever origin they stay with");
+    });
+}
+
+fn a_made_up_address_reaches_no_origin(world: &World) {
+    world.run(async {
+        let pool = Pool::start(world, "ip-hash").await;
+        for client in 0..30 {
+            let (mine, other) = (format!("203.0.113.{client}"), "203.0.113.99");
+            let request = world.client.get(format!("{}{PATH}", pool.edge.url)).header("x-real-ip", &mine);
+            let request =
+                request.header("cf-connecting-ip", &mine).header("forwarded", format!("for={mine}"));
+            let answer = request.header("x-forwarded-for", format!("{mine}, {other}")).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        }
+        for index in 0..3 {
+            let asked = pool.origin(index).asked(PATH);
+            assert!(asked.iter().all(|asked| !asked.head.contains("203.0.113.")), "{asked:?}");
+            assert!(!asked.is_empty(), "nor do all of them fall to one origin");
+        }
     });
 }

@@ -64,6 +64,7 @@ impl<'a> Stores<'a> {
             policy: "round-robin",
             kv: &self.kv,
             cache_api: &self.cache_api,
+            variables: &[],
             objects: &self.objects.0,
         };
         self.edge = Some(Workerd::start(self.world, &setup).await);

@@ -8,7 +8,7 @@ use crate::raw::{self, Raw};
 use crate::scripted::{Asked, Scripted};
 use crate::shelf::Shelf;
 use crate::support::tidewall::Folder;
-use crate::workerd::{Setup, Workerd};
+use crate::workerd::{Setup, TRUSTED, Workerd};
 use crate::world::{Test, World};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -53,7 +53,7 @@ const PATHS: [&str; 26] = [
     "{me}?utm_source=x.css",
 ];
 
-/// An edge of its own in plain workerd, before the scripted origin.
+/// An edge of its own in plain workerd, before the scripted origin. It is told addresses.
 async fn plain(world: &World, folder: &Folder) -> Workerd {
     let (kv, cache_api) = (Shelf::start(&world.runtime), Shelf::start(&world.runtime));
     let setup = Setup {
@@ -61,6 +61,7 @@ async fn plain(world: &World, folder: &Folder) -> Workerd {
         policy: "round-robin",
         kv: &kv,
         cache_api: &cache_api,
+        variables: &[TRUSTED],
         objects: &folder.0,
     };
     Workerd::start(world, &setup).await

@@ -1,6 +1,7 @@
 //! An origin that answers as a test tells it, with an edge of its own in front.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,8 +12,11 @@ use tokio::task::JoinHandle;
 use crate::support::tidewall::{Folder, Running};
 
 /// What makes the answer to a request: a status and fields, an empty line and the body;
-/// or nothing, to break the connection off.
+/// nothing, to break the connection off; or [`NEVER`].
 type Script = Arc<dyn Fn(&Asked) -> String + Send + Sync>;
+
+/// The answer of an origin that hangs: it takes the request, and that is all.
+pub(crate) const NEVER: &str = "never";
 
 /// A request that reached the origin.
 #[derive(Clone, Debug)]
@@ -23,6 +27,8 @@ pub(crate) struct Asked {
     pub(crate) nth: usize,
     /// Its first line and its fields, as they came.
     pub(crate) head: String,
+    /// Its body, where it came with a length.
+    pub(crate) body: String,
 }
 
 impl Asked {
@@ -39,6 +45,7 @@ pub(crate) struct Origin {
     pub(crate) url: String,
     scripts: Arc<Mutex<HashMap<String, Script>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
+    given_up: Arc<AtomicUsize>,
     listening: JoinHandle<()>,
 }
 
@@ -53,15 +60,16 @@ impl Origin {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let scripts = Arc::<Mutex<HashMap<String, Script>>>::default();
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
-        let (known, log) = (Arc::clone(&scripts), Arc::clone(&asked));
+        let given_up = Arc::<AtomicUsize>::default();
+        let (known, log, lost) = (Arc::clone(&scripts), Arc::clone(&asked), Arc::clone(&given_up));
         let listening = runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(answer(stream, Arc::clone(&known), Arc::clone(&log)));
+                tokio::spawn(answer(stream, Arc::clone(&known), Arc::clone(&log), Arc::clone(&lost)));
             }
         });
-        Self { url, scripts, asked, listening }
+        Self { url, scripts, asked, given_up, listening }
     }
 
     /// Tells what `path` answers from now on. One that ends in `*` stands for all that begin
@@ -73,6 +81,11 @@ impl Origin {
     /// What it was asked at `path`.
     pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
         self.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
+    }
+
+    /// How many requests that were [`NEVER`] answered are not waited for any more.
+    pub(crate) fn given_up(&self) -> usize {
+        self.given_up.load(Ordering::SeqCst)
     }
 }
 
@@ -143,6 +156,7 @@ async fn answer(
     mut stream: TcpStream,
     scripts: Arc<Mutex<HashMap<String, Script>>>,
     log: Arc<Mutex<Vec<Asked>>>,
+    given_up: Arc<AtomicUsize>,
 ) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -154,10 +168,15 @@ async fn answer(
     let head = String::from_utf8_lossy(&head).into_owned();
     let mut words = head.split(' ').map(str::to_owned);
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut asked = Asked { method, path, nth: 0, head, body: String::new() };
+    let mut body = vec![0; asked.field("content-length").parse().unwrap_or(0)];
+    if stream.read_exact(&mut body).await.is_err() {
+        return;
+    }
+    asked.body = String::from_utf8_lossy(&body).into_owned();
     let asked = {
         let mut log = log.lock().unwrap();
-        let nth = log.iter().filter(|asked| asked.path == path).count();
-        let asked = Asked { method, path, nth, head };
+        asked.nth = log.iter().filter(|earlier| earlier.path == asked.path).count();
         log.push(asked.clone());
         asked
     };
@@ -165,6 +184,12 @@ async fn answer(
     let method = asked.method.clone();
     let answering = tokio::task::spawn_blocking(move || script.map(|script| script(&asked)));
     let answer = answering.await.unwrap().unwrap_or_else(|| "404\n\n".to_owned());
+    if answer == NEVER {
+        // Until the edge hangs up.
+        while matches!(stream.read(&mut [0; 1_024]).await, Ok(1..)) {}
+        given_up.fetch_add(1, Ordering::SeqCst);
+        return;
+    }
     let Some((fields, body)) = answer.split_once("\n\n") else { return };
     let length = match fields.starts_with("304") || fields.starts_with("204") {
         true => String::new(),

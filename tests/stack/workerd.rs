@@ -56,6 +56,8 @@ export default {
 pub(crate) const CONTROL_GRACE: Duration = Duration::from_secs(3);
 
 const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// The variable that makes the edge believe what clients say of their address, as a platform would.
+pub(crate) const TRUSTED: (&str, &str) = ("CLIENT_ADDRESS_FIELD", "CF-Connecting-IP");
 pub(crate) const PURGE_TOKEN: &str = "of this test alone";
 
 /// What an edge is to be.
@@ -66,6 +68,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) policy: &'a str,
     pub(crate) kv: &'a Shelf,
     pub(crate) cache_api: &'a Shelf,
+    /// Further variables, by name.
+    pub(crate) variables: &'a [(&'a str, &'a str)],
     /// Where its Durable Objects keep what they know: for one edge at a time.
     pub(crate) objects: &'a Path,
 }
@@ -88,6 +92,11 @@ impl Setup<'_> {
         let (kv, cache_api) = (&self.kv.address, &self.cache_api.address);
         let objects = json!(self.objects);
         let grace_ms = CONTROL_GRACE.as_millis();
+        let more: String = self
+            .variables
+            .iter()
+            .map(|(name, text)| format!("    (name = {}, text = {}),\n", json!(name), json!(text)))
+            .collect();
         format!(
             r#"using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -119,7 +128,7 @@ const edge :Workerd.Worker = (
     (name = "PRIVATE_COOKIES", text = {private_cookies}),
     (name = "PRIVATE_FIELDS", text = {private_fields}),
     (name = "TRACKING_PARAMETERS", text = {tracking_parameters}),
-  ],
+{more}  ],
   cacheApiOutbound = "cache-api",
   durableObjectNamespaces = [
     (className = "Control", uniqueKey = "control", enableSql = true),

@@ -6,7 +6,9 @@ use crate::balance::budget::Budget;
 use crate::balance::health::{Health, Notice, Outcome, State};
 use crate::balance::in_flight::{InFlight, Ticket};
 use crate::balance::latency::{Latency, cost};
-use crate::balance::policy::Route;
+use crate::balance::load::{Load, pressure};
+use crate::balance::outlier::Outliers;
+use crate::balance::policy::{Route, longest};
 use crate::balance::watch::Verdict;
 use crate::balance::{Asker, Candidate, Pick};
 use crate::config::Origin;
@@ -14,12 +16,33 @@ use crate::time::Timestamp;
 
 /// The balancer of one isolate.
 pub struct Balancer {
-    /// A policy for each route, by the beginning of the path.
-    routes: Vec<(String, Box<dyn Pick>)>,
+    routes: Vec<Balanced>,
     health: Health,
+    outliers: Outliers,
     seen: Vec<Latency>,
+    loads: Vec<Load>,
     in_flight: InFlight,
     budget: Budget,
+}
+
+/// The requests whose paths begin so.
+struct Balanced {
+    path: String,
+    policy: Box<dyn Pick>,
+    goes_by_latency: bool,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    /// Its path.
+    pub path: &'a str,
+    /// Where it was sent.
+    pub origin: usize,
+    /// How that went.
+    pub outcome: Outcome,
+    /// Time until that was known; nothing where the client's upload is a part of it.
+    pub took: Option<Duration>,
 }
 
 /// Where a request is about to go.
@@ -40,9 +63,18 @@ impl Balancer {
     /// Policies that take turns begin at origin `first`.
     pub fn new(origins: usize, routes: &[Route], first: usize, deadline: Duration, now: Timestamp) -> Self {
         Self {
-            routes: routes.iter().map(|route| (route.path.clone(), route.policy.begin(first))).collect(),
+            routes: routes
+                .iter()
+                .map(|Route { path, policy }| Balanced {
+                    path: path.clone(),
+                    policy: policy.begin(first),
+                    goes_by_latency: policy.goes_by_latency(),
+                })
+                .collect(),
             health: Health::new(origins),
+            outliers: Outliers::new(origins),
             seen: vec![Latency::default(); origins],
+            loads: vec![Load::default(); origins],
             in_flight: InFlight::new(deadline),
             budget: Budget::new(now),
         }
@@ -68,18 +100,27 @@ impl Balancer {
         }
         let counts: Vec<usize> = (0..origins.len()).map(|origin| self.in_flight.count(origin, now)).collect();
         let costs = cost(&self.seen, |origin| counts[origin], now);
+        let pressures = pressure(&self.loads, now);
         let candidates: Vec<_> = candidates
             .into_iter()
             .map(|origin| {
                 let Origin { id, weight, .. } = &origins[origin];
-                Candidate { origin, id, weight: *weight, cost: costs[origin] }
+                Candidate {
+                    origin,
+                    id,
+                    weight: *weight,
+                    cost: (costs[origin] as f64 * pressures[origin]) as u64,
+                }
             })
             .collect();
-        let longest = self.routes.iter_mut().filter(|(prefix, _)| attempt.path.starts_with(&**prefix));
-        let (_, policy) = longest.max_by_key(|(prefix, _)| prefix.len())?;
+        let route = self.route(attempt.path)?;
         // What is left of the number, once who is in probation was drawn.
         let asker = Asker { draw: attempt.asker.draw / 100, ..attempt.asker };
-        policy.pick(&candidates, &asker)
+        self.routes[route].policy.pick(&candidates, &asker)
+    }
+
+    fn route(&self, path: &str) -> Option<usize> {
+        longest(self.routes.iter().map(|route| &*route.path), path)
     }
 
     /// A request is sent to `origin`.
@@ -92,19 +133,34 @@ impl Balancer {
         self.in_flight.end(ticket);
     }
 
-    /// What became of a request after `took`, and what there is to say of it.
-    pub fn note(
-        &mut self,
-        origin: usize,
-        outcome: Outcome,
-        took: Duration,
-        now: Timestamp,
-    ) -> Option<Notice> {
+    /// Notes what became of a request, and what there is to say of its origin.
+    pub fn note(&mut self, ended: Ended<'_>, now: Timestamp) -> Option<Notice> {
+        let Ended { path, origin, outcome, took } = ended;
         match outcome {
-            Outcome::Well | Outcome::Draining => self.seen[origin].answered(took, now),
+            Outcome::Well | Outcome::Erring | Outcome::Draining => self.seen[origin].answered(took, now),
             Outcome::Busy | Outcome::Unwell | Outcome::Unreachable => self.seen[origin].failed(now),
         }
-        self.health.note(origin, outcome, now)
+        let notice = self.health.note(origin, outcome, now);
+        let is_judged = matches!(self.health.state(origin, now), State::Up | State::Probation);
+        if !is_judged {
+            self.outliers.forget(origin);
+            return notice;
+        }
+        let has_failed = matches!(outcome, Outcome::Erring | Outcome::Unwell | Outcome::Unreachable);
+        let goes_by_latency = self.route(path).is_some_and(|route| self.routes[route].goes_by_latency);
+        let is_answer = matches!(outcome, Outcome::Well | Outcome::Erring);
+        let took = took.filter(|_| is_answer && !goes_by_latency);
+        self.outliers.ended(origin, has_failed, took, now);
+        if !(self.outliers.stands_out(origin, now) && self.health.eject(origin, now)) {
+            return notice;
+        }
+        self.outliers.forget(origin);
+        Some(Notice::Outlier)
+    }
+
+    /// An answer of `origin` has told its utilisation.
+    pub fn reported(&mut self, origin: usize, utilization: f64, now: Timestamp) {
+        self.loads[origin].reported(utilization, now);
     }
 
     /// What the keeper of the control log has seen of origins.
@@ -146,14 +202,18 @@ mod tests {
     }
 
     fn pick(balancer: &mut Balancer, path: &str, tried: &[usize]) -> Option<usize> {
-        let asker = Asker { client: "192.0.2.1", draw: 0 };
+        let asker = Asker { client: "192.0.2.1", kept: None, draw: 0 };
         balancer.pick(&origins(), &Attempt { path, asker, tried, may_retry: true }, NOW)
     }
 
     fn fails(balancer: &mut Balancer, origin: usize) {
         for _ in 0..3 {
-            balancer.note(origin, Outcome::Unreachable, Duration::ZERO, NOW);
+            note(balancer, origin, Outcome::Unreachable, 0);
         }
+    }
+
+    fn note(balancer: &mut Balancer, origin: usize, outcome: Outcome, took_ms: u64) -> Option<Notice> {
+        balancer.note(Ended { path: "/", origin, outcome, took: Some(Duration::from_millis(took_ms)) }, NOW)
     }
 
     #[test]
@@ -185,7 +245,7 @@ mod tests {
             let mut tried = Vec::new();
             while let Some(origin) = pick(&mut balancer, "/", &tried) {
                 attempts += 1;
-                balancer.note(origin, Outcome::Unreachable, Duration::ZERO, NOW);
+                note(&mut balancer, origin, Outcome::Unreachable, 0);
                 tried.push(origin);
             }
         }
@@ -198,14 +258,52 @@ mod tests {
             let mut balancer = balancer(&[("/", Policy::LeastConnections)]);
             let mut taken = [0; 3];
             for draw in 0..1_000 {
-                let asker = Asker { client: "", draw: draw * 700 };
+                let asker = Asker { client: "", kept: None, draw: draw * 700 };
                 let attempt = Attempt { path: "/", asker, tried: &[], may_retry: true };
                 let origin = balancer.pick(&origins(), &attempt, NOW).unwrap();
                 taken[origin] += 1;
                 let (outcome, took_ms) = if origin == 1 { (outcome, took_ms) } else { (Outcome::Well, 20) };
-                balancer.note(origin, outcome, Duration::from_millis(took_ms), NOW);
+                note(&mut balancer, origin, outcome, took_ms);
             }
             assert!(taken[1] < 50, "{taken:?}");
+            assert_eq!(
+                balancer.state(1, NOW),
+                State::Up,
+                "it keeps its small share, to be seen when it is well"
+            );
+        }
+    }
+
+    #[test]
+    fn least_connections_spares_who_reports_that_it_is_busy_with_others() {
+        let mut balancer = balancer(&[("/", Policy::LeastConnections)]);
+        let mut taken = [0; 3];
+        for draw in 0..1_000 {
+            let asker = Asker { client: "", kept: None, draw: draw * 700 };
+            let attempt = Attempt { path: "/", asker, tried: &[], may_retry: true };
+            let origin = balancer.pick(&origins(), &attempt, NOW).unwrap();
+            taken[origin] += 1;
+            balancer.reported(origin, if origin == 1 { 0.9 } else { 0.3 }, NOW);
+            note(&mut balancer, origin, Outcome::Well, 20);
+        }
+        assert!(taken[1] < 50, "{taken:?}");
+    }
+
+    #[test]
+    fn who_stands_out_among_those_that_take_turns_is_ejected() {
+        for (outcome, took_ms) in [(Outcome::Well, 200), (Outcome::Erring, 20)] {
+            let mut balancer = balancer(&[("/", Policy::RoundRobin)]);
+            let mut notices = Vec::new();
+            for turn in 0..300 {
+                let origin = pick(&mut balancer, "/", &[]).unwrap();
+                let is_one = origin == 1 && turn >= 100;
+                let (outcome, took_ms) = if is_one { (outcome, took_ms) } else { (Outcome::Well, 20) };
+                let took = Some(Duration::from_millis(took_ms));
+                let ended = Ended { path: "/", origin, outcome, took };
+                notices.extend(balancer.note(ended, NOW.after(Duration::from_millis(10 * turn))));
+            }
+            assert_eq!(notices, [Notice::Outlier], "{outcome:?}");
+            assert_eq!(balancer.state(1, NOW.after(Duration::from_secs(3))), State::Ejected);
         }
     }
 }

@@ -12,6 +12,8 @@
 //! - In probation it gets a small share of its turns until it has answered, for one that
 //!   hangs fails late, and then a growing one (slow start). Until it has answered it gets
 //!   nothing that can't be sent again.
+//! - One that does badly beside the others ([`outlier`](crate::balance::outlier)) is ejected as
+//!   well, but never so that fewer than half are left.
 //! - An origin that says it is draining gets nothing for a while, and no blame.
 //! - Never is more than half of the origins left alone for answers that were no good
 //!   (panic threshold): then it is likely that they all have the same trouble, and few
@@ -46,6 +48,9 @@ const FIRST_SHARE: u128 = 10;
 pub enum Outcome {
     /// A proper answer.
     Well,
+    /// An error of the origin's own, such as a fault in one of its pages. By itself it says
+    /// nothing of the others.
+    Erring,
     /// The origin says that it is stopping; its answer is as good as any.
     Draining,
     /// An answer that says that the origin has too much to do now. That is how one that
@@ -80,6 +85,8 @@ pub struct Health(Vec<Record>);
 pub enum Notice {
     /// It gets no requests for a while.
     Ejected,
+    /// Nor does it, for it does badly beside the others.
+    Outlier,
     /// Somebody should look at it.
     Suspect,
 }
@@ -114,6 +121,7 @@ impl Outcome {
         match status {
             _ if is_draining => Self::Draining,
             503 if has_retry_after => Self::Busy,
+            500 => Self::Erring,
             502..=504 | 520 | 524 | 527 => Self::Unwell,
             521..=523 | 525 | 526 | 530 => Self::Unreachable,
             _ => Self::Well,
@@ -135,8 +143,9 @@ impl Health {
     /// Notes what became of a request, and what there is to say of it.
     pub fn note(&mut self, origin: usize, outcome: Outcome, now: Timestamp) -> Option<Notice> {
         let record = &mut self.0[origin];
+        let was_ejected = record.state(now) == State::Ejected;
         match outcome {
-            Outcome::Well => {
+            Outcome::Well | Outcome::Erring => {
                 (record.draining_until, record.is_unproved) = (None, false);
                 None
             }
@@ -150,8 +159,26 @@ impl Health {
                 (record.draining_until, record.is_unproved) = (Some(now.after(DRAINING)), true);
                 is_news.then_some(Notice::Suspect)
             }
-            Outcome::Unwell | Outcome::Unreachable => record.fail(outcome, now).then_some(Notice::Ejected),
+            Outcome::Unwell | Outcome::Unreachable => match record.fail(outcome, now) {
+                true => Some(Notice::Ejected),
+                // Whether it takes connections a look from elsewhere tells at once, and an isolate
+                // with little to do would take long for three.
+                false if outcome == Outcome::Unreachable && !was_ejected => Some(Notice::Suspect),
+                false => None,
+            },
         }
+    }
+
+    /// Ejects an origin that does badly beside the others; whether it could be. At least half
+    /// must be left, or they would be crushed by what all should carry.
+    pub fn eject(&mut self, origin: usize, now: Timestamp) -> bool {
+        let is_in_use = |record: &&Record| matches!(record.state(now), State::Up | State::Probation);
+        let others = self.0.iter().filter(is_in_use).count().saturating_sub(1);
+        if !is_in_use(&&self.0[origin]) || others == 0 || 2 * others < self.0.len() {
+            return false;
+        }
+        self.0[origin].eject(false, now);
+        true
     }
 
     /// The keeper of the control log has seen that an origin takes no requests, or that it
@@ -246,12 +273,16 @@ impl Record {
         if !counted(&mut self.failures, now) && !is_probation {
             return false;
         }
+        self.eject(is_unreachable, now);
+        true
+    }
+
+    fn eject(&mut self, is_unreachable: bool, now: Timestamp) {
         self.failures.clear();
         (self.draining_until, self.is_unproved) = (None, true);
         self.ejections = self.remembered(now) + 1;
         let time = FAIL_TIMEOUT.saturating_mul(self.ejections).min(EJECTION_MAX);
         self.ejection = Some(Ejection { until: now.after(time), is_unreachable });
-        true
     }
 
     /// Ejections that still count.
@@ -304,7 +335,7 @@ mod tests {
         };
         check(200, false, Outcome::Well);
         check(404, false, Outcome::Well);
-        check(500, false, Outcome::Well);
+        check(500, false, Outcome::Erring);
         check(502, false, Outcome::Unwell);
         check(503, false, Outcome::Unwell);
         check(504, true, Outcome::Unwell);
@@ -333,6 +364,15 @@ mod tests {
             assert_eq!(health.state(1, at(100)), State::Ejected);
             assert_eq!(health.candidates(0, true, at(129)), [0, 2]);
         }
+    }
+
+    #[test]
+    fn who_takes_no_connection_is_looked_at_the_first_time() {
+        let mut health = Health::new(2);
+        let mut fails = |outcome| health.note(1, outcome, at(100));
+        assert_eq!(fails(Outcome::Unreachable), Some(Notice::Suspect));
+        assert_eq!([fails(Outcome::Unwell), fails(Outcome::Unwell)], [None, Some(Notice::Ejected)]);
+        assert_eq!(fails(Outcome::Unreachable), None, "that is known by now");
     }
 
     #[test]
@@ -455,6 +495,35 @@ mod tests {
         assert_eq!(health.candidates(0, true, at(100)), [0]);
         fails(&mut health, 3, 0, Outcome::Unreachable, at(100));
         assert_eq!(health.candidates(0, true, at(100)), [0, 1, 2], "there is no other");
+    }
+
+    #[test]
+    fn outliers_are_ejected_as_long_as_half_are_left() {
+        for (origins, expected) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2)] {
+            let mut health = Health::new(origins);
+            let ejected = (0..origins).filter(|origin| health.eject(*origin, at(0))).count();
+            assert_eq!(ejected, expected, "of {origins}");
+        }
+        let mut health = failed(Outcome::Unreachable, 3);
+        assert!(!health.eject(0, at(101)), "another one is out already");
+        assert!(!health.eject(1, at(101)), "and that one can't be twice");
+    }
+
+    #[test]
+    fn an_outlier_begins_slowly_and_is_left_alone_for_longer_the_second_time() {
+        let mut health = Health::new(3);
+        assert!(health.eject(1, at(0)));
+        assert_eq!((health.state(1, at(29)), health.state(1, at(30))), (State::Ejected, State::Probation));
+        health.told(1, false, at(5));
+        assert_eq!(health.state(1, at(5)), State::Ejected, "that it answers is no news");
+        for outcome in [Outcome::Erring, Outcome::Well] {
+            assert_eq!(health.note(1, outcome, at(31)), None, "one error is none");
+        }
+        assert!(health.eject(1, at(40)));
+        assert_eq!((health.state(1, at(99)), health.state(1, at(100))), (State::Ejected, State::Probation));
+        health.note(1, Outcome::Well, at(101));
+        assert!(health.eject(1, at(300)));
+        assert_eq!(health.state(1, at(330)), State::Probation, "and it is forgiven");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The same origin for the same client: rendezvous hashing (D. Thaler and C. Ravishankar,
 //! 1998). Losing one of several origins moves its own clients and no others, and they
-//! spread over all that are left.
+//! spread over all that are left. Where nobody tells the client's address there is nothing to
+//! go by, and an origin is drawn: else one would get all.
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +13,10 @@ pub(super) struct IpHash;
 
 impl Pick for IpHash {
     fn pick(&mut self, candidates: &[Candidate<'_>], asker: &Asker<'_>) -> Option<usize> {
+        if asker.client.is_empty() {
+            let drawn = asker.draw % (candidates.len() as u64).max(1);
+            return candidates.get(drawn as usize).map(|candidate| candidate.origin);
+        }
         // By its name and not by its place, which changes when another is taken out.
         let rank = |candidate: &&Candidate<'_>| Sha256::digest(format!("{} {}", candidate.id, asker.client));
         candidates.iter().max_by_key(rank).map(|candidate| candidate.origin)
@@ -24,7 +29,7 @@ mod tests {
     use crate::balance::candidates;
 
     fn pick(candidates: &[Candidate<'_>], client: &str) -> usize {
-        IpHash.pick(candidates, &Asker { client, draw: 0 }).unwrap()
+        IpHash.pick(candidates, &Asker { client, kept: None, draw: 0 }).unwrap()
     }
 
     fn clients() -> impl Iterator<Item = String> {
@@ -65,6 +70,17 @@ mod tests {
         for client in clients().take(100) {
             assert_eq!(before[pick(&before, &client)].id, after[pick(&after, &client)].id);
         }
-        assert_eq!(IpHash.pick(&[], &Asker { client: "", draw: 0 }), None);
+        assert_eq!(IpHash.pick(&[], &Asker { client: "192.0.2.1", kept: None, draw: 0 }), None);
+    }
+
+    #[test]
+    fn who_has_no_address_does_not_fall_to_one_origin() {
+        let all = candidates(&[("a", 1, 1), ("b", 1, 1), ("c", 1, 1)]);
+        let mut taken = [0; 3];
+        for draw in 0..300 {
+            taken[IpHash.pick(&all, &Asker { client: "", kept: None, draw }).unwrap()] += 1;
+        }
+        assert_eq!(taken, [100; 3]);
+        assert_eq!(IpHash.pick(&[], &Asker { client: "", kept: None, draw: 7 }), None);
     }
 }

@@ -29,12 +29,15 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// An answer's head has come after `took`.
-    pub fn answered(&mut self, took: Duration, now: Timestamp) {
-        let took_ms = took.as_secs_f64() * 1_000.0;
-        let weight = self.weight(now);
-        let smoothed = self.smoothed_ms.map_or(took_ms, |smoothed| smoothed + (took_ms - smoothed) * weight);
-        self.smoothed_ms = Some(smoothed);
+    /// An answer's head has come after `took`; nothing where that says more of the client.
+    pub fn answered(&mut self, took: Option<Duration>, now: Timestamp) {
+        if let Some(took) = took {
+            let took_ms = took.as_secs_f64() * 1_000.0;
+            let weight = self.weight(now);
+            let smoothed =
+                self.smoothed_ms.map_or(took_ms, |smoothed| smoothed + (took_ms - smoothed) * weight);
+            self.smoothed_ms = Some(smoothed);
+        }
         self.observe(0.0, now);
     }
 
@@ -91,7 +94,7 @@ mod tests {
     fn seen(latencies_ms: &[u64]) -> Vec<Latency> {
         let seen = |ms: &u64| {
             let mut latency = Latency::default();
-            (0..50).for_each(|_| latency.answered(Duration::from_millis(*ms), at(0)));
+            (0..50).for_each(|_| latency.answered(Some(Duration::from_millis(*ms)), at(0)));
             latency
         };
         latencies_ms.iter().map(seen).collect()
@@ -126,9 +129,11 @@ mod tests {
     #[test]
     fn it_is_noticed_within_a_few_answers_and_forgotten_unless_seen_again() {
         let mut origins = seen(&[20, 20, 20]);
-        (0..16).for_each(|_| origins[2].answered(Duration::from_millis(200), at(0)));
+        (0..16).for_each(|_| origins[2].answered(Some(Duration::from_millis(200)), at(0)));
         assert!(costs(&origins, &[0; 3], 0)[2] > 400);
-        origins[..2].iter_mut().for_each(|origin| origin.answered(Duration::from_millis(20), at(60_000)));
+        origins[..2]
+            .iter_mut()
+            .for_each(|origin| origin.answered(Some(Duration::from_millis(20)), at(60_000)));
         assert_eq!(costs(&origins, &[0; 3], 60_000)[2], 100);
     }
 
@@ -139,7 +144,7 @@ mod tests {
         assert!(costs(&origins, &[0, 9], 0)[0] > 1_000);
         (0..50).for_each(|_| origins[0].failed(at(0)));
         assert!(costs(&origins, &[0; 2], 0)[0] > 9_900);
-        (0..50).for_each(|_| origins[0].answered(Duration::from_millis(20), at(0)));
+        (0..50).for_each(|_| origins[0].answered(Some(Duration::from_millis(20)), at(0)));
         assert_eq!(costs(&origins, &[0; 2], 0)[0], 112, "{origins:?}");
     }
 }

@@ -39,7 +39,7 @@ mod tests {
     use crate::balance::candidates;
 
     fn pick(of: &[(&str, u32, u64)], draw: u64) -> Option<usize> {
-        LeastConnections.pick(&candidates(of), &Asker { client: "", draw })
+        LeastConnections.pick(&candidates(of), &Asker { client: "", kept: None, draw })
     }
 
     #[test]

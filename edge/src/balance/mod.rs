@@ -1,13 +1,15 @@
 //! Which origin takes a request.
 //!
 //! - [`balancer`]: all of it as one, for one isolate.
-//! - [`health`] says who may take it at all, [`budget`] whether another one may be asked
-//!   when that failed.
+//! - [`health`] says who may take it at all, [`outlier`] who does badly beside the others,
+//!   [`again`] and [`budget`] whether another one may be asked when that failed.
 //! - A policy chooses among them: `round_robin`, `weighted`, `least_connections`,
-//!   `ip_hash`. [`policy`] names them.
+//!   `ip_hash`, [`sticky`]. [`policy`] names them.
 //! - [`watch`]: what the keeper of the control log does for all isolates.
-//! - [`in_flight`] and [`latency`] are what an isolate sees of the origins.
+//! - [`in_flight`] and [`latency`] are what an isolate sees of the origins, [`load`] what they
+//!   say of themselves.
 
+pub mod again;
 pub mod balancer;
 pub mod budget;
 pub mod health;
@@ -15,8 +17,11 @@ pub mod in_flight;
 mod ip_hash;
 pub mod latency;
 mod least_connections;
+pub mod load;
+pub mod outlier;
 pub mod policy;
 mod round_robin;
+pub mod sticky;
 pub mod watch;
 mod weighted;
 
@@ -38,6 +43,8 @@ pub struct Candidate<'a> {
 pub struct Asker<'a> {
     /// The client's address, or nothing where the runtime doesn't tell it.
     pub client: &'a str,
+    /// The origin that its cookie names.
+    pub kept: Option<&'a str>,
     /// A random number.
     pub draw: u64,
 }

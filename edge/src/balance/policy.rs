@@ -4,6 +4,7 @@ use crate::balance::Pick;
 use crate::balance::ip_hash::IpHash;
 use crate::balance::least_connections::LeastConnections;
 use crate::balance::round_robin::RoundRobin;
+use crate::balance::sticky::Sticky;
 use crate::balance::weighted::Weighted;
 
 /// How origins are chosen for some paths.
@@ -13,6 +14,12 @@ pub struct Route {
     pub path: String,
     /// How an origin is chosen for them.
     pub policy: Policy,
+}
+
+/// Which of these beginnings of paths counts for a path: the longest.
+pub fn longest<'a>(beginnings: impl Iterator<Item = &'a str>, path: &str) -> Option<usize> {
+    let matching = beginnings.enumerate().filter(|(_, beginning)| path.starts_with(beginning));
+    matching.max_by_key(|(_, beginning)| beginning.len()).map(|(index, _)| index)
 }
 
 /// A way to choose among origins, as the configuration names it.
@@ -26,15 +33,18 @@ pub enum Policy {
     LeastConnections,
     /// The same for the same client.
     IpHash,
+    /// The same for the same browser, by a cookie.
+    Sticky,
 }
 
 impl Policy {
     /// All, by name.
-    const NAMES: [(&'static str, Self); 4] = [
+    const NAMES: [(&'static str, Self); 5] = [
         ("round-robin", Self::RoundRobin),
         ("weighted", Self::Weighted),
         ("least-connections", Self::LeastConnections),
         ("ip-hash", Self::IpHash),
+        ("sticky", Self::Sticky),
     ];
 
     /// The policy with this name.
@@ -47,6 +57,11 @@ impl Policy {
         Self::NAMES.map(|(name, _)| name).join(", ")
     }
 
+    /// Whether it sends less to who takes longer.
+    pub(super) fn goes_by_latency(self) -> bool {
+        matches!(self, Self::LeastConnections)
+    }
+
     /// The policy at its beginning; one that takes turns begins at origin `first`.
     pub(super) fn begin(self, first: usize) -> Box<dyn Pick> {
         match self {
@@ -54,6 +69,7 @@ impl Policy {
             Self::Weighted => Box::new(Weighted::new(first)),
             Self::LeastConnections => Box::new(LeastConnections),
             Self::IpHash => Box::new(IpHash),
+            Self::Sticky => Box::new(Sticky::new(first)),
         }
     }
 }

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
     use crate::balance::candidates;
 
-    const ASKER: Asker<'_> = Asker { client: "", draw: 0 };
+    const ASKER: Asker<'_> = Asker { client: "", kept: None, draw: 0 };
 
     #[test]
     fn origins_take_turns() {

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
     use crate::balance::candidates;
 
-    const ASKER: Asker<'_> = Asker { client: "", draw: 0 };
+    const ASKER: Asker<'_> = Asker { client: "", kept: None, draw: 0 };
 
     #[test]
     fn turns_are_spread_evenly() {

@@ -5,6 +5,7 @@ use tidewall_api::headers::{TIDEWALL_BOOKMARK, TW_BOOKMARK};
 
 use crate::control::log::Known;
 use crate::control::position::{Position, ReadAt};
+use crate::cookies;
 use crate::fields::Fields;
 
 /// For how long a browser keeps its bookmark, in seconds: a day. What it has seen is
@@ -114,19 +115,7 @@ pub fn take(request: &mut Fields) -> Brought {
     // Repeated fields were joined with commas.
     request.get(TIDEWALL_BOOKMARK).into_iter().flat_map(|value| value.split(',')).for_each(&mut take);
     request.remove(TIDEWALL_BOOKMARK);
-    let Some(cookies) = request.get("cookie") else { return brought };
-    let is_own = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| name.trim() == TW_BOOKMARK);
-    if !cookies.contains(TW_BOOKMARK) {
-        return brought;
-    }
-    let (own, others): (Vec<&str>, Vec<&str>) = cookies.split(';').partition(|pair| is_own(pair));
-    own.iter().filter_map(|pair| pair.split_once('=')).for_each(|(_, value)| take(value));
-    let others = others.iter().map(|pair| pair.trim()).collect::<Vec<_>>().join("; ");
-    if others.is_empty() {
-        request.remove("cookie");
-    } else {
-        request.set("cookie", others);
-    }
+    cookies::take(request, TW_BOOKMARK).iter().for_each(|value| take(value));
     brought
 }
 

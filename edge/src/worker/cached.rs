@@ -25,6 +25,7 @@ use crate::cache::terms::millis;
 use crate::cache::usable::{Basis, Situation, Usable, is_error, is_for};
 use crate::cache::validation::{self, Verdict};
 use crate::cache::vary::{self, variant_key};
+use crate::config::RESPONSE_DEADLINE;
 use crate::control::bookmark::Demand;
 use crate::control::position::{Position, ReadAt};
 use crate::control::servable::Fenced;
@@ -40,8 +41,8 @@ use crate::worker::collapse::{self, HANDED_BYTES_MAX, Joined, Leader};
 use crate::worker::control_log::{self, Standing};
 use crate::worker::incoming::Incoming;
 use crate::worker::isolate::Isolate;
-use crate::worker::origin::{Answer, RESPONSE_DEADLINE, Unanswered, presented};
-use crate::worker::proxy::{ask, handed_back, key};
+use crate::worker::origin::{Answer, Unanswered, presented};
+use crate::worker::proxy::{ask, handed_back, keep, key};
 use crate::worker::reply::{Body, Reply};
 use crate::worker::store::{Found, FoundCopy, Place, Put, Store, Stored};
 use crate::worker::{Edge, js};
@@ -582,7 +583,11 @@ impl<'a> Lookup<'a> {
         let status = CacheStatus::Forwarded { why, origin_status: None, outcome };
         let work = self.rejected(reason, answer.status);
         let landing = Landing::Nothing(reason.outcome(answer.status));
-        let reply = handed_back(self.edge, answer, forward::to_client(&answer.fields), status);
+        let mut reply = handed_back(self.edge, answer, forward::to_client(&answer.fields), status);
+        // What is only too long or too slow to be stored is for everybody all the same.
+        if !matches!(reason, Unstored::TooLarge | Unstored::Slow) {
+            keep(answer, &mut reply);
+        }
         Filled { reply, landing, work }
     }
 

@@ -8,11 +8,13 @@ use wasm_bindgen::JsValue;
 use web_sys::Url;
 use worker::Context;
 
+use crate::balance::sticky::TW_ORIGIN;
 use crate::cache::key::canonical_query;
 use crate::cache::storable::{BODY_BYTES_MAX, BODY_WAIT_MAX, Unstored, content_length, is_coded};
 use crate::cache::target::normal_escapes;
 use crate::cache::vary::variant_key;
 use crate::control::bookmark::{self, Brought, NOTHING};
+use crate::cookies;
 use crate::explain::copies::{Look, find};
 use crate::explain::fresh::{Answer, Asked};
 use crate::explain::question::Question;
@@ -47,6 +49,7 @@ pub(super) fn assumed(own: &Incoming, question: &Question) -> Result<Incoming, S
     }
     let mut fields = question.assumed(&own.fields);
     let named = bookmark::take(&mut fields);
+    let kept = cookies::take(&mut fields, TW_ORIGIN);
     let brought = if named == Brought::one(NOTHING) { own.brought } else { named };
     Ok(Incoming {
         js: Clone::clone(&own.js),
@@ -54,6 +57,7 @@ pub(super) fn assumed(own: &Incoming, question: &Question) -> Result<Incoming, S
         url: Some(normal_escapes(&url.href()).into_owned()),
         fields,
         brought,
+        kept,
         id: own.id.clone(),
         is_background: false,
         was_looked_for: false,

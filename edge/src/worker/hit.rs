@@ -21,6 +21,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{Headers, Request, Response, ResponseInit};
 
+use crate::balance::sticky::TW_ORIGIN;
 use crate::cache::key::{cache_api_url, cache_key, canonical_query};
 use crate::cache::level::Level;
 use crate::cache::privacy::Privacy;
@@ -31,6 +32,7 @@ use crate::cache::target::{Target, normal_escapes};
 use crate::cache::usable::{Basis, Situation, Usable};
 use crate::config::Config;
 use crate::control::bookmark;
+use crate::cookies;
 use crate::fields::Fields;
 use crate::judge::Judge;
 use crate::request_id;
@@ -192,6 +194,8 @@ fn asked<T>(request: &Request, answer: impl FnOnce(&Asked<'_>) -> Option<T>) -> 
     let (url, lines) = lines.split_once('\n').unwrap_or((lines, ""));
     let mut fields = Fields::from_lines(lines);
     let brought = bookmark::take(&mut fields);
+    // Which origin a browser was sent to makes no difference here, nor anybody known.
+    cookies::take(&mut fields, TW_ORIGIN);
     // It is taken as it came: what is in memory lies under URLs as they are written after they
     // were parsed, and one of those is its own.
     let url = normal_escapes(url);

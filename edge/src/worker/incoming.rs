@@ -4,10 +4,12 @@ use tidewall_api::headers::X_REQUEST_ID;
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Url};
 
+use crate::balance::sticky::TW_ORIGIN;
 use crate::cache::invalidation;
 use crate::cache::privacy::PrivateNames;
 use crate::cache::target::{Target, normal_escapes};
 use crate::control::bookmark::{self, Brought, NOTHING};
+use crate::cookies;
 use crate::fields::Fields;
 use crate::request_id;
 use crate::worker::js;
@@ -25,10 +27,12 @@ pub(super) struct Incoming {
     /// its escapes in one way. It is what origins are asked for, whose URLs the runtime writes so; it must be what paths
     /// are decided by, too. `None` where host and path make no URL.
     pub(super) url: Option<String>,
-    /// Its fields, less the bookmark.
+    /// Its fields, less the edge's own cookies and the bookmark.
     pub(super) fields: Fields,
     /// What its client has seen.
     pub(super) brought: Brought,
+    /// The cookies that name the origin it was sent to before, unread.
+    pub(super) kept: Vec<String>,
     /// The client's request id, or a new one.
     pub(super) id: String,
     /// Whether the edge asks for itself, so that nobody waits for the answer.
@@ -41,6 +45,7 @@ impl Incoming {
     pub(super) fn read(js: Request) -> Result<Self, JsValue> {
         let mut fields = js::read_fields(&js.headers());
         let brought = bookmark::take(&mut fields);
+        let kept = cookies::take(&mut fields, TW_ORIGIN);
         let id = match request_id::sane(fields.get(X_REQUEST_ID)) {
             Some(id) => id.to_owned(),
             None => js::scope().crypto()?.random_uuid(),
@@ -51,6 +56,7 @@ impl Incoming {
             url,
             fields,
             brought,
+            kept,
             id,
             js,
             is_background: false,
@@ -88,6 +94,7 @@ impl Incoming {
             url: self.url.clone(),
             fields,
             brought: Brought::one(NOTHING),
+            kept: Vec::new(),
             id: self.id.clone(),
             is_background: true,
             was_looked_for: false,

@@ -126,7 +126,7 @@ fn refusal(edge: &Edge<'_>, allow: &str) -> Option<Reply> {
     let Some(token) = &edge.config.purge_token else {
         return Some(Reply::problem(problems::not_found(), &request.id));
     };
-    let client = Client::at(request.fields.get("cf-connecting-ip"));
+    let client = Client::at(edge.client_address());
     let now = js::now();
     let has_token = bears(request.fields.get("authorization"), token);
     let mut refusals = edge.isolate.refusals.borrow_mut();

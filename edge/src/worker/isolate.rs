@@ -10,7 +10,7 @@ use worker::Env;
 
 use crate::balance::balancer::Balancer;
 use crate::cache::memory::{Bounds, Memory};
-use crate::config::{Config, ConfigError, Vars};
+use crate::config::{Config, ConfigError, RESPONSE_DEADLINE, Vars};
 use crate::control::purge_rate::PurgeRate;
 use crate::counters::Counters;
 use crate::refusals::Refusals;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::worker::control_log::ControlLog;
 use crate::worker::hit::Names;
 use crate::worker::store::Remembered;
-use crate::worker::{js, origin, store};
+use crate::worker::{js, store};
 
 /// What an isolate notes of some keys: a few thousand at about 100 bytes each.
 const NOTES: Bounds = Bounds {
@@ -77,18 +77,21 @@ impl Isolate {
             origins: js::variable(env, "ORIGINS")?,
             balance: js::variable(env, "BALANCE")?,
             origin_paths: js::variable(env, "ORIGIN_PATHS")?,
+            client_address_field: js::variable(env, "CLIENT_ADDRESS_FIELD")?,
             private_cookies: js::variable(env, "PRIVATE_COOKIES")?,
             client_cache_control: js::variable(env, "CLIENT_CACHE_CONTROL")?,
             private_fields: js::variable(env, "PRIVATE_FIELDS")?,
             tracking_parameters: js::variable(env, "TRACKING_PARAMETERS")?,
             control_max_age_ms: js::variable(env, "CONTROL_MAX_AGE_MS")?,
             control_grace_ms: js::variable(env, "CONTROL_GRACE_MS")?,
+            origin_deadline_ms: js::variable(env, "ORIGIN_DEADLINE_MS")?,
+            sticky_secret: js::variable(env, "STICKY_SECRET")?,
             purge_token: js::variable(env, "PURGE_TOKEN")?,
         });
         let (origins, routes) =
             config.as_ref().map_or((0, &[][..]), |config| (config.origins.len(), &config.balance[..]));
         let first = js::random_below(origins);
-        let balancer = Balancer::new(origins, routes, first, origin::RESPONSE_DEADLINE, js::now());
+        let balancer = Balancer::new(origins, routes, first, RESPONSE_DEADLINE, js::now());
         Ok(Self {
             config,
             balancer: RefCell::new(balancer),

@@ -28,6 +28,7 @@ mod store;
 mod write_through;
 mod written;
 
+use core::net::IpAddr;
 use std::rc::Rc;
 
 use tidewall_api::manifest::Manifest;
@@ -58,6 +59,11 @@ impl<'a> Edge<'a> {
         let config = isolate.config.as_ref().map_err(|error| JsValue::from(error.to_string()))?;
         let target = request.target().ok_or("the request has no URL")?;
         Ok(Self { isolate, config, env, request, target })
+    }
+
+    /// The client's address, where the platform tells it.
+    fn client_address(&self) -> Option<IpAddr> {
+        self.config.client_address_field.read(&self.request.fields)
     }
 }
 

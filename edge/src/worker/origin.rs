@@ -2,32 +2,38 @@
 //! waited.
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::time::Duration;
 
+use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;
 use tidewall_api::bookmark::Bookmark;
-use tidewall_api::headers::TIDEWALL_DRAINING;
+use tidewall_api::headers::{ENDPOINT_LOAD_METRICS, TIDEWALL_DRAINING};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
+use web_sys::{AbortController, ReadableStream, Request, RequestInit, RequestRedirect, Response};
 
 use crate::balance::Asker;
-use crate::balance::balancer::{Attempt, Balancer};
+use crate::balance::again::{self, KEPT_BYTES_MAX, Sending};
+use crate::balance::balancer::{Attempt, Balancer, Ended};
 use crate::balance::health::{Notice, Outcome};
 use crate::balance::in_flight::Ticket;
-use crate::config::Origin;
+use crate::balance::load;
+use crate::config::{Origin, RESPONSE_DEADLINE};
 use crate::control::log::Known;
 use crate::control::view::View;
 use crate::fields::Fields;
 use crate::forward::{self, Purpose, Via};
 use crate::problems;
 use crate::time::Timestamp;
+use crate::worker::body::{Buffered, buffer};
 use crate::worker::deadline::within;
+use crate::worker::incoming::Incoming;
 use crate::worker::reply::{Body, Reply};
 use crate::worker::{Edge, js};
 
-/// Longest wait for the head of an answer. It is generous: it is there for origins
-/// that hang, not for slow reports. A body may take as long as it likes.
-pub(super) const RESPONSE_DEADLINE: Duration = Duration::from_secs(30);
+/// Time in which a small body must have come, to be kept. One that is slower is handed on as
+/// it comes.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// `Retry-After` where no origin can be reached: about as long as one takes to start.
 const RETRY_AFTER_S: &str = "2";
@@ -40,6 +46,9 @@ pub(super) struct Answer<'a> {
     pub(super) fields: Fields,
     pub(super) request_time: Timestamp,
     pub(super) response_time: Timestamp,
+    /// The value of `Set-Cookie` by which the client stays with this origin, where it is to and
+    /// doesn't yet.
+    pub(super) keeps: Option<String>,
     /// How far the view had read when the request was sent; `None` without a view.
     pub(super) fence: Option<Known>,
 }
@@ -50,7 +59,7 @@ pub(super) enum Unanswered {
     NotForwardable,
     /// No connection, or it broke before the answer.
     NoOrigin,
-    /// An origin took longer than [`RESPONSE_DEADLINE`].
+    /// It took longer than [`RESPONSE_DEADLINE`], or so long that there was no time for others.
     Timeout,
     /// The runtime refuses to hand the answer on.
     BadAnswer,
@@ -72,26 +81,27 @@ impl Unanswered {
     }
 }
 
-/// Sends the request to the origin that the balancer picks. If that takes no connection or
-/// says that it can't, a safe request goes to another one, as long as there are retries
-/// left; an unsafe one could be carried out twice.
+/// Sends the request to the origin that the balancer picks. If that takes no connection, says
+/// that it can't, or is silent for too long, a request that may be sent again goes to another
+/// one, as long as there are retries left.
 pub(super) async fn exchange<'a>(
     edge: &Edge<'a>,
     path_and_query: &str,
     purpose: Purpose<'_>,
 ) -> Result<Answer<'a>, Unanswered> {
     let (isolate, origins, request) = (edge.isolate, &edge.config.origins, edge.request);
-    let body = if request.is_read() { None } else { request.js.body() };
+    let (content, may_retry) = content(request).await?;
 
-    // A body is gone once it was sent.
-    let may_retry = request.is_safe() && body.is_none();
-    let client = request.fields.get("cf-connecting-ip").unwrap_or_default();
+    let client = edge.client_address().map(|address| address.to_string()).unwrap_or_default();
+    let signer = edge.config.signer_at(edge.target.path);
+    let kept = signer.and_then(|signer| request.kept.iter().find_map(|cookie| signer.read(cookie)));
     let pick = |tried: &[usize]| {
-        let attempt =
-            Attempt { path: edge.target.path, asker: Asker { client, draw: js::random() }, tried, may_retry };
+        let asker = Asker { client: &client, kept, draw: js::random() };
+        let attempt = Attempt { path: edge.target.path, asker, tried, may_retry };
         isolate.balancer.borrow_mut().pick(origins, &attempt, js::now())
     };
 
+    let began = js::now();
     let mut picked = pick(&[]).ok_or(Unanswered::NoOrigin)?;
     let mut tried = Vec::new();
     loop {
@@ -101,31 +111,49 @@ pub(super) async fn exchange<'a>(
         let fields = presented(edge, purpose);
         let url = format!("{}{path_and_query}", origin.url);
         let controller = AbortController::new().map_err(|_| Unanswered::NotForwardable)?;
-        let outgoing =
-            outgoing(&url, &request.method, &fields, body.as_ref(), &controller).map_err(|error| {
-                worker::console_warn!("request {} not forwarded: {}", request.id, js::message(&error));
-                Unanswered::NotForwardable
-            })?;
+        let outgoing = outgoing(&url, &request.method, &fields, &content, &controller).map_err(|error| {
+            worker::console_warn!("request {} not forwarded: {}", request.id, js::message(&error));
+            Unanswered::NotForwardable
+        })?;
 
         let (request_time, fence) = (js::now(), isolate.control.fence());
         let waiting = Waiting::begin(&isolate.balancer, picked, request_time);
-        let sent = within(RESPONSE_DEADLINE, send(&outgoing)).await;
+        let mut sending = pin!(send(&outgoing));
+        let left = || RESPONSE_DEADLINE.saturating_sub(js::now().since(began));
+        let patience = if may_retry { edge.config.origin_deadline.min(left()) } else { left() };
+        let mut sent = within(patience, sending.as_mut()).await;
+        let may_go_on = sent.is_none() && may_retry && !left().is_zero();
+        let other = may_go_on.then(|| pick(&tried)).flatten();
+        if sent.is_none() && other.is_none() {
+            // It may answer yet, and nobody else will.
+            sent = within(left(), sending).await;
+        }
         drop(waiting);
         let note = |outcome: Outcome| {
             let now = js::now();
-            let took = now.since(request_time);
-            let notice = isolate.balancer.borrow_mut().note(picked, outcome, took, now);
-            if notice == Some(Notice::Ejected) {
-                worker::console_warn!("origin {} fails, and gets no requests for a while", origin.id);
+            let took = match content {
+                Content::Empty | Content::Kept(_) => Some(now.since(request_time)),
+                Content::Streamed(_) => None,
+            };
+            let ended = Ended { path: edge.target.path, origin: picked, outcome, took };
+            let notice = isolate.balancer.borrow_mut().note(ended, now);
+            let why = match notice {
+                Some(Notice::Ejected) => Some("fails"),
+                Some(Notice::Outlier) => Some("fails far more often than the others, or is far slower"),
+                Some(Notice::Suspect) | None => None,
+            };
+            if let Some(why) = why {
+                worker::console_warn!("origin {} {why}, and gets no requests for a while", origin.id);
             }
             if notice.is_some() {
                 isolate.control.report(&origin.id);
             }
         };
-        // A body may be what was late, or broke off: then somebody else has to look.
-        let blame = |outcome: Outcome| match body {
-            None => note(outcome),
-            Some(_) => isolate.control.report(&origin.id),
+        // What was handed on as it came may be what was late, or broke off: then somebody else
+        // has to look.
+        let blame = |outcome: Outcome| match content {
+            Content::Empty | Content::Kept(_) => note(outcome),
+            Content::Streamed(_) => isolate.control.report(&origin.id),
         };
         match sent {
             Some(Ok(response)) => {
@@ -143,6 +171,9 @@ pub(super) async fn exchange<'a>(
                 let is_draining = fields.contains(TIDEWALL_DRAINING);
                 let outcome = Outcome::of(status, fields.contains("retry-after"), is_draining);
                 note(outcome);
+                if let Some(utilization) = fields.get(ENDPOINT_LOAD_METRICS).and_then(load::utilization) {
+                    isolate.balancer.borrow_mut().reported(picked, utilization, js::now());
+                }
                 // Who drains may say that it can't any more, which is no failure.
                 let has_failed = outcome.is_failure() || (is_draining && matches!(status, 502..=504));
                 if let Some(next) = (has_failed && may_retry).then(|| pick(&tried)).flatten() {
@@ -155,8 +186,13 @@ pub(super) async fn exchange<'a>(
                     Body::of(&response).discard();
                     return Err(Unanswered::NoOrigin);
                 }
+                // Nobody is to stay with one that fails, or is about to go.
+                let stays = outcome == Outcome::Well && kept != Some(&*origin.id);
+                let is_secure = edge.target.scheme == "https";
+                let keeps = signer.filter(|_| stays).map(|signer| signer.set_cookie(&origin.id, is_secure));
                 return Ok(Answer {
                     origin,
+                    keeps,
                     status,
                     fields,
                     response,
@@ -177,16 +213,50 @@ pub(super) async fn exchange<'a>(
             }
             None => {
                 worker::console_warn!(
-                    "request {}: origin {} gave no answer within {} s",
+                    "request {}: origin {} gave no answer within {} ms",
                     request.id,
                     origin.id,
-                    RESPONSE_DEADLINE.as_secs()
+                    js::now().since(request_time).as_millis()
                 );
                 blame(Outcome::Unwell);
+                // One that hangs may do so for all, and each isolate would lose some requests to it.
+                isolate.control.report(&origin.id);
                 controller.abort();
-                return Err(Unanswered::Timeout);
+                picked = other.ok_or(Unanswered::Timeout)?;
             }
         }
+    }
+}
+
+/// What goes with a request.
+enum Content {
+    Empty,
+    /// All of it, so that it can be sent again.
+    Kept(Uint8Array),
+    /// As it comes, once.
+    Streamed(ReadableStream),
+}
+
+/// What goes with a request, and whether it may be sent again.
+async fn content(request: &Incoming) -> Result<(Content, bool), Unanswered> {
+    let body = if request.is_read() { None } else { request.js.body() };
+    match (again::sending(&request.method, &request.fields, body.is_some()), body) {
+        (sending, None) => Ok((Content::Empty, sending != Sending::Once)),
+        (Sending::AgainWithBody(bytes), Some(body)) => {
+            let kept = async {
+                let sent = Response::new_with_opt_readable_stream(Some(&body))?;
+                buffer(&sent, Some(bytes), KEPT_BYTES_MAX, BODY_WAIT_MAX).await
+            };
+            match kept.await {
+                Ok(Buffered::Whole(body)) => Ok((Content::Kept(body), true)),
+                Ok(Buffered::Unfinished(body, _)) => Ok((Content::Streamed(body), false)),
+                Err(error) => {
+                    worker::console_warn!("request {} broke off: {}", request.id, js::message(&error));
+                    Err(Unanswered::NotForwardable)
+                }
+            }
+        }
+        (Sending::Again | Sending::Once, Some(body)) => Ok((Content::Streamed(body), false)),
     }
 }
 
@@ -194,7 +264,7 @@ pub(super) async fn exchange<'a>(
 pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
     let request = edge.request;
     let via = Via {
-        client_address: request.fields.get("cf-connecting-ip"),
+        client_address: edge.client_address(),
         is_read: request.is_read(),
         host: edge.target.host,
         scheme: edge.target.scheme,
@@ -219,13 +289,17 @@ fn outgoing(
     url: &str,
     method: &str,
     fields: &Fields,
-    body: Option<&web_sys::ReadableStream>,
+    content: &Content,
     controller: &AbortController,
 ) -> Result<Request, JsValue> {
     let init = RequestInit::new();
     init.set_method(method);
     init.set_headers(&js::write_fields(fields)?.into());
-    init.set_body_opt_readable_stream(body);
+    match content {
+        Content::Empty => {}
+        Content::Kept(body) => init.set_body(body),
+        Content::Streamed(body) => init.set_body(body),
+    }
     // A redirect is the client's to follow: it must see the new address.
     init.set_redirect(RequestRedirect::Manual);
     init.set_signal(Some(&controller.signal()));

@@ -66,7 +66,17 @@ async fn pass(
         });
     }
     let status = CacheStatus::Forwarded { why, origin_status: None, outcome: Outcome::Passed };
-    Ok(handed_back(edge, &answer, forward::to_client(&answer.fields), status))
+    let mut reply = handed_back(edge, &answer, forward::to_client(&answer.fields), status);
+    keep(&answer, &mut reply);
+    Ok(reply)
+}
+
+/// Lets the client stay with the origin that answered. Only where the answer is its own: what
+/// is stored, or others get as well, is nobody's.
+pub(super) fn keep(answer: &Answer<'_>, reply: &mut Reply) {
+    if let Some(cookie) = &answer.keeps {
+        reply.fields.push("set-cookie", cookie);
+    }
 }
 
 /// The answer to a read, with the bookmark that its origin gives: such as that of a

@@ -29,11 +29,11 @@ use crate::worker::{Edge, js};
 pub(super) async fn answer(
     edge: &Edge<'_>,
     context: &Context,
-    answer: Answer<'_>,
+    answer: &Answer<'_>,
     logged: &Logged,
 ) -> Result<Reply, JsValue> {
     let status = |outcome| CacheStatus::Forwarded { why: Forward::Method, origin_status: None, outcome };
-    let passed = |outcome| handed_on(&answer, forward::to_client(&answer.fields), status(outcome));
+    let passed = |outcome| handed_on(answer, forward::to_client(&answer.fields), status(outcome));
     let Some(url) = represented(&edge.request.method, &edge.target, answer.status, &answer.fields) else {
         return Ok(passed(Outcome::Passed));
     };
@@ -41,7 +41,7 @@ pub(super) async fn answer(
         return Ok(passed(Outcome::Passed));
     };
     let key = key(edge, &target);
-    let decision = match decide(edge, &answer, logged, &key, target.path) {
+    let decision = match decide(edge, answer, logged, &key, target.path) {
         Ok(decision) => decision,
         Err(reason) => {
             edge.isolate.counters.borrow_mut().rejected(reason);
@@ -66,7 +66,7 @@ pub(super) async fn answer(
             if is_decoded {
                 envelope::decoded(&mut fields);
             }
-            let reply = handed_on(&answer, fields, status(Outcome::Unstored(reason)));
+            let reply = handed_on(answer, fields, status(Outcome::Unstored(reason)));
             return Ok(Reply { body: Body::Stream(stream), ..reply });
         }
     };
@@ -74,14 +74,14 @@ pub(super) async fn answer(
     let fence = Known { head: logged.seq, ..logged.began_at };
     let position = Position { fence, read_at: ReadAt::Primary };
     let body_form = BodyForm { is_decoded, body_bytes };
-    let stored = envelope_of(&answer, 200, &answer.fields, &decision, position, body_form);
+    let stored = envelope_of(answer, 200, &answer.fields, &decision, position, body_form);
     let put = store.put(&key, None, Stored::new(stored, body.clone()));
     context.wait_until(async move {
         put.near.await;
         put.far.await;
     });
     let fields = envelope::to_client(&answer.fields, is_decoded, body_bytes);
-    Ok(Reply { body: Body::Bytes(body), ..handed_on(&answer, fields, status(Outcome::Stored)) })
+    Ok(Reply { body: Body::Bytes(body), ..handed_on(answer, fields, status(Outcome::Stored)) })
 }
 
 fn decide(

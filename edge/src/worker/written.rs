@@ -13,7 +13,7 @@ use crate::control::write_through::Logged;
 use crate::forward::{self, Purpose};
 use crate::timing::Timings;
 use crate::worker::origin::Answer;
-use crate::worker::proxy::{ask, handed_on, key};
+use crate::worker::proxy::{ask, handed_on, keep, key};
 use crate::worker::reply::Reply;
 use crate::worker::{Edge, control_log, js, write_through};
 
@@ -47,13 +47,14 @@ pub(super) async fn answer(
         Invalidation::Unlogged => Some(Seq::Unlogged),
     };
     let mut reply = match invalidation {
-        Invalidation::Logged(logged) => write_through::answer(edge, context, answer, &logged).await?,
+        Invalidation::Logged(logged) => write_through::answer(edge, context, &answer, &logged).await?,
         Invalidation::None | Invalidation::Unlogged => {
             let (why, outcome) = (Forward::Method, Outcome::Passed);
             let status = CacheStatus::Forwarded { why, origin_status: None, outcome };
             handed_on(&answer, forward::to_client(&answer.fields), status)
         }
     };
+    keep(&answer, &mut reply);
     if let Some(seq) = seq {
         let lsn = told.map_or(0, |told| told.lsn);
         let kept = edge.request.brought.kept(Bookmark { seq, lsn });

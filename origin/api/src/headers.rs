@@ -16,6 +16,8 @@ pub const TIDEWALL_ORIGIN: &str = "tidewall-origin";
 /// An origin that is stopping says so with each answer, `?1` (RFC 9651, section 3.3.6), so
 /// that it is sent no more.
 pub const TIDEWALL_DRAINING: &str = "tidewall-draining";
+/// The load that an origin reports with an answer: ORCA's field, as Envoy and gRPC know it.
+pub const ENDPOINT_LOAD_METRICS: &str = "endpoint-load-metrics";
 /// Identifies one request in every log it reaches.
 pub const X_REQUEST_ID: &str = "x-request-id";
 /// The WAL position an answer was read at, decimal, or [`LSN_PRIMARY`]; of a

@@ -15,7 +15,9 @@ use super::download::Downloads;
 use super::health::Health;
 use super::jobs::{JobRoutes, Jobs};
 use super::metrics::Metrics;
-use super::{cross_site, download, draining, health, jobs, metrics, observe, openapi, problems, session};
+use super::{
+    cross_site, download, draining, health, jobs, load, metrics, observe, openapi, problems, session,
+};
 use crate::outbox::Outbox;
 use crate::shutdown::Shutdown;
 
@@ -58,6 +60,7 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         .layer(CatchPanicLayer::custom(problems::panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
         .layer(from_fn(cross_site::refuse))
+        .layer(from_fn_with_state(load::Load::default(), load::report))
         .layer(from_fn_with_state(app.shutdown, draining::close_connections))
         .layer(from_fn(problems::write_problems))
         .layer(from_fn_with_state(metrics, observe::observe)))

@@ -1,7 +1,7 @@
 //! HTTP: what every route shares.
 //!
 //! A request passes, from the outside in: `observe` (its id, its log line, its
-//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, `cross_site`, a
+//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, `load`, `cross_site`, a
 //! deadline and a guard against panics, then its handler.
 //!
 //! - `error`: what handlers fail with, and the problem it becomes.
@@ -29,6 +29,7 @@ mod health;
 pub mod idempotency;
 pub mod jobs;
 pub mod json;
+mod load;
 pub mod metrics;
 mod observe;
 mod openapi;
