@@ -184,6 +184,8 @@ impl Server {
     /// Serves on a free port.
     pub(super) async fn start(handler: Arc<impl Handler>) -> Result<Self, Reason> {
         let socket = tokio::net::TcpSocket::new_v4()?;
+        // So that another can take its place at once.
+        socket.set_reuseaddr(true)?;
         socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let listener: TcpListener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
