@@ -79,7 +79,7 @@ fn on_a_worker() -> Setting {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_balancer_is_measured_beside_its_other_policies() {
+async fn the_balancer_is_measured_beside_its_other_policies_and_other_balancers() {
     let results = serde_json::to_value(Bench::Balance.run(&on_a_worker()).await.unwrap()).unwrap();
     let results = results.as_array().unwrap();
     let names: Vec<_> = results.iter().map(|result| result["name"].as_str().unwrap()).collect();
@@ -90,12 +90,21 @@ async fn the_balancer_is_measured_beside_its_other_policies() {
             "balance/four-origins",
             "balance/slow-share",
             "balance/slow-p99",
+            "balance/lost-failed",
+            "balance/lost-share",
             "balance/overhead"
         ]
     );
     assert!(results[0]["tidewall"].as_f64().unwrap() > 1.0, "{}", results[0]);
     let peers = results[2]["peers"].as_object().unwrap();
-    assert_eq!(peers.keys().collect::<Vec<_>>(), ["ip-hash", "round-robin"]);
+    assert!(peers["ip-hash"].is_number() && peers["round-robin"].is_number(), "{peers:?}");
+    for proxy in ["nginx", "HAProxy"] {
+        // Whether it is installed depends on the machine.
+        for result in &results[..4] {
+            assert!(result["peers"][proxy].is_number() || result["missing"][proxy].is_string(), "{result}");
+        }
+    }
+    assert_eq!(results[4]["tidewall"].as_f64(), Some(0.0), "no request fails: {}", results[4]);
 }
 
 #[cfg(target_os = "linux")]

@@ -18,7 +18,7 @@ use crate::world::{Test, World, field};
 pub(crate) const TESTS: &[Test] = &[
     ("balance::a_dead_origin_costs_no_read_and_gets_no_more", a_dead_origin_costs_no_read),
     ("balance::an_origin_that_fails_is_left_alone", an_origin_that_fails_is_left_alone),
-    ("balance::an_origin_that_is_busy_keeps_its_turns", an_origin_that_is_busy_keeps_its_turns),
+    ("balance::an_origin_that_is_busy_is_asked_when_it_says", an_origin_that_is_busy_is_asked_when_it_says),
     ("balance::a_draining_origin_gets_nothing_more", a_draining_origin_gets_nothing_more),
     ("balance::when_all_fail_few_are_asked_twice", when_all_fail_few_are_asked_twice),
     ("balance::a_write_is_never_sent_twice", a_write_is_never_sent_twice),
@@ -123,14 +123,24 @@ fn an_origin_that_fails_is_left_alone(world: &World) {
     });
 }
 
-fn an_origin_that_is_busy_keeps_its_turns(world: &World) {
+fn an_origin_that_is_busy_is_asked_when_it_says(world: &World) {
     world.run(async {
         let pool = Pool::start(world, "round-robin").await;
-        pool.script(0, "503\nretry-after: 1\n\n");
-        assert_eq!(pool.read(30, 1).await, [200; 30], "another one answers");
-        // A retry is a turn as well.
-        assert!(pool.asked(0) >= 10, "{}", pool.asked(0));
-        assert_eq!(pool.states().await[0], "up");
+        pool.script(0, "503\nretry-after: 5\n\n");
+        // More than there are retries for.
+        assert_eq!(pool.read(300, 1).await, [200; 300], "others answer");
+        assert!((1..=3).contains(&pool.asked(0)), "{}", pool.asked(0));
+        assert_eq!(pool.states().await[0], "up", "and it isn't ejected");
+        let writes = futures::future::join_all((0..30).map(|_| pool.send(Method::POST))).await;
+        assert!(writes.iter().all(|written| written.status() == 200), "nor does it get writes");
+        // When it is no longer busy it gets its turns again.
+        pool.script(0, "200\ncache-control: no-store\n\nhello");
+        let asked = pool.asked(0);
+        let again = poll::until_async(Duration::from_secs(30), || async {
+            pool.read(3, 1).await;
+            (pool.asked(0) > asked).then_some(())
+        });
+        again.await.expect("it is asked again");
     });
 }
 

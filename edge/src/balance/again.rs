@@ -13,6 +13,10 @@ use crate::fields::Fields;
 /// so an upload is handed on as it comes.
 pub const KEPT_BYTES_MAX: usize = 64 * 1_024;
 
+/// How many bytes of such bodies an isolate keeps at a time, of its 128 MB; what comes beyond is
+/// handed on as it comes.
+pub const KEPT_BYTES_ALL_MAX: usize = 8 * 1_024 * 1_024;
+
 /// Longest key in bytes; longer ones are no keys.
 const KEY_BYTES_MAX: usize = 255;
 

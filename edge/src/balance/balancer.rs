@@ -30,6 +30,8 @@ struct Balanced {
     path: String,
     policy: Box<dyn Pick>,
     goes_by_latency: bool,
+    takes_turns: bool,
+    pins: bool,
 }
 
 /// What became of a request.
@@ -69,6 +71,8 @@ impl Balancer {
                     path: path.clone(),
                     policy: policy.begin(first),
                     goes_by_latency: policy.goes_by_latency(),
+                    takes_turns: policy.takes_turns(),
+                    pins: policy.pins(),
                 })
                 .collect(),
             health: Health::new(origins),
@@ -84,14 +88,7 @@ impl Balancer {
     /// may not be tried again.
     pub fn pick(&mut self, origins: &[Origin], attempt: &Attempt<'_>, now: Timestamp) -> Option<usize> {
         let is_first = attempt.tried.is_empty();
-        let untried = |origins: Vec<usize>| -> Vec<usize> {
-            origins.into_iter().filter(|origin| !attempt.tried.contains(origin)).collect()
-        };
-        let mut candidates = untried(self.health.candidates(attempt.asker.draw, attempt.may_retry, now));
-        if candidates.is_empty() {
-            // One that failed before may be well by now, and there is no other.
-            candidates = untried((0..origins.len()).collect());
-        }
+        let candidates = self.health.candidates(attempt.asker.draw, attempt.may_retry, attempt.tried, now);
         if candidates.is_empty() || !(is_first || self.budget.retry(now)) {
             return None;
         }
@@ -116,7 +113,12 @@ impl Balancer {
         let route = self.route(attempt.path)?;
         // What is left of the number, once who is in probation was drawn.
         let asker = Asker { draw: attempt.asker.draw / 100, ..attempt.asker };
-        self.routes[route].policy.pick(&candidates, &asker)
+        let Balanced { policy, takes_turns, .. } = &mut self.routes[route];
+        if !is_first && *takes_turns {
+            // Were it a turn, the origin that failed might have the next first one again.
+            return least_loaded(&candidates, asker.draw);
+        }
+        policy.pick(&candidates, &asker)
     }
 
     fn route(&self, path: &str) -> Option<usize> {
@@ -138,7 +140,7 @@ impl Balancer {
         let Ended { path, origin, outcome, took } = ended;
         match outcome {
             Outcome::Well | Outcome::Erring | Outcome::Draining => self.seen[origin].answered(took, now),
-            Outcome::Busy | Outcome::Unwell | Outcome::Unreachable => self.seen[origin].failed(now),
+            Outcome::Busy(_) | Outcome::Unwell | Outcome::Unreachable => self.seen[origin].failed(now),
         }
         let notice = self.health.note(origin, outcome, now);
         let is_judged = matches!(self.health.state(origin, now), State::Up | State::Probation);
@@ -146,10 +148,17 @@ impl Balancer {
             self.outliers.forget(origin);
             return notice;
         }
-        let has_failed = matches!(outcome, Outcome::Erring | Outcome::Unwell | Outcome::Unreachable);
-        let goes_by_latency = self.route(path).is_some_and(|route| self.routes[route].goes_by_latency);
+        let (goes_by_latency, pins) = self
+            .route(path)
+            .map_or((false, false), |route| (self.routes[route].goes_by_latency, self.routes[route].pins));
+        // Of one client's own pages, that fail or are slow, nothing follows for the others.
+        let has_failed = match outcome {
+            Outcome::Erring => !pins,
+            Outcome::Unwell | Outcome::Unreachable => true,
+            Outcome::Well | Outcome::Draining | Outcome::Busy(_) => false,
+        };
         let is_answer = matches!(outcome, Outcome::Well | Outcome::Erring);
-        let took = took.filter(|_| is_answer && !goes_by_latency);
+        let took = took.filter(|_| is_answer && !goes_by_latency && !pins);
         self.outliers.ended(origin, has_failed, took, now);
         if !(self.outliers.stands_out(origin, now) && self.health.eject(origin, now)) {
             return notice;
@@ -165,9 +174,9 @@ impl Balancer {
 
     /// What the keeper of the control log has seen of origins.
     pub fn told(&mut self, origins: &[Origin], verdicts: &[Verdict], now: Timestamp) {
-        for Verdict { id, is_gone } in verdicts {
+        for Verdict { id, seen } in verdicts {
             if let Some(origin) = origins.iter().position(|origin| origin.id == *id) {
-                self.health.told(origin, *is_gone, now);
+                self.health.told(origin, *seen, now);
             }
         }
     }
@@ -181,6 +190,14 @@ impl Balancer {
     pub fn in_flight(&mut self, origin: usize, now: Timestamp) -> usize {
         self.in_flight.count(origin, now)
     }
+}
+
+/// The origin with least to do; of several one that is drawn.
+fn least_loaded(candidates: &[Candidate<'_>], draw: u64) -> Option<usize> {
+    let least = candidates.iter().map(|candidate| candidate.cost).min()?;
+    let those: Vec<_> = candidates.iter().filter(|candidate| candidate.cost == least).collect();
+    let drawn = usize::try_from(draw % u64::try_from(those.len()).ok()?).ok()?;
+    those.get(drawn).map(|candidate| candidate.origin)
 }
 
 #[cfg(test)]
@@ -254,7 +271,7 @@ mod tests {
 
     #[test]
     fn least_connections_leaves_a_slow_and_a_failing_origin_alone() {
-        for (outcome, took_ms) in [(Outcome::Well, 200), (Outcome::Busy, 0)] {
+        for (outcome, took_ms) in [(Outcome::Well, 200), (Outcome::Unwell, 0)] {
             let mut balancer = balancer(&[("/", Policy::LeastConnections)]);
             let mut taken = [0; 3];
             for draw in 0..1_000 {
@@ -287,6 +304,17 @@ mod tests {
             note(&mut balancer, origin, Outcome::Well, 20);
         }
         assert!(taken[1] < 50, "{taken:?}");
+    }
+
+    #[test]
+    fn a_retry_is_no_turn() {
+        let mut balancer = balancer(&[("/", Policy::RoundRobin)]);
+        for turn in 0..9 {
+            let first = pick(&mut balancer, "/", &[]).unwrap();
+            assert_eq!(first, turn % 3);
+            let second = pick(&mut balancer, "/", &[first]);
+            assert!(second.is_some_and(|second| second != first));
+        }
     }
 
     #[test]

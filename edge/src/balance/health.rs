@@ -15,6 +15,8 @@
 //! - One that does badly beside the others ([`outlier`](crate::balance::outlier)) is ejected as
 //!   well, but never so that fewer than half are left.
 //! - An origin that says it is draining gets nothing for a while, and no blame.
+//! - One that is busy and says when to come again gets nothing until then, as long as half of
+//!   the others aren't, and no blame.
 //! - Never is more than half of the origins left alone for answers that were no good
 //!   (panic threshold): then it is likely that they all have the same trouble, and few
 //!   would be crushed by what all should carry. One that takes no connection at all is
@@ -23,7 +25,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
@@ -40,6 +42,12 @@ const FORGIVING: Duration = Duration::from_secs(60);
 /// For how long an origin is believed that it is draining, unless it is heard of before: as
 /// long as one may take for what it has, and to start again.
 const DRAINING: Duration = Duration::from_secs(15);
+/// Longest that a busy origin is believed when it says when to come again: what one page says
+/// in a mistake, or what is meant for programs that come by night, is not to empty it.
+const BUSY_MAX: Duration = Duration::from_secs(10);
+/// For how long an origin in probation waits for a request that can be sent again. Where there
+/// are none it gets others, for it would never come back.
+const UNPROVED_MAX: Duration = Duration::from_secs(15);
 /// Share, in percent, that an origin begins with.
 const FIRST_SHARE: u128 = 10;
 
@@ -53,9 +61,9 @@ pub enum Outcome {
     Erring,
     /// The origin says that it is stopping; its answer is as good as any.
     Draining,
-    /// An answer that says that the origin has too much to do now. That is how one that
-    /// is well keeps well: to eject it would give its load to the others.
-    Busy,
+    /// An answer that says that the origin has too much to do now, and for how long. That is
+    /// how one that is well keeps well: to eject it would give its load to the others.
+    Busy(Duration),
     /// An answer that says that the origin can't, or none in time.
     Unwell,
     /// No connection, or one that broke.
@@ -102,8 +110,12 @@ struct Record {
     /// The last ejection.
     ejection: Option<Ejection>,
     draining_until: Option<Timestamp>,
+    /// Until when it has too much to do.
+    busy_until: Option<Timestamp>,
     /// Whether it has not answered since it was ejected or draining.
     is_unproved: bool,
+    /// When it has answered again.
+    proved_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,16 +123,36 @@ struct Ejection {
     until: Timestamp,
     /// Whether it took no connection.
     is_unreachable: bool,
+    /// Whether the keeper has said so, who also says when that is over.
+    is_told: bool,
+}
+
+/// What the keeper of the control log has seen of an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// It takes no connection, or is about to go.
+    Gone,
+    /// It answers too late, or that it isn't ready.
+    Unready,
+    /// It is well again.
+    Back,
 }
 
 impl Outcome {
-    /// What an answer says of its origin: by its status, whether it says when to come
-    /// again, and whether the origin is draining. Some answers Cloudflare makes for origins
+    /// What an answer says of its origin: by its status, [when to come again](retry_after),
+    /// and whether the origin is draining. Some answers Cloudflare makes for origins
     /// that give none: <https://developers.cloudflare.com/support/troubleshooting/http-status-codes/>.
-    pub fn of(status: u16, has_retry_after: bool, is_draining: bool) -> Self {
-        match status {
+    pub fn of(status: u16, retry_after: Option<Duration>, is_draining: bool) -> Self {
+        match (status, retry_after) {
             _ if is_draining => Self::Draining,
-            503 if has_retry_after => Self::Busy,
+            (503, Some(time)) => Self::Busy(time),
+            (status, _) => Self::of_status(status),
+        }
+    }
+
+    fn of_status(status: u16) -> Self {
+        match status {
             500 => Self::Erring,
             502..=504 | 520 | 524 | 527 => Self::Unwell,
             521..=523 | 525 | 526 | 530 => Self::Unreachable,
@@ -130,8 +162,17 @@ impl Outcome {
 
     /// Whether another origin may do better.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Busy | Self::Unwell | Self::Unreachable)
+        matches!(self, Self::Busy(_) | Self::Unwell | Self::Unreachable)
     }
+}
+
+/// When an answer says to come again (RFC 9110, section 10.2.3): in so many seconds, or at a
+/// time. Of what can't be read, soon.
+pub fn retry_after(field: Option<&str>, now: Timestamp) -> Option<Duration> {
+    let field = field?.trim();
+    let seconds = field.parse().ok().map(Duration::from_secs);
+    let date = || Timestamp::from_http_date(field).map(|date| date.since(now));
+    Some(seconds.or_else(date).unwrap_or(Duration::from_secs(1)))
 }
 
 impl Health {
@@ -146,11 +187,12 @@ impl Health {
         let was_ejected = record.state(now) == State::Ejected;
         match outcome {
             Outcome::Well | Outcome::Erring => {
-                (record.draining_until, record.is_unproved) = (None, false);
+                record.answered(now);
                 None
             }
-            Outcome::Busy => {
-                (record.draining_until, record.is_unproved) = (None, false);
+            Outcome::Busy(time) => {
+                record.answered(now);
+                record.busy_until = Some(now.after(time.min(BUSY_MAX)));
                 // It may be well and have much to do, or have lost what it needs.
                 counted(&mut record.busy, now).then_some(Notice::Suspect)
             }
@@ -181,26 +223,30 @@ impl Health {
         true
     }
 
-    /// The keeper of the control log has seen that an origin takes no requests, or that it
-    /// is back (see [`watch`](crate::balance::watch)).
-    pub fn told(&mut self, origin: usize, is_gone: bool, now: Timestamp) {
+    /// What the keeper of the control log has seen of an origin (see
+    /// [`watch`](crate::balance::watch)).
+    pub fn told(&mut self, origin: usize, seen: Seen, now: Timestamp) {
         let record = &mut self.0[origin];
-        let last = record.ejection.filter(|last| now < last.until);
-        if is_gone {
-            // As long as it is told, and then a little.
-            let until = now.after(FAIL_TIMEOUT);
-            let until = last.map_or(until, |last| last.until.max(until));
-            record.ejection = Some(Ejection { until, is_unreachable: true });
-            (record.draining_until, record.is_unproved) = (None, true);
-            return;
-        }
-        if record.draining_until.take().is_some() {
-            record.is_unproved = false;
-        }
-        // That it answers there doesn't say that its answers are any good.
-        if let Some(last) = last.filter(|last| last.is_unreachable) {
-            record.ejection = Some(Ejection { until: now, ..last });
-            record.is_unproved = false;
+        let last = record.ejection.filter(|last| last.is_on(now));
+        match seen {
+            Seen::Gone | Seen::Unready => {
+                // As long as it is told, and then a little.
+                let until = now.after(FAIL_TIMEOUT);
+                let until = last.map_or(until, |last| last.until.max(until));
+                let is_unreachable = seen == Seen::Gone;
+                record.ejection = Some(Ejection { until, is_unreachable, is_told: true });
+                (record.draining_until, record.is_unproved) = (None, true);
+            }
+            Seen::Back => {
+                if record.draining_until.take().is_some() {
+                    record.answered(now);
+                }
+                // That it answers there doesn't say that its answers are any good.
+                if let Some(last) = last.filter(|last| last.is_unreachable || last.is_told) {
+                    record.ejection = Some(Ejection { until: now, ..last });
+                    record.answered(now);
+                }
+            }
         }
     }
 
@@ -209,46 +255,76 @@ impl Health {
         self.0[origin].state(now)
     }
 
-    /// The origins that may take a request, in their order; none only where there is none.
-    /// Those in probation are among them as often as `draw`, a random number, says, and
-    /// only where the request `may_retry` as long as they have not answered.
-    pub fn candidates(&self, draw: u64, may_retry: bool, now: Timestamp) -> Vec<usize> {
+    /// The origins that may take a request, in their order, without those that were `tried`;
+    /// none only where there is none. Those in probation are among them as often as `draw`, a
+    /// random number, says, and only where the request `may_retry` as long as they have not
+    /// answered.
+    pub fn candidates(&self, draw: u64, may_retry: bool, tried: &[usize], now: Timestamp) -> Vec<usize> {
+        let count = |is_one: &dyn Fn(&Record) -> bool| self.0.iter().filter(|record| is_one(record)).count();
         let those = |is_one: &dyn Fn(&Record) -> bool| -> Vec<usize> {
-            self.0.iter().enumerate().filter(|(_, record)| is_one(record)).map(|(origin, _)| origin).collect()
+            let found = self.0.iter().enumerate().filter(|(_, record)| is_one(record));
+            found.map(|(origin, _)| origin).filter(|origin| !tried.contains(origin)).collect()
         };
         let is_in_use = |record: &Record| matches!(record.state(now), State::Up | State::Probation);
-        let is_panic = 2 * those(&is_in_use).len() < self.0.len();
+        let is_draining = |record: &Record| record.state(now) == State::Draining;
+        let (in_use, draining) = (count(&is_in_use), count(&is_draining));
+        // Who drains answers well still, and is gone by intention: no sign of a common trouble, and
+        // better than one that answers badly.
+        let is_panic = 2 * in_use < self.0.len() - draining && (in_use > 0 || draining == 0);
+        let is_free = |record: &Record| is_in_use(record) && !record.is_busy(now);
+        let heeds_busy = 2 * count(&is_free) >= in_use;
         let is_unreachable = |record: &Record| record.ejection.is_some_and(|last| last.is_unreachable);
         let gets_some = |record: &Record| match record.state(now) {
             State::Ejected => is_panic && !is_unreachable(record),
             State::Draining => false,
+            State::Up | State::Probation if heeds_busy && record.is_busy(now) => false,
             State::Up => true,
             State::Probation => {
-                (may_retry || !record.is_unproved) && u128::from(draw % 100) < record.share(now)
+                let may_be_proved = may_retry || !record.is_unproved || record.waits_in_vain(now);
+                may_be_proved && u128::from(draw % 100) < record.share(now)
             }
         };
-        // Who drains takes connections still, or again.
-        let takes_connections = |record: &Record| match record.state(now) {
-            State::Draining => true,
-            State::Ejected => !is_unreachable(record),
-            State::Up | State::Probation => false,
-        };
-        let choices: [&dyn Fn(&Record) -> bool; 4] = [&gets_some, &is_in_use, &takes_connections, &|_| true];
+        let takes_connections =
+            |record: &Record| record.state(now) == State::Ejected && !is_unreachable(record);
+        let choices: [&dyn Fn(&Record) -> bool; 6] =
+            [&gets_some, &is_free, &is_in_use, &is_draining, &takes_connections, &|_| true];
         choices.into_iter().map(those).find(|found| !found.is_empty()).unwrap_or_default()
     }
 }
 
 impl Record {
     fn state(&self, now: Timestamp) -> State {
-        if self.draining_until.is_some_and(|until| now < until) {
+        if self.draining_until.is_some_and(|until| is_ahead(until, DRAINING, now)) {
             return State::Draining;
         }
-        match self.ejection {
-            Some(last) if now < last.until => State::Ejected,
-            Some(last) if now < last.until.after(SLOW_START) => State::Probation,
-            _ if self.is_unproved => State::Probation,
-            _ => State::Up,
+        if self.ejection.is_some_and(|last| last.is_on(now)) {
+            return State::Ejected;
         }
+        let is_slow = self.back_since().is_some_and(|since| now.since(since) < SLOW_START);
+        if self.is_unproved || is_slow { State::Probation } else { State::Up }
+    }
+
+    /// An answer came, which is as good as any.
+    fn answered(&mut self, now: Timestamp) {
+        self.draining_until = None;
+        if std::mem::take(&mut self.is_unproved) {
+            self.proved_at = Some(now);
+        }
+    }
+
+    /// Since when it gets requests again, if it ever got none.
+    fn back_since(&self) -> Option<Timestamp> {
+        self.proved_at.max(self.ejection.map(|last| last.until))
+    }
+
+    /// Whether it has waited for long for a request that can be sent again.
+    fn waits_in_vain(&self, now: Timestamp) -> bool {
+        let since = self.draining_until.max(self.ejection.map(|last| last.until));
+        since.is_none_or(|since| now.since(since) >= UNPROVED_MAX)
+    }
+
+    fn is_busy(&self, now: Timestamp) -> bool {
+        self.busy_until.is_some_and(|until| is_ahead(until, BUSY_MAX, now))
     }
 
     /// What it gets of its turns, in percent.
@@ -256,8 +332,8 @@ impl Record {
         if self.is_unproved {
             return FIRST_SHARE;
         }
-        let Some(last) = self.ejection else { return 100 };
-        let grown = now.since(last.until).as_millis() * 100 / SLOW_START.as_millis();
+        let Some(since) = self.back_since() else { return 100 };
+        let grown = now.since(since).as_millis() * 100 / SLOW_START.as_millis();
         grown.clamp(FIRST_SHARE, 100)
     }
 
@@ -282,7 +358,7 @@ impl Record {
         (self.draining_until, self.is_unproved) = (None, true);
         self.ejections = self.remembered(now) + 1;
         let time = FAIL_TIMEOUT.saturating_mul(self.ejections).min(EJECTION_MAX);
-        self.ejection = Some(Ejection { until: now.after(time), is_unreachable });
+        self.ejection = Some(Ejection { until: now.after(time), is_unreachable, is_told: false });
     }
 
     /// Ejections that still count.
@@ -291,6 +367,18 @@ impl Record {
         let forgiven = u32::try_from(well.as_millis() / FORGIVING.as_millis()).unwrap_or(u32::MAX);
         self.ejections.saturating_sub(forgiven)
     }
+}
+
+impl Ejection {
+    fn is_on(&self, now: Timestamp) -> bool {
+        is_ahead(self.until, EJECTION_MAX, now)
+    }
+}
+
+/// Whether a time is still to come. What lies further ahead than it could was noted by a clock
+/// that has been put back since.
+fn is_ahead(until: Timestamp, longest: Duration, now: Timestamp) -> bool {
+    now < until && until.since(now) <= longest
 }
 
 /// Counts one more; whether there were [`MAX_FAILS`] within [`FAIL_TIMEOUT`], which then
@@ -330,8 +418,10 @@ mod tests {
 
     #[test]
     fn an_answer_tells_how_its_origin_is() {
-        let check = |status, has_retry_after, expected| {
-            assert_eq!(Outcome::of(status, has_retry_after, false), expected, "{status}");
+        let second = Duration::from_secs(1);
+        let check = |status, has_retry_after: bool, expected| {
+            let retry_after = has_retry_after.then_some(second);
+            assert_eq!(Outcome::of(status, retry_after, false), expected, "{status}");
         };
         check(200, false, Outcome::Well);
         check(404, false, Outcome::Well);
@@ -339,30 +429,97 @@ mod tests {
         check(502, false, Outcome::Unwell);
         check(503, false, Outcome::Unwell);
         check(504, true, Outcome::Unwell);
-        check(503, true, Outcome::Busy);
+        check(503, true, Outcome::Busy(second));
         // That is about the client.
         check(429, true, Outcome::Well);
         check(520, false, Outcome::Unwell);
         check(521, false, Outcome::Unreachable);
         check(530, false, Outcome::Unreachable);
-        assert_eq!(Outcome::of(503, true, true), Outcome::Draining);
+        assert_eq!(Outcome::of(503, Some(second), true), Outcome::Draining);
     }
 
     #[test]
     fn who_has_too_much_to_do_is_not_ejected_but_looked_at() {
         let mut health = Health::new(2);
-        let mut busy = || health.note(1, Outcome::Busy, at(100));
+        let mut busy = || health.note(1, Outcome::Busy(Duration::from_secs(1)), at(100));
         assert_eq!([busy(), busy(), busy(), busy()], [None, None, Some(Notice::Suspect), None]);
         assert_eq!(health.state(1, at(100)), State::Up);
     }
 
     #[test]
+    fn who_is_busy_gets_nothing_until_it_says_as_long_as_half_are_not() {
+        let mut health = Health::new(3);
+        health.note(1, Outcome::Busy(Duration::from_secs(3)), at(100));
+        let gets = |health: &Health, s| health.candidates(0, true, &[], at(s));
+        assert_eq!([gets(&health, 102), gets(&health, 103)], [vec![0, 2], vec![0, 1, 2]]);
+        health.note(0, Outcome::Busy(Duration::from_secs(3_600)), at(102));
+        assert_eq!(gets(&health, 102), [0, 1, 2], "they all have much to do");
+        assert_eq!(
+            [gets(&health, 103), gets(&health, 112)],
+            [vec![1, 2], vec![0, 1, 2]],
+            "ten seconds at most"
+        );
+    }
+
+    #[test]
+    fn when_to_come_again_is_told_in_seconds_or_as_a_date() {
+        let check = |field, s: Option<u64>| {
+            assert_eq!(retry_after(field, at(784_111_770)), s.map(Duration::from_secs), "{field:?}");
+        };
+        check(None, None);
+        check(Some(" 120 "), Some(120));
+        check(Some("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7));
+        check(Some("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
+        check(Some("soon"), Some(1));
+    }
+
+    #[test]
+    fn who_drains_is_better_than_who_answers_badly_and_no_sign_of_trouble() {
+        let mut health = Health::new(2);
+        health.note(0, Outcome::Draining, at(100));
+        fails(&mut health, 3, 1, Outcome::Unwell, at(100));
+        assert_eq!(health.candidates(0, true, &[], at(100)), [0]);
+        let mut health = failed(Outcome::Unwell, 3);
+        health.note(0, Outcome::Draining, at(100));
+        assert_eq!(health.candidates(0, true, &[], at(100)), [2], "one of two that stay is half");
+    }
+
+    #[test]
+    fn who_was_tried_is_passed_over_and_the_next_best_taken() {
+        let mut health = failed(Outcome::Unreachable, 3);
+        assert_eq!(health.candidates(0, true, &[0], at(100)), [2]);
+        fails(&mut health, 3, 2, Outcome::Unwell, at(100));
+        assert_eq!(health.candidates(0, true, &[0], at(100)), [2], "it takes connections");
+        assert_eq!(health.candidates(0, true, &[0, 2], at(100)), [1]);
+        assert!(health.candidates(0, true, &[0, 1, 2], at(100)).is_empty());
+    }
+
+    #[test]
+    fn what_only_answers_late_to_the_keeper_counts_for_panic() {
+        let mut health = Health::new(3);
+        health.told(0, Seen::Unready, at(100));
+        assert_eq!(health.candidates(0, true, &[], at(100)), [1, 2]);
+        health.told(1, Seen::Unready, at(100));
+        assert_eq!(health.candidates(0, true, &[], at(100)), [0, 1, 2], "they all have much to do");
+        health.told(1, Seen::Back, at(101));
+        assert_eq!(health.state(1, at(101)), State::Probation);
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_keeps_nobody_out() {
+        let mut health = Health::new(2);
+        fails(&mut health, 3, 1, Outcome::Unwell, at(100_000));
+        health.note(0, Outcome::Draining, at(100_000));
+        assert_eq!((health.state(0, at(1)), health.state(1, at(1))), (State::Probation, State::Probation));
+    }
+
+    #[test]
     fn three_failures_eject_and_two_do_not() {
         for outcome in [Outcome::Unwell, Outcome::Unreachable] {
-            assert_eq!(failed(outcome, 2).candidates(99, true, at(100)), [0, 1, 2]);
+            assert_eq!(failed(outcome, 2).candidates(99, true, &[], at(100)), [0, 1, 2]);
             let health = failed(outcome, 3);
             assert_eq!(health.state(1, at(100)), State::Ejected);
-            assert_eq!(health.candidates(0, true, at(129)), [0, 2]);
+            assert_eq!(health.candidates(0, true, &[], at(129)), [0, 2]);
         }
     }
 
@@ -388,11 +545,11 @@ mod tests {
     fn after_an_ejection_it_begins_slowly() {
         let mut health = failed(Outcome::Unreachable, 3);
         let gets = |health: &Health, s: u64, may_retry| {
-            (0..100).filter(|draw| health.candidates(*draw, may_retry, at(s)).contains(&1)).count()
+            (0..100).filter(|draw| health.candidates(*draw, may_retry, &[], at(s)).contains(&1)).count()
         };
         // As long as it hasn't answered it gets a little, and nothing that can't be sent again.
         assert_eq!([129, 130, 139, 200].map(|s| gets(&health, s, true)), [0, 10, 10, 10]);
-        assert_eq!([130, 200].map(|s| gets(&health, s, false)), [0, 0]);
+        assert_eq!([130, 144, 145].map(|s| gets(&health, s, false)), [0, 0, 10], "but for want of others");
         health.note(1, Outcome::Well, at(130));
         let gets = |s: u64| gets(&health, s, false);
         assert_eq!(
@@ -436,17 +593,21 @@ mod tests {
         let mut drains = |s| health.note(0, Outcome::Draining, at(s));
         assert_eq!([drains(0), drains(0)], [Some(Notice::Suspect), None], "others should know");
         fails(&mut health, 9, 0, Outcome::Unwell, at(1));
-        assert_eq!((health.state(0, at(1)), health.candidates(0, true, at(1))), (State::Draining, vec![1]));
+        assert_eq!(
+            (health.state(0, at(1)), health.candidates(0, true, &[], at(1))),
+            (State::Draining, vec![1])
+        );
         assert_eq!(health.state(0, at(15)), State::Probation, "there may be another by now");
         health.note(0, Outcome::Draining, at(16));
         health.note(0, Outcome::Well, at(17));
-        assert_eq!(health.state(0, at(17)), State::Up, "the next one has answered");
+        assert_eq!(health.state(0, at(17)), State::Probation, "the next one has answered");
+        assert_eq!(health.state(0, at(27)), State::Up);
         health.note(0, Outcome::Draining, at(18));
-        health.told(0, true, at(18));
+        health.told(0, Seen::Gone, at(18));
         assert_eq!(health.state(0, at(18)), State::Ejected, "as a probe says, too");
-        health.told(0, false, at(20));
+        health.told(0, Seen::Back, at(20));
         health.note(1, Outcome::Draining, at(20));
-        assert_eq!(health.candidates(0, false, at(21)), [0], "and then that it is back");
+        assert_eq!(health.candidates(0, false, &[], at(21)), [0], "and then that it is back");
     }
 
     #[test]
@@ -460,41 +621,44 @@ mod tests {
     #[test]
     fn what_the_keeper_has_seen_counts_for_all() {
         let mut health = Health::new(2);
-        health.told(1, true, at(0));
-        assert_eq!((health.state(1, at(29)), health.candidates(0, true, at(29))), (State::Ejected, vec![0]));
-        health.told(1, true, at(25));
+        health.told(1, Seen::Gone, at(0));
+        assert_eq!(
+            (health.state(1, at(29)), health.candidates(0, true, &[], at(29))),
+            (State::Ejected, vec![0])
+        );
+        health.told(1, Seen::Gone, at(25));
         assert_eq!(health.state(1, at(50)), State::Ejected, "as long as it is told");
-        health.told(1, false, at(50));
+        health.told(1, Seen::Back, at(50));
         assert_eq!(health.state(1, at(50)), State::Probation, "it begins slowly");
-        health.told(1, false, at(55));
+        health.told(1, Seen::Back, at(55));
         assert_eq!(health.state(1, at(60)), State::Up, "what is told again changes nothing");
     }
 
     #[test]
     fn the_keeper_ends_what_it_has_seen_and_nothing_else() {
         let mut health = failed(Outcome::Unreachable, 3);
-        health.told(1, false, at(102));
+        health.told(1, Seen::Back, at(102));
         assert_eq!(health.state(1, at(102)), State::Probation);
         let mut health = failed(Outcome::Unwell, 3);
-        health.told(1, false, at(101));
+        health.told(1, Seen::Back, at(101));
         assert_eq!(health.state(1, at(101)), State::Ejected, "it answers, but badly");
     }
 
     #[test]
     fn more_than_half_are_not_left_alone_for_bad_answers() {
         let mut health = failed(Outcome::Unwell, 3);
-        assert_eq!(health.candidates(0, true, at(100)), [0, 2]);
+        assert_eq!(health.candidates(0, true, &[], at(100)), [0, 2]);
         fails(&mut health, 3, 2, Outcome::Unwell, at(100));
-        assert_eq!(health.candidates(0, true, at(100)), [0, 1, 2], "two of three: panic");
+        assert_eq!(health.candidates(0, true, &[], at(100)), [0, 1, 2], "two of three: panic");
     }
 
     #[test]
     fn who_takes_no_connection_stays_out_as_long_as_there_is_another() {
         let mut health = failed(Outcome::Unreachable, 3);
         fails(&mut health, 3, 2, Outcome::Unreachable, at(100));
-        assert_eq!(health.candidates(0, true, at(100)), [0]);
+        assert_eq!(health.candidates(0, true, &[], at(100)), [0]);
         fails(&mut health, 3, 0, Outcome::Unreachable, at(100));
-        assert_eq!(health.candidates(0, true, at(100)), [0, 1, 2], "there is no other");
+        assert_eq!(health.candidates(0, true, &[], at(100)), [0, 1, 2], "there is no other");
     }
 
     #[test]
@@ -514,7 +678,7 @@ mod tests {
         let mut health = Health::new(3);
         assert!(health.eject(1, at(0)));
         assert_eq!((health.state(1, at(29)), health.state(1, at(30))), (State::Ejected, State::Probation));
-        health.told(1, false, at(5));
+        health.told(1, Seen::Back, at(5));
         assert_eq!(health.state(1, at(5)), State::Ejected, "that it answers is no news");
         for outcome in [Outcome::Erring, Outcome::Well] {
             assert_eq!(health.note(1, outcome, at(31)), None, "one error is none");
@@ -530,9 +694,9 @@ mod tests {
     fn a_single_origin_always_gets_its_requests() {
         let mut health = Health::new(1);
         fails(&mut health, 3, 0, Outcome::Unreachable, at(0));
-        assert_eq!(health.candidates(99, true, at(0)), [0]);
+        assert_eq!(health.candidates(99, true, &[], at(0)), [0]);
         health.note(0, Outcome::Draining, at(1));
-        assert_eq!(health.candidates(99, true, at(1)), [0]);
+        assert_eq!(health.candidates(99, true, &[], at(1)), [0]);
     }
 
     #[test]
@@ -540,11 +704,11 @@ mod tests {
         let mut health = Health::new(2);
         health.note(0, Outcome::Draining, at(0));
         fails(&mut health, 3, 1, Outcome::Unreachable, at(0));
-        assert_eq!(health.candidates(0, true, at(0)), [0], "and than one that takes no connection");
+        assert_eq!(health.candidates(0, true, &[], at(0)), [0], "and than one that takes no connection");
         let mut health = Health::new(2);
         health.note(0, Outcome::Draining, at(0));
         health.note(1, Outcome::Draining, at(0));
-        assert_eq!(health.candidates(0, true, at(0)), [0, 1]);
+        assert_eq!(health.candidates(0, true, &[], at(0)), [0, 1]);
     }
 
     proptest! {
@@ -559,12 +723,12 @@ mod tests {
                 let outcomes = [
                     Outcome::Well,
                     Outcome::Draining,
-                    Outcome::Busy,
+                    Outcome::Busy(Duration::from_secs(2)),
                     Outcome::Unwell,
                     Outcome::Unreachable,
                 ];
                 health.note(origin, outcomes[usize::from(outcome)], at(now));
-                let candidates = health.candidates(draw, draw % 2 == 0, at(now));
+                let candidates = health.candidates(draw, draw % 2 == 0, &[], at(now));
                 prop_assert!(!candidates.is_empty() && candidates.is_sorted());
             }
         }

@@ -114,7 +114,9 @@ impl Report {
 /// So many times what it would cost otherwise a request costs at each origin, for what they have
 /// reported.
 pub fn pressure(loads: &[Load], now: Timestamp) -> Vec<f64> {
-    let least = loads.iter().filter_map(|load| load.0).map(|report| report.smoothed).reduce(f64::min);
+    // Of one that answers no more, what it had to do once is no measure.
+    let recent = loads.iter().filter_map(|load| load.0).filter(|report| report.belief(now) >= 0.5);
+    let least = recent.map(|report| report.smoothed).reduce(f64::min);
     let pressure = |load: &Load| match (load.0, least) {
         (Some(report), Some(least)) => {
             1.0 + PRESSURE * (report.smoothed - least - SLACK).max(0.0) * report.belief(now)

@@ -6,13 +6,12 @@
 //! are told by comparison: where all are slow, or all fail, the trouble lies behind them, and who
 //! is left alone would be missed. (Envoy calls it outlier detection.)
 //!
-//! - Errors: at least [`FAILING_MIN`] of the last requests, and [`FAILING_TIMES`] what it is with
-//!   the others.
-//! - Slowness: a median of [`SLOW_TIMES`] that of the pool, and noticeable at all. Medians, as a
+//! - Errors: at least half of the last requests, and several times what it is with the others.
+//! - Slowness: a median of several times that of the pool, and noticeable at all. Medians, as a
 //!   few slow reports make no slow origin. Half of its answers must be slower than nearly all of
-//!   the others', too: when all slow down at once, the median of one is the first to turn. Where the policy itself goes by how long origins
-//!   take, their slowness is its business: it sends them little, and by that learns when they
-//!   are well.
+//!   the others', too: when all slow down at once, the median of one is the first to turn. Where
+//!   the policy itself goes by how long origins take, their slowness is its business: it sends
+//!   them little, and by that learns when they are well.
 
 use std::collections::VecDeque;
 use std::time::Duration;

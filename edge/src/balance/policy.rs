@@ -62,6 +62,17 @@ impl Policy {
         matches!(self, Self::LeastConnections)
     }
 
+    /// Whether each origin has its turn.
+    pub(super) fn takes_turns(self) -> bool {
+        matches!(self, Self::RoundRobin | Self::Weighted)
+    }
+
+    /// Whether it sends all that a client asks to one origin: then what that meets with tells of
+    /// the client as much as of the origin.
+    pub(super) fn pins(self) -> bool {
+        matches!(self, Self::IpHash | Self::Sticky)
+    }
+
     /// The policy at its beginning; one that takes turns begins at origin `first`.
     pub(super) fn begin(self, first: usize) -> Box<dyn Pick> {
         match self {

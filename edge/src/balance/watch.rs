@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::balance::health::Seen;
 use crate::time::Timestamp;
 
 /// Time between two probes of an origin, at first.
@@ -22,6 +23,9 @@ const PROBE_PART: u32 = 60;
 pub const PROBE_MAX: Duration = Duration::from_secs(1);
 /// Probes in a row that must be answered before an origin is taken to be well.
 const RISE: u8 = 2;
+/// Probes in a row that are answered late, or with an error, before it is taken to be unready: one
+/// alone may be bad luck. Who takes no connection, or says that it is going, is gone at once.
+const FALL: u8 = 2;
 /// For how long what was seen last is told: longer than an isolate may go by what it heard
 /// last, and than any time between probes.
 const TOLD_FOR: Duration = Duration::from_secs(60);
@@ -31,8 +35,8 @@ const TOLD_FOR: Duration = Duration::from_secs(60);
 pub struct Verdict {
     /// Its name in the configuration.
     pub id: String,
-    /// Whether it takes no requests; else it was so, and is back.
-    pub is_gone: bool,
+    /// How it is.
+    pub seen: Seen,
 }
 
 /// The origins that were reported.
@@ -44,6 +48,8 @@ struct Watched {
     standing: Standing,
     /// Probes in a row that it has answered.
     answered: u8,
+    /// Probes in a row that it has not answered well.
+    failed: u8,
     /// The first report of this time.
     since: Timestamp,
     /// The last report or probe.
@@ -54,8 +60,10 @@ struct Watched {
 enum Standing {
     /// It was reported, and is to be looked at.
     Suspect,
-    /// A probe was not answered.
+    /// Probes were not answered.
     Gone,
+    /// They were, but not well.
+    Unready,
     /// It was gone, and answers again.
     Back,
 }
@@ -74,22 +82,27 @@ impl Watch {
         if self.0.get(id).is_some_and(Watched::is_open) {
             return false;
         }
-        let watched = Watched { standing: Standing::Suspect, answered: 0, since: now, at: now };
+        let watched = Watched { standing: Standing::Suspect, answered: 0, failed: 0, since: now, at: now };
         self.0.insert(id.to_owned(), watched);
         true
     }
 
     /// What a probe came to.
-    pub fn probed(&mut self, id: &str, is_answered: bool, now: Timestamp) {
+    pub fn probed(&mut self, id: &str, probe: Probe, now: Timestamp) {
         let Some(watched) = self.0.get_mut(id) else { return };
         watched.at = now;
-        watched.answered = if is_answered { watched.answered.saturating_add(1) } else { 0 };
+        (watched.answered, watched.failed) = match probe {
+            Probe::Answered => (watched.answered.saturating_add(1), 0),
+            Probe::Unready | Probe::Refused => (0, watched.failed.saturating_add(1)),
+        };
         let is_well = watched.answered >= RISE;
-        match watched.standing {
-            Standing::Suspect if is_well => drop(self.0.remove(id)),
-            Standing::Gone if is_well => watched.standing = Standing::Back,
-            Standing::Suspect | Standing::Gone if !is_answered => watched.standing = Standing::Gone,
-            Standing::Suspect | Standing::Gone | Standing::Back => {}
+        match (watched.standing, probe) {
+            (Standing::Back, _) => {}
+            (Standing::Suspect, _) if is_well => drop(self.0.remove(id)),
+            (_, _) if is_well => watched.standing = Standing::Back,
+            (_, Probe::Refused) => watched.standing = Standing::Gone,
+            (_, Probe::Unready) if watched.failed >= FALL => watched.standing = Standing::Unready,
+            (_, Probe::Unready | Probe::Answered) => {}
         }
     }
 
@@ -109,10 +122,14 @@ impl Watch {
     /// What isolates are told.
     pub fn verdicts(&mut self, now: Timestamp) -> Vec<Verdict> {
         self.forget(now);
-        let verdict = |(id, watched): (&String, &Watched)| match watched.standing {
-            Standing::Suspect => None,
-            Standing::Gone => Some(Verdict { id: id.clone(), is_gone: true }),
-            Standing::Back => Some(Verdict { id: id.clone(), is_gone: false }),
+        let verdict = |(id, watched): (&String, &Watched)| {
+            let seen = match watched.standing {
+                Standing::Suspect => return None,
+                Standing::Gone => Seen::Gone,
+                Standing::Unready => Seen::Unready,
+                Standing::Back => Seen::Back,
+            };
+            Some(Verdict { id: id.clone(), seen })
         };
         self.0.iter().filter_map(verdict).collect()
     }
@@ -124,10 +141,26 @@ impl Watch {
     }
 }
 
-/// Whether an answer to a probe says that requests can be sent. Whoever knows no `/readyz`
-/// says at least that it is there.
-pub fn is_ready(status: u16) -> bool {
-    status < 500
+/// What a probe came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Probe {
+    /// Requests can be sent.
+    Answered,
+    /// They can't be just now, or nothing came in time.
+    Unready,
+    /// There was no connection, or the origin says that it is going.
+    Refused,
+}
+
+impl Probe {
+    /// What an answer says. Whoever knows no `/readyz` says at least that it is there.
+    pub fn of(status: u16, is_draining: bool) -> Self {
+        match status {
+            _ if is_draining => Self::Refused,
+            ..500 => Self::Answered,
+            500.. => Self::Unready,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,12 +171,12 @@ mod tests {
         Timestamp::from_millis(s * 1_000)
     }
 
-    fn told(watch: &mut Watch, s: u64) -> Vec<(String, bool)> {
-        watch.verdicts(at(s)).into_iter().map(|verdict| (verdict.id, verdict.is_gone)).collect()
+    fn told(watch: &mut Watch, s: u64) -> Vec<(String, Seen)> {
+        watch.verdicts(at(s)).into_iter().map(|verdict| (verdict.id, verdict.seen)).collect()
     }
 
-    fn b(is_gone: bool) -> Vec<(String, bool)> {
-        vec![("b".to_owned(), is_gone)]
+    fn b(seen: Seen) -> Vec<(String, Seen)> {
+        vec![("b".to_owned(), seen)]
     }
 
     #[test]
@@ -151,14 +184,18 @@ mod tests {
         let mut watch = Watch::default();
         assert_eq!(told(&mut watch, 0), []);
         assert!(watch.report("b", at(0)));
-        for (is_answered, is_gone) in
-            [(false, true), (true, true), (false, true), (true, true), (true, false)]
-        {
-            watch.probed("b", is_answered, at(1));
-            assert_eq!(told(&mut watch, 1), b(is_gone));
-            assert_eq!(watch.to_probe().len(), usize::from(is_gone));
+        for (probe, seen) in [
+            (Probe::Refused, Seen::Gone),
+            (Probe::Answered, Seen::Gone),
+            (Probe::Refused, Seen::Gone),
+            (Probe::Answered, Seen::Gone),
+            (Probe::Answered, Seen::Back),
+        ] {
+            watch.probed("b", probe, at(1));
+            assert_eq!(told(&mut watch, 1), b(seen));
+            assert_eq!(watch.to_probe().len(), usize::from(seen == Seen::Gone));
         }
-        assert_eq!(told(&mut watch, 60), b(false), "all are told");
+        assert_eq!(told(&mut watch, 60), b(Seen::Back), "all are told");
         assert_eq!(told(&mut watch, 61), [], "and then it is forgotten");
     }
 
@@ -169,7 +206,7 @@ mod tests {
             assert!(watch.report("b", at(s)));
             for _ in 0..2 {
                 assert_eq!((told(&mut watch, s), watch.to_probe().len()), (vec![], 1));
-                watch.probed("b", true, at(s));
+                watch.probed("b", Probe::Answered, at(s));
             }
             assert_eq!((told(&mut watch, s), watch.to_probe().len()), (vec![], 0));
         }
@@ -179,15 +216,15 @@ mod tests {
     fn a_report_of_what_is_known_changes_nothing_and_a_later_one_begins_anew() {
         let mut watch = Watch::default();
         watch.report("b", at(0));
-        watch.probed("b", false, at(0));
+        watch.probed("b", Probe::Refused, at(0));
         assert!(!watch.report("b", at(1)));
-        watch.probed("b", true, at(1));
-        watch.probed("b", true, at(2));
-        assert_eq!(told(&mut watch, 2), b(false));
+        watch.probed("b", Probe::Answered, at(1));
+        watch.probed("b", Probe::Answered, at(2));
+        assert_eq!(told(&mut watch, 2), b(Seen::Back));
         assert!(watch.report("b", at(3)));
         assert_eq!(told(&mut watch, 3), []);
-        watch.probed("b", false, at(3));
-        assert_eq!(told(&mut watch, 3), b(true));
+        watch.probed("b", Probe::Refused, at(3));
+        assert_eq!(told(&mut watch, 3), b(Seen::Gone));
     }
 
     #[test]
@@ -208,15 +245,36 @@ mod tests {
     fn what_is_not_looked_at_any_more_is_reported_anew() {
         let mut watch = Watch::default();
         watch.report("b", at(0));
-        watch.probed("b", false, at(1));
-        assert_eq!(told(&mut watch, 60), b(true));
+        watch.probed("b", Probe::Refused, at(1));
+        assert_eq!(told(&mut watch, 60), b(Seen::Gone));
         assert_eq!(told(&mut watch, 61), []);
         assert!(watch.report("b", at(62)));
     }
 
     #[test]
+    fn one_late_answer_is_bad_luck_and_two_are_not() {
+        let mut watch = Watch::default();
+        watch.report("b", at(0));
+        for (probe, expected) in [
+            (Probe::Unready, vec![]),
+            (Probe::Answered, vec![]),
+            (Probe::Unready, vec![]),
+            (Probe::Unready, b(Seen::Unready)),
+            (Probe::Refused, b(Seen::Gone)),
+            (Probe::Answered, b(Seen::Gone)),
+            (Probe::Answered, b(Seen::Back)),
+        ] {
+            watch.probed("b", probe, at(1));
+            assert_eq!(told(&mut watch, 1), expected, "{probe:?}");
+        }
+    }
+
+    #[test]
     fn who_knows_no_probes_is_there_all_the_same() {
-        assert!(is_ready(200) && is_ready(404) && is_ready(302));
-        assert!(!is_ready(503) && !is_ready(500));
+        for status in [200, 404, 302] {
+            assert_eq!(Probe::of(status, false), Probe::Answered);
+        }
+        assert_eq!([Probe::of(503, false), Probe::of(500, false)], [Probe::Unready; 2]);
+        assert_eq!(Probe::of(503, true), Probe::Refused, "it is going");
     }
 }

@@ -188,6 +188,16 @@ pub(super) async fn consult(
     }
 }
 
+/// Follows the log for a request that goes by nothing in it: so that the isolate hears of
+/// origins, and tells what it has seen of them, whatever it is asked for. Waits for nothing.
+pub(super) fn follow(isolate: &Rc<Isolate>, env: &Env, context: &Context, limits: Limits) {
+    let control = &isolate.control;
+    let has_reports = !control.suspects.borrow().is_empty();
+    if has_reports || control.currency(limits, js::now()) != Currency::Current {
+        refresh_ahead(isolate, env, context);
+    }
+}
+
 /// When a request arrived.
 #[derive(Clone, Copy)]
 struct Arrived {

@@ -8,13 +8,14 @@ use std::cell::RefCell;
 
 use futures::future::join_all;
 use js_sys::futures::JsFuture;
+use tidewall_api::headers::TIDEWALL_DRAINING;
 use wasm_bindgen::JsCast;
 use web_sys::{RequestInit, RequestRedirect};
 use worker::{
     DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object,
 };
 
-use crate::balance::watch::{PROBE_MAX, Watch, is_ready};
+use crate::balance::watch::{PROBE_MAX, Probe, Watch};
 use crate::config::{self, Origin};
 use crate::control::entry::{Key, Mark};
 use crate::control::exchange::{Answer, Logged, Question};
@@ -51,13 +52,12 @@ impl DurableObject for Control {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let question: Question = serde_json::from_str(&request.text().await?)?;
-        let suspects = question.suspects.clone();
-        let answer = self.answer(question)?;
-        // What becomes of the watch is no answer's concern.
-        if let Err(error) = self.watch_for(&suspects).await {
+        // First: what was seen before this trouble is no answer to it. What becomes of the watch is
+        // no answer's concern.
+        if let Err(error) = self.watch_for(&question.suspects).await {
             worker::console_warn!("origins can't be watched: {error}");
         }
-        Response::from_json(&answer)
+        Response::from_json(&self.answer(question)?)
     }
 
     async fn alarm(&self) -> Result<Response> {
@@ -65,10 +65,10 @@ impl DurableObject for Control {
         let origins = self.origins()?;
         let probes = to_probe.iter().filter_map(|id| {
             let origin = origins.iter().find(|origin| origin.id == *id)?;
-            Some(async move { (id, is_there(&origin.url).await) })
+            Some(async move { (id, probe(&origin.url).await) })
         });
-        for (id, is_there) in join_all(probes).await {
-            self.watch.borrow_mut().probed(id, is_there, js::now());
+        for (id, probe) in join_all(probes).await {
+            self.watch.borrow_mut().probed(id, probe, js::now());
         }
         let pause = self.watch.borrow().pause(js::now());
         if let Some(pause) = pause {
@@ -78,17 +78,21 @@ impl DurableObject for Control {
     }
 }
 
-/// Whether an origin answers a probe.
-async fn is_there(url: &str) -> bool {
+/// Asks an origin whether it is ready.
+async fn probe(url: &str) -> Probe {
     let init = RequestInit::new();
     init.set_redirect(RequestRedirect::Manual);
     let sent = js::scope().fetch_with_str_and_init(&format!("{url}/readyz"), &init);
     match within(PROBE_MAX, JsFuture::from(sent)).await {
-        Some(Ok(answer)) => answer.dyn_into().is_ok_and(|answer: web_sys::Response| {
-            Body::of(&answer).discard();
-            is_ready(answer.status())
-        }),
-        Some(Err(_)) | None => false,
+        Some(Ok(answer)) => match answer.dyn_into::<web_sys::Response>() {
+            Ok(answer) => {
+                Body::of(&answer).discard();
+                Probe::of(answer.status(), answer.headers().has(TIDEWALL_DRAINING).unwrap_or_default())
+            }
+            Err(_) => Probe::Unready,
+        },
+        Some(Err(_)) => Probe::Refused,
+        None => Probe::Unready,
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Isolate {
     pub(super) control: ControlLog,
     pub(super) refusals: RefCell<Refusals>,
     pub(super) purges: RefCell<PurgeRate>,
+    /// Bytes of requests that are kept to be sent again.
+    pub(super) kept_bytes: Cell<usize>,
     /// Flights that nobody joins, and until when.
     pub(super) alone: RefCell<Memory<Timestamp>>,
     /// When those who miss the same could not be met.
@@ -99,6 +101,7 @@ impl Isolate {
             control: ControlLog::default(),
             refusals: RefCell::default(),
             purges: RefCell::default(),
+            kept_bytes: Cell::default(),
             alone: RefCell::new(Memory::new(NOTES)),
             collapse_failed_at: Cell::new(None),
             revalidating: RefCell::new(Memory::new(NOTES)),

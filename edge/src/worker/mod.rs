@@ -114,7 +114,11 @@ async fn answer(
     let site = site_of(manifest.as_ref());
     let wants_html = wants_html(request.fields.get("accept"));
     match route(edge.target.path, site, &edge.config.origin_paths, wants_html) {
-        Route::Origin => proxy::answer(&edge, context, timings).await,
+        Route::Origin => {
+            let reply = proxy::answer(&edge, context, timings).await;
+            control_log::follow(edge.isolate, edge.env, context, edge.config.control);
+            reply
+        }
         Route::Page(file) => site::page(&edge, file).await,
         Route::Asset => site::asset(&edge).await,
         Route::File => site::file(&edge).await,

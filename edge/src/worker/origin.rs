@@ -1,7 +1,7 @@
 //! One exchange with the origins: who is asked, who is asked next, how long is
 //! waited.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortController, ReadableStream, Request, RequestInit, RequestRedirect, Response};
 
 use crate::balance::Asker;
-use crate::balance::again::{self, KEPT_BYTES_MAX, Sending};
+use crate::balance::again::{self, KEPT_BYTES_ALL_MAX, KEPT_BYTES_MAX, Sending};
 use crate::balance::balancer::{Attempt, Balancer, Ended};
-use crate::balance::health::{Notice, Outcome};
+use crate::balance::health::{Notice, Outcome, retry_after};
 use crate::balance::in_flight::Ticket;
 use crate::balance::load;
 use crate::config::{Origin, RESPONSE_DEADLINE};
@@ -28,6 +28,7 @@ use crate::time::Timestamp;
 use crate::worker::body::{Buffered, buffer};
 use crate::worker::deadline::within;
 use crate::worker::incoming::Incoming;
+use crate::worker::isolate::Isolate;
 use crate::worker::reply::{Body, Reply};
 use crate::worker::{Edge, js};
 
@@ -90,7 +91,7 @@ pub(super) async fn exchange<'a>(
     purpose: Purpose<'_>,
 ) -> Result<Answer<'a>, Unanswered> {
     let (isolate, origins, request) = (edge.isolate, &edge.config.origins, edge.request);
-    let (content, may_retry) = content(request).await?;
+    let (content, may_retry) = content(isolate, request).await?;
 
     let client = edge.client_address().map(|address| address.to_string()).unwrap_or_default();
     let signer = edge.config.signer_at(edge.target.path);
@@ -132,7 +133,7 @@ pub(super) async fn exchange<'a>(
         let note = |outcome: Outcome| {
             let now = js::now();
             let took = match content {
-                Content::Empty | Content::Kept(_) => Some(now.since(request_time)),
+                Content::Empty | Content::Kept { .. } => Some(now.since(request_time)),
                 Content::Streamed(_) => None,
             };
             let ended = Ended { path: edge.target.path, origin: picked, outcome, took };
@@ -152,7 +153,7 @@ pub(super) async fn exchange<'a>(
         // What was handed on as it came may be what was late, or broke off: then somebody else
         // has to look.
         let blame = |outcome: Outcome| match content {
-            Content::Empty | Content::Kept(_) => note(outcome),
+            Content::Empty | Content::Kept { .. } => note(outcome),
             Content::Streamed(_) => isolate.control.report(&origin.id),
         };
         match sent {
@@ -169,7 +170,8 @@ pub(super) async fn exchange<'a>(
                 }
                 let fields = js::read_fields(&response.headers());
                 let is_draining = fields.contains(TIDEWALL_DRAINING);
-                let outcome = Outcome::of(status, fields.contains("retry-after"), is_draining);
+                let outcome =
+                    Outcome::of(status, retry_after(fields.get("retry-after"), js::now()), is_draining);
                 note(outcome);
                 if let Some(utilization) = fields.get(ENDPOINT_LOAD_METRICS).and_then(load::utilization) {
                     isolate.balancer.borrow_mut().reported(picked, utilization, js::now());
@@ -229,26 +231,54 @@ pub(super) async fn exchange<'a>(
 }
 
 /// What goes with a request.
-enum Content {
+enum Content<'a> {
     Empty,
     /// All of it, so that it can be sent again.
-    Kept(Uint8Array),
+    Kept {
+        body: Uint8Array,
+        _room: Room<'a>,
+    },
     /// As it comes, once.
     Streamed(ReadableStream),
 }
 
+/// Room for a body that is kept, given back when dropped.
+struct Room<'a> {
+    all: &'a Cell<usize>,
+    bytes: usize,
+}
+
+impl<'a> Room<'a> {
+    fn take(all: &'a Cell<usize>, bytes: usize) -> Option<Self> {
+        let taken = all.get() + bytes;
+        (taken <= KEPT_BYTES_ALL_MAX).then(|| {
+            all.set(taken);
+            Self { all, bytes }
+        })
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.all.set(self.all.get() - self.bytes);
+    }
+}
+
 /// What goes with a request, and whether it may be sent again.
-async fn content(request: &Incoming) -> Result<(Content, bool), Unanswered> {
+async fn content<'a>(isolate: &'a Isolate, request: &Incoming) -> Result<(Content<'a>, bool), Unanswered> {
     let body = if request.is_read() { None } else { request.js.body() };
     match (again::sending(&request.method, &request.fields, body.is_some()), body) {
         (sending, None) => Ok((Content::Empty, sending != Sending::Once)),
         (Sending::AgainWithBody(bytes), Some(body)) => {
+            let Some(room) = Room::take(&isolate.kept_bytes, bytes) else {
+                return Ok((Content::Streamed(body), false));
+            };
             let kept = async {
                 let sent = Response::new_with_opt_readable_stream(Some(&body))?;
                 buffer(&sent, Some(bytes), KEPT_BYTES_MAX, BODY_WAIT_MAX).await
             };
             match kept.await {
-                Ok(Buffered::Whole(body)) => Ok((Content::Kept(body), true)),
+                Ok(Buffered::Whole(body)) => Ok((Content::Kept { body, _room: room }, true)),
                 Ok(Buffered::Unfinished(body, _)) => Ok((Content::Streamed(body), false)),
                 Err(error) => {
                     worker::console_warn!("request {} broke off: {}", request.id, js::message(&error));
@@ -289,7 +319,7 @@ fn outgoing(
     url: &str,
     method: &str,
     fields: &Fields,
-    content: &Content,
+    content: &Content<'_>,
     controller: &AbortController,
 ) -> Result<Request, JsValue> {
     let init = RequestInit::new();
@@ -297,7 +327,7 @@ fn outgoing(
     init.set_headers(&js::write_fields(fields)?.into());
     match content {
         Content::Empty => {}
-        Content::Kept(body) => init.set_body(body),
+        Content::Kept { body, .. } => init.set_body(body),
         Content::Streamed(body) => init.set_body(body),
     }
     // A redirect is the client's to follow: it must see the new address.

@@ -9,7 +9,7 @@ use crate::cache::precondition;
 use crate::cache::status::{CacheStatus, Forward, Outcome};
 use crate::cache::target::Target;
 use crate::control::bookmark;
-use crate::fields::Fields;
+use crate::fields::{Fields, members};
 use crate::forward::{self, Purpose};
 use crate::timing::Timings;
 use crate::worker::origin::{Answer, Unanswered, exchange};
@@ -74,9 +74,21 @@ async fn pass(
 /// Lets the client stay with the origin that answered. Only where the answer is its own: what
 /// is stored, or others get as well, is nobody's.
 pub(super) fn keep(answer: &Answer<'_>, reply: &mut Reply) {
-    if let Some(cookie) = &answer.keeps {
-        reply.fields.push("set-cookie", cookie);
+    let Some(cookie) = &answer.keeps else { return };
+    let policy = reply.fields.get("cache-control").unwrap_or_default();
+    let says = |names: &[&str]| {
+        let mut directives = members(policy).map(|member| member.split('=').next().unwrap_or_default());
+        directives.any(|name| names.iter().any(|known| known.eq_ignore_ascii_case(name.trim())))
+    };
+    // A cache on the way to the client would give the cookie to everybody.
+    if says(&["public", "s-maxage"]) {
+        return;
     }
+    if !says(&["private", "no-store"]) {
+        let policy = if policy.is_empty() { "private".to_owned() } else { format!("{policy}, private") };
+        reply.fields.set("cache-control", policy);
+    }
+    reply.fields.push("set-cookie", cookie);
 }
 
 /// The answer to a read, with the bookmark that its origin gives: such as that of a

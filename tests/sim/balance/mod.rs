@@ -164,7 +164,8 @@ fn one_that_falls_silent_delays_those_of_the_first_deadline_and_fails_none() {
     check(Flaw::WaitsForTheSilent, |seed, flaw| {
         let mut settings = settings(seed, Policy::RoundRobin, QUIET, flaw);
         settings.origins[1].push((SETTLED_MS, Being::Silent));
-        let known = SETTLED_MS + 10_000 + KNOWN_MS;
+        // Two probes that come to nothing as well, each after a second.
+        let known = SETTLED_MS + 10_000 + KNOWN_MS + 2_500;
         let world = World::after(known + 30_000, settings);
         let share = world.share(1, known, known + 10_000);
         let longest = world.ended.iter().map(|(.., took)| *took).max().unwrap_or_default();

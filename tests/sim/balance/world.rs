@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tidewall_edge::balance::Asker;
 use tidewall_edge::balance::balancer::{Attempt, Balancer, Ended};
-use tidewall_edge::balance::health::{Outcome, State};
+use tidewall_edge::balance::health::{Outcome, Seen, State};
 use tidewall_edge::balance::in_flight::Ticket;
 use tidewall_edge::balance::policy::{Policy, Route};
-use tidewall_edge::balance::watch::{PROBE_MAX, Verdict, Watch};
+use tidewall_edge::balance::watch::{PROBE_MAX, Probe, Verdict, Watch};
 use tidewall_edge::config::{Origin, RESPONSE_DEADLINE};
 use tidewall_edge::time::Timestamp;
 
@@ -118,10 +118,10 @@ enum Event {
     Answered(usize, usize, bool),
     /// It has waited for so long.
     Waited(usize, usize),
-    Told(usize, Vec<(usize, bool)>),
+    Told(usize, Vec<(usize, Seen)>),
     Asked(usize, Vec<usize>),
     Probes,
-    Probed(Vec<(usize, bool)>),
+    Probed(Vec<(usize, Probe)>),
 }
 
 impl World {
@@ -203,10 +203,8 @@ impl World {
             Event::Waited(request, attempt) => self.waited(request, attempt),
             Event::Asked(isolate, suspects) => self.asked(isolate, &suspects),
             Event::Told(isolate, verdicts) => {
-                let verdict = |(origin, is_gone): (usize, bool)| Verdict {
-                    id: self.origins[origin].id.clone(),
-                    is_gone,
-                };
+                let verdict =
+                    |(origin, seen): (usize, Seen)| Verdict { id: self.origins[origin].id.clone(), seen };
                 let verdicts: Vec<_> = verdicts.into_iter().map(verdict).collect();
                 let now = self.time();
                 self.isolates[isolate].balancer.told(&self.origins, &verdicts, now);
@@ -361,8 +359,7 @@ impl World {
             self.later(0, Event::Probes);
         }
         let place = |id: &str| self.origins.iter().position(|origin| origin.id == id).unwrap_or_default();
-        let verdicts =
-            self.watch.verdicts(now).into_iter().map(|verdict| (place(&verdict.id), verdict.is_gone));
+        let verdicts = self.watch.verdicts(now).into_iter().map(|verdict| (place(&verdict.id), verdict.seen));
         let verdicts = if self.has(Flaw::KeeperTellsNobody) { Vec::new() } else { verdicts.collect() };
         self.later(KEEPER_MS, Event::Told(isolate, verdicts));
     }
@@ -372,20 +369,20 @@ impl World {
         let place = |id: &String| self.origins.iter().position(|origin| origin.id == *id).unwrap_or_default();
         let probe_max = u64::try_from(PROBE_MAX.as_millis()).unwrap_or(u64::MAX);
         let result = |origin: usize| match self.being(origin) {
-            Being::Well(ms) | Being::Erring(ms) => (origin, ms < probe_max, ms.min(probe_max)),
-            Being::Dead => (origin, false, 1),
-            Being::Silent => (origin, false, probe_max),
+            Being::Well(ms) | Being::Erring(ms) if ms < probe_max => (origin, Probe::Answered, ms),
+            Being::Well(_) | Being::Erring(_) | Being::Silent => (origin, Probe::Unready, probe_max),
+            Being::Dead => (origin, Probe::Refused, 1),
         };
         let results: Vec<_> = ids.iter().map(place).map(result).collect();
         let took = results.iter().map(|(.., ms)| *ms).max().unwrap_or_default();
-        let results = results.into_iter().map(|(origin, is_answered, _)| (origin, is_answered)).collect();
+        let results = results.into_iter().map(|(origin, probe, _)| (origin, probe)).collect();
         self.later(took, Event::Probed(results));
     }
 
-    fn probed(&mut self, results: &[(usize, bool)]) {
+    fn probed(&mut self, results: &[(usize, Probe)]) {
         let now = self.time();
-        for (origin, is_answered) in results {
-            self.watch.probed(&self.origins[*origin].id, *is_answered, now);
+        for (origin, probe) in results {
+            self.watch.probed(&self.origins[*origin].id, *probe, now);
         }
         let pause = self.watch.pause(now).filter(|_| !self.has(Flaw::KeeperLooksOnce));
         self.is_probing = pause.is_some();
