@@ -135,6 +135,8 @@ pub enum Seen {
     Gone,
     /// It answers too late, or that it isn't ready.
     Unready,
+    /// Several isolates have ejected it (see [`quorum`](crate::balance::quorum)).
+    Failing,
     /// It is well again.
     Back,
 }
@@ -236,6 +238,12 @@ impl Health {
                 let is_unreachable = seen == Seen::Gone;
                 record.ejection = Some(Ejection { until, is_unreachable, is_told: true });
                 (record.draining_until, record.is_unproved) = (None, true);
+            }
+            // As if it had failed here.
+            Seen::Failing => {
+                if record.state(now) != State::Ejected && record.state(now) != State::Draining {
+                    record.eject(false, now);
+                }
             }
             Seen::Back => {
                 if record.draining_until.take().is_some() {
@@ -503,6 +511,18 @@ mod tests {
         assert_eq!(health.candidates(0, true, &[], at(100)), [0, 1, 2], "they all have much to do");
         health.told(1, Seen::Back, at(101));
         assert_eq!(health.state(1, at(101)), State::Probation);
+    }
+
+    #[test]
+    fn what_others_have_ejected_is_ejected_here_once() {
+        let mut health = Health::new(3);
+        for s in [100, 102, 104] {
+            health.told(1, Seen::Failing, at(s));
+        }
+        assert_eq!((health.state(1, at(129)), health.state(1, at(130))), (State::Ejected, State::Probation));
+        health.note(2, Outcome::Draining, at(130));
+        health.told(2, Seen::Failing, at(130));
+        assert_eq!(health.state(2, at(130)), State::Draining, "it is going anyway");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!   [`again`] and [`budget`] whether another one may be asked when that failed.
 //! - A policy chooses among them: `round_robin`, `weighted`, `least_connections`,
 //!   `ip_hash`, [`sticky`]. [`policy`] names them.
-//! - [`watch`]: what the keeper of the control log does for all isolates.
+//! - [`watch`], [`quorum`]: what the keeper of the control log does for all isolates.
 //! - [`in_flight`] and [`latency`] are what an isolate sees of the origins, [`load`] what they
 //!   say of themselves.
 
@@ -20,6 +20,7 @@ mod least_connections;
 pub mod load;
 pub mod outlier;
 pub mod policy;
+pub mod quorum;
 mod round_robin;
 pub mod sticky;
 pub mod watch;

@@ -15,6 +15,12 @@ pub struct Question {
     /// Origins that the isolate has trouble with, by their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspects: Vec<String>,
+    /// Origins that the isolate has ejected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ejected: Vec<String>,
+    /// A random number by which isolates are told apart.
+    #[serde(default)]
+    pub isolate: u64,
 }
 
 /// The keeper's answer.

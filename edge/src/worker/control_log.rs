@@ -44,6 +44,10 @@ pub(super) struct ControlLog {
     failed_at: Cell<Option<Timestamp>>,
     /// Origins that there is trouble with, and of which the keeper doesn't know yet.
     suspects: RefCell<Vec<String>>,
+    /// And those that were ejected.
+    ejected: RefCell<Vec<String>>,
+    /// By which the keeper tells this isolate from others.
+    isolate: u64,
 }
 
 /// What one request may believe.
@@ -56,6 +60,11 @@ pub(super) struct Standing {
 }
 
 impl ControlLog {
+    /// Of an isolate that is known by this random number.
+    pub(super) fn new(isolate: u64) -> Self {
+        Self { isolate, ..Self::default() }
+    }
+
     /// Looks at the view, as it may be used. Short: it must not be held over a wait.
     pub(super) fn with<T>(&self, look: impl FnOnce(Option<&View>) -> T) -> T {
         look(self.view.borrow().as_ref())
@@ -69,10 +78,12 @@ impl ControlLog {
 
     /// Tells the keeper with the next question that there is trouble with this origin.
     pub(super) fn report(&self, id: &str) {
-        let mut suspects = self.suspects.borrow_mut();
-        if !suspects.iter().any(|known| known == id) {
-            suspects.push(id.to_owned());
-        }
+        note_once(&self.suspects, id);
+    }
+
+    /// Tells it with the next question that this origin was ejected.
+    pub(super) fn report_ejected(&self, id: &str) {
+        note_once(&self.ejected, id);
     }
 
     /// Takes in an answer of the keeper.
@@ -157,6 +168,13 @@ impl ControlLog {
     fn demand(&self, brought: Brought, was_refreshed: bool) -> Demand {
         // Without a view nothing is served at all.
         self.with(|view| view.map_or(Demand::Nothing, |view| demand(brought, view.known(), was_refreshed)))
+    }
+}
+
+fn note_once(ids: &RefCell<Vec<String>>, id: &str) {
+    let mut ids = ids.borrow_mut();
+    if !ids.iter().any(|known| known == id) {
+        ids.push(id.to_owned());
     }
 }
 
@@ -283,7 +301,13 @@ async fn ask(
     let control = &isolate.control;
     let known = control.with(|view| view.map(View::known));
     let sent_at = js::now();
-    let question = Question { known, append, suspects: control.suspects.borrow().clone() };
+    let question = Question {
+        known,
+        append,
+        suspects: control.suspects.borrow().clone(),
+        ejected: control.ejected.borrow().clone(),
+        isolate: control.isolate,
+    };
     let answer = match within(DEADLINE, put(env, &question)).await {
         Some(Ok(answer)) => answer,
         failed => {
@@ -299,6 +323,7 @@ async fn ask(
     };
     control.failed_at.set(None);
     control.suspects.borrow_mut().retain(|id| !question.suspects.contains(id));
+    control.ejected.borrow_mut().retain(|id| !question.ejected.contains(id));
     if let Ok(config) = &isolate.config {
         isolate.balancer.borrow_mut().told(&config.origins, &answer.verdicts, js::now());
     }

@@ -15,6 +15,7 @@ use worker::{
     DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object,
 };
 
+use crate::balance::quorum::Quorum;
 use crate::balance::watch::{PROBE_MAX, Probe, Watch};
 use crate::config::{self, Origin};
 use crate::control::entry::{Key, Mark};
@@ -42,12 +43,21 @@ pub struct Control {
     log: RefCell<Option<Log>>,
     /// Not written down: what is forgotten is reported again.
     watch: RefCell<Watch>,
+    /// Nor is this.
+    quorum: RefCell<Quorum>,
 }
 
 impl DurableObject for Control {
     fn new(state: State, env: Env) -> Self {
         let sql = state.storage().sql();
-        Self { state, env, sql, log: RefCell::new(None), watch: RefCell::default() }
+        Self {
+            state,
+            env,
+            sql,
+            log: RefCell::new(None),
+            watch: RefCell::default(),
+            quorum: RefCell::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -56,6 +66,11 @@ impl DurableObject for Control {
         // no answer's concern.
         if let Err(error) = self.watch_for(&question.suspects).await {
             worker::console_warn!("origins can't be watched: {error}");
+        }
+        if !question.ejected.is_empty() {
+            for origin in self.origins()?.iter().filter(|origin| question.ejected.contains(&origin.id)) {
+                self.quorum.borrow_mut().ejected(&origin.id, question.isolate, js::now());
+            }
         }
         Response::from_json(&self.answer(question)?)
     }
@@ -135,7 +150,8 @@ impl Control {
         };
         let delta = log.since(question.known);
         *kept = Some(log);
-        let verdicts = self.watch.borrow_mut().verdicts(js::now());
+        let mut verdicts = self.watch.borrow_mut().verdicts(js::now());
+        verdicts.extend(self.quorum.borrow_mut().verdicts(js::now()));
         Ok(Answer { logged, delta, verdicts })
     }
 

@@ -98,7 +98,7 @@ impl Isolate {
             config,
             balancer: RefCell::new(balancer),
             counters: RefCell::default(),
-            control: ControlLog::default(),
+            control: ControlLog::new(js::random()),
             refusals: RefCell::default(),
             purges: RefCell::default(),
             kept_bytes: Cell::default(),

@@ -149,6 +149,9 @@ pub(super) async fn exchange<'a>(
             if notice.is_some() {
                 isolate.control.report(&origin.id);
             }
+            if why.is_some() {
+                isolate.control.report_ejected(&origin.id);
+            }
         };
         // What was handed on as it came may be what was late, or broke off: then somebody else
         // has to look.

@@ -148,6 +148,19 @@ fn short_lived_isolates_share_their_requests_evenly_among_origins() {
 }
 
 #[test]
+fn one_that_is_ready_and_fails_is_left_alone_by_all_once_some_have_found_out() {
+    check(Flaw::EachEjectsAlone, |seed, flaw| {
+        let mut settings = settings(seed, Policy::RoundRobin, BUSY, flaw);
+        // Those that have just begun would each find out anew.
+        settings.isolate_lives_for = 20;
+        settings.origins[1].push((SETTLED_MS, Being::Failing));
+        let from = SETTLED_MS + KNOWN_MS;
+        let share = World::after(from + 20_000, settings).share(1, from, from + 20_000);
+        said(share > 0.03, || format!("{share}"))
+    });
+}
+
+#[test]
 fn one_that_is_back_has_its_part_again_within_half_a_minute() {
     check(Flaw::KeeperLooksOnce, |seed, flaw| {
         let mut settings = settings(seed, Policy::RoundRobin, QUIET, flaw);

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tidewall_edge::balance::Asker;
 use tidewall_edge::balance::balancer::{Attempt, Balancer, Ended};
-use tidewall_edge::balance::health::{Outcome, Seen, State};
+use tidewall_edge::balance::health::{Notice, Outcome, Seen, State};
 use tidewall_edge::balance::in_flight::Ticket;
 use tidewall_edge::balance::policy::{Policy, Route};
+use tidewall_edge::balance::quorum::Quorum;
 use tidewall_edge::balance::watch::{PROBE_MAX, Probe, Verdict, Watch};
 use tidewall_edge::config::{Origin, RESPONSE_DEADLINE};
 use tidewall_edge::time::Timestamp;
@@ -48,6 +49,8 @@ pub(super) enum Flaw {
     LatencyIsNotMeasured,
     /// Every isolate begins with the first origin.
     AllBeginAtTheFirst,
+    /// What isolates have ejected the keeper tells nobody.
+    EachEjectsAlone,
 }
 
 /// How an origin is for now.
@@ -61,6 +64,8 @@ pub(super) enum Being {
     Dead,
     /// Takes requests and answers none.
     Silent,
+    /// Answers that it can't, though it is ready.
+    Failing,
 }
 
 /// What a world is like.
@@ -81,6 +86,7 @@ pub(super) struct World {
     origins: Vec<Origin>,
     isolates: Vec<Isolate>,
     watch: Watch,
+    quorum: Quorum,
     is_probing: bool,
     requests: Vec<Request>,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
@@ -95,10 +101,12 @@ pub(super) struct World {
 }
 
 struct Isolate {
+    number: u64,
     balancer: Balancer,
     served: usize,
     refreshed: Option<u64>,
     reports: Vec<usize>,
+    ejected: Vec<usize>,
 }
 
 struct Request {
@@ -119,7 +127,7 @@ enum Event {
     /// It has waited for so long.
     Waited(usize, usize),
     Told(usize, Vec<(usize, Seen)>),
-    Asked(usize, Vec<usize>),
+    Asked(usize, Vec<usize>, Vec<usize>),
     Probes,
     Probed(Vec<(usize, Probe)>),
 }
@@ -132,6 +140,7 @@ impl World {
             origins: ids.map(|id| Origin::new(id, format!("http://{id}"))).collect(),
             isolates: Vec::new(),
             watch: Watch::default(),
+            quorum: Quorum::default(),
             is_probing: false,
             requests: Vec::new(),
             events: BinaryHeap::new(),
@@ -184,7 +193,8 @@ impl World {
             if self.has(Flaw::AllBeginAtTheFirst) { 0 } else { self.random.below(self.origins.len()) };
         let routes = [Route { path: "/".to_owned(), policy: self.settings.policy }];
         let balancer = Balancer::new(self.origins.len(), &routes, first, RESPONSE_DEADLINE, self.time());
-        Isolate { balancer, served: 0, refreshed: None, reports: Vec::new() }
+        let number = self.random.between(0, u64::MAX - 1);
+        Isolate { number, balancer, served: 0, refreshed: None, reports: Vec::new(), ejected: Vec::new() }
     }
 
     fn being(&self, origin: usize) -> Being {
@@ -201,7 +211,7 @@ impl World {
             },
             Event::Answered(request, attempt, is_well) => self.answered(request, attempt, is_well),
             Event::Waited(request, attempt) => self.waited(request, attempt),
-            Event::Asked(isolate, suspects) => self.asked(isolate, &suspects),
+            Event::Asked(isolate, suspects, ejected) => self.asked(isolate, &suspects, &ejected),
             Event::Told(isolate, verdicts) => {
                 let verdict =
                     |(origin, seen): (usize, Seen)| Verdict { id: self.origins[origin].id.clone(), seen };
@@ -229,12 +239,12 @@ impl World {
             Request { isolate, began: self.now, tried: Vec::new(), sent: 0, ticket: None, is_over: false };
         self.requests.push(request);
         // As the rim consults the keeper: first where the view is old, beside it to report.
-        let Isolate { refreshed, reports, .. } = &mut self.isolates[isolate];
+        let Isolate { refreshed, reports, ejected, .. } = &mut self.isolates[isolate];
         let is_old = refreshed.is_none_or(|at| self.now - at >= VIEW_MS);
         if is_old || !reports.is_empty() {
             *refreshed = Some(self.now);
-            let reports = std::mem::take(reports);
-            self.later(KEEPER_MS, Event::Asked(isolate, reports));
+            let (reports, ejected) = (std::mem::take(reports), std::mem::take(ejected));
+            self.later(KEEPER_MS, Event::Asked(isolate, reports, ejected));
         }
         let wait = if is_old { 2 * KEEPER_MS + 1 } else { 0 };
         self.later(wait, Event::Begins(self.requests.len() - 1));
@@ -267,7 +277,7 @@ impl World {
                 let took = self.random.between(ms - ms / 4, ms + ms / 4);
                 self.later(took, Event::Answered(request, attempt, true));
             }
-            Being::Dead => self.later(1, Event::Answered(request, attempt, false)),
+            Being::Dead | Being::Failing => self.later(1, Event::Answered(request, attempt, false)),
             Being::Silent => {}
         }
         let patience = if self.has(Flaw::WaitsForTheSilent) { TOTAL_MS } else { PATIENCE_MS };
@@ -284,6 +294,7 @@ impl World {
         }
         let origin = self.requests[request].tried[attempt - 1];
         let is_erring = matches!(self.being(origin), Being::Erring(_));
+        let is_failing = self.being(origin) == Being::Failing;
         let is_late = self.now - self.requests[request].sent > 1_000 && self.has(Flaw::SlowIsFailed);
         self.note(
             request,
@@ -291,6 +302,7 @@ impl World {
                 true if is_late || (is_erring && self.has(Flaw::ErrorIsFailed)) => Outcome::Unwell,
                 true if is_erring => Outcome::Erring,
                 true => Outcome::Well,
+                false if is_failing => Outcome::Unwell,
                 false => Outcome::Unreachable,
             },
         );
@@ -331,12 +343,14 @@ impl World {
         let Request { isolate, tried, sent, ticket, .. } = &mut self.requests[request];
         let origin = tried.last().copied().unwrap_or_default();
         let took = (!has_no_time).then(|| Duration::from_millis(self.now - *sent));
-        let Isolate { balancer, reports, .. } = &mut self.isolates[*isolate];
+        let Isolate { balancer, reports, ejected, .. } = &mut self.isolates[*isolate];
         if let Some(ticket) = ticket.take() {
             balancer.end(ticket);
         }
-        if balancer.note(Ended { path: "/", origin, outcome, took }, now).is_some() {
-            reports.push(origin);
+        let notice = balancer.note(Ended { path: "/", origin, outcome, took }, now);
+        reports.extend(notice.map(|_| origin));
+        if matches!(notice, Some(Notice::Ejected | Notice::Outlier)) {
+            ejected.push(origin);
         }
         self.ejections += usize::from(balancer.state(origin, now) == State::Ejected);
         origin
@@ -348,8 +362,11 @@ impl World {
         self.ended.push((self.now, is_well, self.now - request.began));
     }
 
-    fn asked(&mut self, isolate: usize, suspects: &[usize]) {
+    fn asked(&mut self, isolate: usize, suspects: &[usize], ejected: &[usize]) {
         let now = self.time();
+        for origin in ejected {
+            self.quorum.ejected(&self.origins[*origin].id, self.isolates[isolate].number, now);
+        }
         let mut has_new = false;
         for suspect in suspects {
             has_new |= self.watch.report(&self.origins[*suspect].id, now);
@@ -359,7 +376,9 @@ impl World {
             self.later(0, Event::Probes);
         }
         let place = |id: &str| self.origins.iter().position(|origin| origin.id == id).unwrap_or_default();
-        let verdicts = self.watch.verdicts(now).into_iter().map(|verdict| (place(&verdict.id), verdict.seen));
+        let failing = if self.has(Flaw::EachEjectsAlone) { Vec::new() } else { self.quorum.verdicts(now) };
+        let verdicts = self.watch.verdicts(now).into_iter().chain(failing);
+        let verdicts = verdicts.map(|verdict| (place(&verdict.id), verdict.seen));
         let verdicts = if self.has(Flaw::KeeperTellsNobody) { Vec::new() } else { verdicts.collect() };
         self.later(KEEPER_MS, Event::Told(isolate, verdicts));
     }
@@ -370,6 +389,7 @@ impl World {
         let probe_max = u64::try_from(PROBE_MAX.as_millis()).unwrap_or(u64::MAX);
         let result = |origin: usize| match self.being(origin) {
             Being::Well(ms) | Being::Erring(ms) if ms < probe_max => (origin, Probe::Answered, ms),
+            Being::Failing => (origin, Probe::Answered, 1),
             Being::Well(_) | Being::Erring(_) | Being::Silent => (origin, Probe::Unready, probe_max),
             Being::Dead => (origin, Probe::Refused, 1),
         };
