@@ -4,9 +4,12 @@
 //! carried out though no answer came, so only where its client has said by an `Idempotency-Key`
 //! that origins are to act on it once. What has a body must be kept whole to be sent again.
 
+use std::time::Duration;
+
 use crate::cache::invalidation::is_safe;
 use crate::cache::storable::content_length;
 use crate::fields::Fields;
+use crate::time::Timestamp;
 
 /// Longest body in bytes that is kept to be sent again. Orders, payments and the like are far
 /// below; it waits until all is there, and lies in the memory that all requests of an isolate share,
@@ -19,6 +22,34 @@ pub const KEPT_BYTES_ALL_MAX: usize = 8 * 1_024 * 1_024;
 
 /// Longest key in bytes; longer ones are no keys.
 const KEY_BYTES_MAX: usize = 255;
+
+/// The bodies that are kept. When a client goes away the runtime drops its request without a
+/// word, so what is there for longer than a request can take is given back.
+#[derive(Debug, Default)]
+pub struct Kept {
+    bodies: Vec<(u64, usize, Timestamp)>,
+    next: u64,
+}
+
+impl Kept {
+    /// Room for a body of so many bytes, to be given back by its number; `None` where there is
+    /// none. It is lost after `lost_after`.
+    pub fn take(&mut self, bytes: usize, lost_after: Duration, now: Timestamp) -> Option<u64> {
+        self.bodies.retain(|(.., since)| now.since(*since) <= lost_after);
+        let taken: usize = self.bodies.iter().map(|(_, bytes, _)| bytes).sum();
+        if taken + bytes > KEPT_BYTES_ALL_MAX {
+            return None;
+        }
+        self.next += 1;
+        self.bodies.push((self.next, bytes, now));
+        Some(self.next)
+    }
+
+    /// The body is needed no more.
+    pub fn give_back(&mut self, number: u64) {
+        self.bodies.retain(|(kept, ..)| *kept != number);
+    }
+}
 
 /// How a request can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +90,20 @@ mod tests {
 
     fn check(method: &str, request: &str, has_body: bool, expected: Sending) {
         assert_eq!(sending(method, &Fields::from_lines(request), has_body), expected, "{method} {request}");
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_bodies_and_what_is_lost_is_given_back() {
+        let at = Timestamp::from_millis;
+        let lost_after = Duration::from_secs(40);
+        let mut kept = Kept::default();
+        let take = |kept: &mut Kept, ms| kept.take(KEPT_BYTES_ALL_MAX / 2, lost_after, at(ms));
+        let first = take(&mut kept, 0).unwrap();
+        assert!(take(&mut kept, 1_000).is_some() && take(&mut kept, 1_000).is_none());
+        kept.give_back(first);
+        assert!(take(&mut kept, 2_000).is_some() && take(&mut kept, 2_000).is_none());
+        // Nobody gave these back.
+        assert!(take(&mut kept, 41_000).is_none() && take(&mut kept, 41_001).is_some());
     }
 
     #[test]

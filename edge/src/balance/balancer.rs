@@ -7,7 +7,7 @@ use crate::balance::health::{Health, Notice, Outcome, State};
 use crate::balance::in_flight::{InFlight, Ticket};
 use crate::balance::latency::{Latency, cost};
 use crate::balance::load::{Load, pressure};
-use crate::balance::outlier::Outliers;
+use crate::balance::outlier::{Apart, Outliers};
 use crate::balance::policy::{Route, longest};
 use crate::balance::watch::Verdict;
 use crate::balance::{Asker, Candidate, Pick};
@@ -160,11 +160,13 @@ impl Balancer {
         let is_answer = matches!(outcome, Outcome::Well | Outcome::Erring);
         let took = took.filter(|_| is_answer && !goes_by_latency && !pins);
         self.outliers.ended(origin, has_failed, took, now);
-        if !(self.outliers.stands_out(origin, now) && self.health.eject(origin, now)) {
-            return notice;
-        }
+        let apart = self.outliers.apart(origin, now);
+        let Some(apart) = apart.filter(|_| self.health.eject(origin, now)) else { return notice };
         self.outliers.forget(origin);
-        Some(Notice::Outlier)
+        Some(match apart {
+            Apart::Failing => Notice::Failing,
+            Apart::Slow => Notice::Slow,
+        })
     }
 
     /// An answer of `origin` has told its utilisation.
@@ -194,8 +196,9 @@ impl Balancer {
 
 /// The origin with least to do; of several one that is drawn.
 fn least_loaded(candidates: &[Candidate<'_>], draw: u64) -> Option<usize> {
-    let least = candidates.iter().map(|candidate| candidate.cost).min()?;
-    let those: Vec<_> = candidates.iter().filter(|candidate| candidate.cost == least).collect();
+    let load = |candidate: &Candidate<'_>| candidate.cost / u64::from(candidate.weight.max(1));
+    let least = candidates.iter().map(load).min()?;
+    let those: Vec<_> = candidates.iter().filter(|candidate| load(candidate) == least).collect();
     let drawn = usize::try_from(draw % u64::try_from(those.len()).ok()?).ok()?;
     those.get(drawn).map(|candidate| candidate.origin)
 }
@@ -319,7 +322,9 @@ mod tests {
 
     #[test]
     fn who_stands_out_among_those_that_take_turns_is_ejected() {
-        for (outcome, took_ms) in [(Outcome::Well, 200), (Outcome::Erring, 20)] {
+        for (outcome, took_ms, notice) in
+            [(Outcome::Well, 200, Notice::Slow), (Outcome::Erring, 20, Notice::Failing)]
+        {
             let mut balancer = balancer(&[("/", Policy::RoundRobin)]);
             let mut notices = Vec::new();
             for turn in 0..300 {
@@ -330,7 +335,7 @@ mod tests {
                 let ended = Ended { path: "/", origin, outcome, took };
                 notices.extend(balancer.note(ended, NOW.after(Duration::from_millis(10 * turn))));
             }
-            assert_eq!(notices, [Notice::Outlier], "{outcome:?}");
+            assert_eq!(notices, [notice], "{outcome:?}");
             assert_eq!(balancer.state(1, NOW.after(Duration::from_secs(3))), State::Ejected);
         }
     }

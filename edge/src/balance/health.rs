@@ -13,7 +13,8 @@
 //!   hangs fails late, and then a growing one (slow start). Until it has answered it gets
 //!   nothing that can't be sent again.
 //! - One that does badly beside the others ([`outlier`](crate::balance::outlier)) is ejected as
-//!   well, but never so that fewer than half are left.
+//!   well, but never so that fewer than half are left; so is what several isolates have found
+//!   to fail ([`quorum`](crate::balance::quorum)).
 //! - An origin that says it is draining gets nothing for a while, and no blame.
 //! - One that is busy and says when to come again gets nothing until then, as long as half of
 //!   the others aren't, and no blame.
@@ -91,10 +92,12 @@ pub struct Health(Vec<Record>);
 /// What there is to say of an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// It gets no requests for a while.
+    /// It gets no requests for a while, for something that may be between it and here alone.
     Ejected,
-    /// Nor does it, for it does badly beside the others.
-    Outlier,
+    /// Nor does it, for its answers are bad, which others may find as well.
+    Failing,
+    /// Nor does it, for it is far slower than the others, as seen from here.
+    Slow,
     /// Somebody should look at it.
     Suspect,
 }
@@ -109,6 +112,8 @@ struct Record {
     ejections: u32,
     /// The last ejection.
     ejection: Option<Ejection>,
+    /// What the keeper has seen last, and for how long that counts.
+    told: Option<Ejection>,
     draining_until: Option<Timestamp>,
     /// Until when it has too much to do.
     busy_until: Option<Timestamp>,
@@ -123,8 +128,6 @@ struct Ejection {
     until: Timestamp,
     /// Whether it took no connection.
     is_unreachable: bool,
-    /// Whether the keeper has said so, who also says when that is over.
-    is_told: bool,
 }
 
 /// What the keeper of the control log has seen of an origin.
@@ -135,10 +138,15 @@ pub enum Seen {
     Gone,
     /// It answers too late, or that it isn't ready.
     Unready,
+    /// It answers, and says that it is about to go.
+    Draining,
     /// Several isolates have ejected it (see [`quorum`](crate::balance::quorum)).
     Failing,
     /// It is well again.
     Back,
+    /// What a keeper of another version has seen.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Outcome {
@@ -186,7 +194,7 @@ impl Health {
     /// Notes what became of a request, and what there is to say of it.
     pub fn note(&mut self, origin: usize, outcome: Outcome, now: Timestamp) -> Option<Notice> {
         let record = &mut self.0[origin];
-        let was_ejected = record.state(now) == State::Ejected;
+        let (was_up, was_ejected) = (record.state(now) == State::Up, record.state(now) == State::Ejected);
         match outcome {
             Outcome::Well | Outcome::Erring => {
                 record.answered(now);
@@ -204,6 +212,8 @@ impl Health {
                 is_news.then_some(Notice::Suspect)
             }
             Outcome::Unwell | Outcome::Unreachable => match record.fail(outcome, now) {
+                // In probation one failure is enough, which says little.
+                true if outcome == Outcome::Unwell && was_up => Some(Notice::Failing),
                 true => Some(Notice::Ejected),
                 // Whether it takes connections a look from elsewhere tells at once, and an isolate
                 // with little to do would take long for three.
@@ -229,32 +239,39 @@ impl Health {
     /// [`watch`](crate::balance::watch)).
     pub fn told(&mut self, origin: usize, seen: Seen, now: Timestamp) {
         let record = &mut self.0[origin];
-        let last = record.ejection.filter(|last| last.is_on(now));
         match seen {
             Seen::Gone | Seen::Unready => {
                 // As long as it is told, and then a little.
                 let until = now.after(FAIL_TIMEOUT);
-                let until = last.map_or(until, |last| last.until.max(until));
-                let is_unreachable = seen == Seen::Gone;
-                record.ejection = Some(Ejection { until, is_unreachable, is_told: true });
+                record.told = Some(Ejection { until, is_unreachable: seen == Seen::Gone });
                 (record.draining_until, record.is_unproved) = (None, true);
             }
-            // As if it had failed here.
+            Seen::Draining => {
+                record.told = None;
+                (record.draining_until, record.is_unproved) = (Some(now.after(DRAINING)), true);
+            }
+            // As if it had failed here, but that it isn't counted: they would all count the same.
             Seen::Failing => {
-                if record.state(now) != State::Ejected && record.state(now) != State::Draining {
-                    record.eject(false, now);
+                if matches!(record.state(now), State::Up | State::Probation) {
+                    record.failures.clear();
+                    record.is_unproved = true;
+                    record.ejection =
+                        Some(Ejection { until: now.after(FAIL_TIMEOUT), is_unreachable: false });
                 }
             }
             Seen::Back => {
-                if record.draining_until.take().is_some() {
-                    record.answered(now);
-                }
+                let was_told = record.told.take().is_some_and(|told| told.is_on(now));
+                let was_draining = record.draining_until.take().is_some();
                 // That it answers there doesn't say that its answers are any good.
-                if let Some(last) = last.filter(|last| last.is_unreachable || last.is_told) {
+                let unreachable = record.ejection.filter(|last| last.is_on(now) && last.is_unreachable);
+                if let Some(last) = unreachable {
                     record.ejection = Some(Ejection { until: now, ..last });
+                }
+                if was_told || was_draining || unreachable.is_some() {
                     record.answered(now);
                 }
             }
+            Seen::Unknown => {}
         }
     }
 
@@ -269,8 +286,10 @@ impl Health {
     /// answered.
     pub fn candidates(&self, draw: u64, may_retry: bool, tried: &[usize], now: Timestamp) -> Vec<usize> {
         let count = |is_one: &dyn Fn(&Record) -> bool| self.0.iter().filter(|record| is_one(record)).count();
+        // Another try is no reason to come before the time.
+        let is_tried = |record: &Record| !tried.is_empty() && record.is_busy(now);
         let those = |is_one: &dyn Fn(&Record) -> bool| -> Vec<usize> {
-            let found = self.0.iter().enumerate().filter(|(_, record)| is_one(record));
+            let found = self.0.iter().enumerate().filter(|(_, record)| is_one(record) && !is_tried(record));
             found.map(|(origin, _)| origin).filter(|origin| !tried.contains(origin)).collect()
         };
         let is_in_use = |record: &Record| matches!(record.state(now), State::Up | State::Probation);
@@ -279,9 +298,10 @@ impl Health {
         // Who drains answers well still, and is gone by intention: no sign of a common trouble, and
         // better than one that answers badly.
         let is_panic = 2 * in_use < self.0.len() - draining && (in_use > 0 || draining == 0);
-        let is_free = |record: &Record| is_in_use(record) && !record.is_busy(now);
+        // Those in probation are to get little, and can't take what it would have had.
+        let is_free = |record: &Record| record.state(now) == State::Up && !record.is_busy(now);
         let heeds_busy = 2 * count(&is_free) >= in_use;
-        let is_unreachable = |record: &Record| record.ejection.is_some_and(|last| last.is_unreachable);
+        let is_unreachable = |record: &Record| record.is_unreachable(now);
         let gets_some = |record: &Record| match record.state(now) {
             State::Ejected => is_panic && !is_unreachable(record),
             State::Draining => false,
@@ -294,8 +314,8 @@ impl Health {
         };
         let takes_connections =
             |record: &Record| record.state(now) == State::Ejected && !is_unreachable(record);
-        let choices: [&dyn Fn(&Record) -> bool; 6] =
-            [&gets_some, &is_free, &is_in_use, &is_draining, &takes_connections, &|_| true];
+        let choices: [&dyn Fn(&Record) -> bool; 5] =
+            [&gets_some, &is_in_use, &is_draining, &takes_connections, &|_| true];
         choices.into_iter().map(those).find(|found| !found.is_empty()).unwrap_or_default()
     }
 }
@@ -305,10 +325,10 @@ impl Record {
         if self.draining_until.is_some_and(|until| is_ahead(until, DRAINING, now)) {
             return State::Draining;
         }
-        if self.ejection.is_some_and(|last| last.is_on(now)) {
+        if self.is_out(now).next().is_some() {
             return State::Ejected;
         }
-        let is_slow = self.back_since().is_some_and(|since| now.since(since) < SLOW_START);
+        let is_slow = self.back_since(now).is_some_and(|since| now.since(since) < SLOW_START);
         if self.is_unproved || is_slow { State::Probation } else { State::Up }
     }
 
@@ -320,15 +340,30 @@ impl Record {
         }
     }
 
+    /// What keeps it from getting requests: what was found here, and what the keeper says.
+    fn is_out(&self, now: Timestamp) -> impl Iterator<Item = Ejection> {
+        [self.ejection, self.told].into_iter().flatten().filter(move |out| out.is_on(now))
+    }
+
+    fn is_unreachable(&self, now: Timestamp) -> bool {
+        self.is_out(now).any(|out| out.is_unreachable)
+    }
+
+    /// When the last time was over that it got nothing. What lies ahead was noted by a clock that
+    /// has been put back since, and is long ago.
+    fn out_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let out = [self.ejection, self.told].into_iter().flatten().map(|out| out.until);
+        out.chain(self.draining_until).filter(|until| *until <= now).max()
+    }
+
     /// Since when it gets requests again, if it ever got none.
-    fn back_since(&self) -> Option<Timestamp> {
-        self.proved_at.max(self.ejection.map(|last| last.until))
+    fn back_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.proved_at.filter(|at| *at <= now).max(self.out_until(now))
     }
 
     /// Whether it has waited for long for a request that can be sent again.
     fn waits_in_vain(&self, now: Timestamp) -> bool {
-        let since = self.draining_until.max(self.ejection.map(|last| last.until));
-        since.is_none_or(|since| now.since(since) >= UNPROVED_MAX)
+        self.out_until(now).is_none_or(|since| now.since(since) >= UNPROVED_MAX)
     }
 
     fn is_busy(&self, now: Timestamp) -> bool {
@@ -340,7 +375,7 @@ impl Record {
         if self.is_unproved {
             return FIRST_SHARE;
         }
-        let Some(since) = self.back_since() else { return 100 };
+        let Some(since) = self.back_since(now) else { return 100 };
         let grown = now.since(since).as_millis() * 100 / SLOW_START.as_millis();
         grown.clamp(FIRST_SHARE, 100)
     }
@@ -366,7 +401,7 @@ impl Record {
         (self.draining_until, self.is_unproved) = (None, true);
         self.ejections = self.remembered(now) + 1;
         let time = FAIL_TIMEOUT.saturating_mul(self.ejections).min(EJECTION_MAX);
-        self.ejection = Some(Ejection { until: now.after(time), is_unreachable, is_told: false });
+        self.ejection = Some(Ejection { until: now.after(time), is_unreachable });
     }
 
     /// Ejections that still count.
@@ -514,6 +549,46 @@ mod tests {
     }
 
     #[test]
+    fn the_keepers_word_ends_with_the_keepers_word_and_ejections_of_ones_own_do_not() {
+        let mut health = failed(Outcome::Unwell, 3);
+        health.told(1, Seen::Unready, at(101));
+        health.told(1, Seen::Back, at(103));
+        assert_eq!(health.state(1, at(129)), State::Ejected, "its answers were bad");
+        let mut health = failed(Outcome::Unreachable, 3);
+        health.told(1, Seen::Unready, at(101));
+        fails(&mut health, 3, 2, Outcome::Unwell, at(101));
+        assert_eq!(health.candidates(0, true, &[], at(101)), [0, 2], "no panic asks who takes no connection");
+    }
+
+    #[test]
+    fn who_comes_back_is_not_crushed_because_the_other_is_busy() {
+        let mut health = Health::new(2);
+        fails(&mut health, 3, 1, Outcome::Unreachable, at(100));
+        health.note(0, Outcome::Busy(Duration::from_secs(10)), at(130));
+        let first = |draw| health.candidates(draw, true, &[], at(131));
+        assert_eq!([first(5), first(50)], [vec![0, 1], vec![0]]);
+        assert_eq!(
+            health.candidates(50, true, &[1], at(131)),
+            Vec::<usize>::new(),
+            "nor is the other asked before its time"
+        );
+    }
+
+    #[test]
+    fn who_is_told_to_drain_is_as_if_it_had_said_so_here() {
+        let mut health = Health::new(3);
+        health.told(0, Seen::Draining, at(100));
+        fails(&mut health, 3, 1, Outcome::Unwell, at(100));
+        assert_eq!(
+            (health.state(0, at(100)), health.candidates(0, true, &[], at(100))),
+            (State::Draining, vec![2])
+        );
+        health.told(0, Seen::Gone, at(101));
+        health.told(0, Seen::Back, at(103));
+        assert_eq!(health.state(0, at(103)), State::Probation);
+    }
+
+    #[test]
     fn what_others_have_ejected_is_ejected_here_once() {
         let mut health = Health::new(3);
         for s in [100, 102, 104] {
@@ -548,7 +623,7 @@ mod tests {
         let mut health = Health::new(2);
         let mut fails = |outcome| health.note(1, outcome, at(100));
         assert_eq!(fails(Outcome::Unreachable), Some(Notice::Suspect));
-        assert_eq!([fails(Outcome::Unwell), fails(Outcome::Unwell)], [None, Some(Notice::Ejected)]);
+        assert_eq!([fails(Outcome::Unwell), fails(Outcome::Unwell)], [None, Some(Notice::Failing)]);
         assert_eq!(fails(Outcome::Unreachable), None, "that is known by now");
     }
 
@@ -558,7 +633,7 @@ mod tests {
         for s in [0, 20, 40, 60, 80] {
             assert_eq!(health.note(0, Outcome::Unwell, at(s)), None);
         }
-        assert_eq!(health.note(0, Outcome::Unwell, at(81)), Some(Notice::Ejected));
+        assert_eq!(health.note(0, Outcome::Unwell, at(81)), Some(Notice::Failing));
     }
 
     #[test]

@@ -77,14 +77,18 @@ impl Outliers {
         self.0[origin] = Window::default();
     }
 
-    /// Whether an origin stands out.
-    pub fn stands_out(&mut self, origin: usize, now: Timestamp) -> bool {
+    /// In what an origin stands out, if it does.
+    pub fn apart(&mut self, origin: usize, now: Timestamp) -> Option<Apart> {
         let judged = self.0[origin].judged;
         if self.0.len() < 2 || judged.is_some_and(|judged| now.since(judged) < JUDGED_EVERY) {
-            return false;
+            return None;
         }
         self.0[origin].judged = Some(now);
-        self.fails_more(origin, now) || self.is_slower(origin, now)
+        if self.fails_more(origin, now) {
+            Some(Apart::Failing)
+        } else {
+            self.is_slower(origin, now).then_some(Apart::Slow)
+        }
     }
 
     fn fails_more(&self, origin: usize, now: Timestamp) -> bool {
@@ -103,6 +107,15 @@ impl Outliers {
             && own >= SLOW_TIMES * lower_median(medians)
             && own >= APART_TIMES * lower_median(most)
     }
+}
+
+/// In what an origin stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// It fails more often than the others.
+    Failing,
+    /// It takes longer.
+    Slow,
 }
 
 impl Window {
@@ -162,7 +175,8 @@ mod tests {
 
     fn check(origins: &[(usize, usize, u64)], expected: &[usize]) {
         let mut outliers = outliers(origins);
-        let found: Vec<_> = (0..origins.len()).filter(|origin| outliers.stands_out(*origin, at(1))).collect();
+        let found: Vec<_> =
+            (0..origins.len()).filter(|origin| outliers.apart(*origin, at(1)).is_some()).collect();
         assert_eq!(found, expected, "{origins:?}");
     }
 
@@ -217,7 +231,7 @@ mod tests {
         for _ in 0..39 {
             outliers.ended(1, false, Some(Duration::from_secs(25)), at(0));
         }
-        assert!(!outliers.stands_out(1, at(1)));
+        assert!(outliers.apart(1, at(1)).is_none());
     }
 
     #[test]
@@ -230,7 +244,7 @@ mod tests {
                 outliers.ended(origin, false, Some(Duration::from_millis(ms)), at(0));
             }
         }
-        assert!(!outliers.stands_out(0, at(1)));
+        assert!(outliers.apart(0, at(1)).is_none());
     }
 
     #[test]
@@ -239,26 +253,26 @@ mod tests {
         for _ in 0..40 {
             outliers.ended(1, false, None, at(0));
         }
-        assert!(!outliers.stands_out(1, at(1)));
+        assert!(outliers.apart(1, at(1)).is_none());
     }
 
     #[test]
     fn what_is_over_is_forgotten() {
         let origins = [(40, 0, 20), (40, 40, 2_000), (40, 0, 20)];
-        assert!(outliers(&origins).stands_out(1, at(9_999)));
-        assert!(!outliers(&origins).stands_out(1, at(10_000)));
+        assert!(outliers(&origins).apart(1, at(9_999)).is_some());
+        assert!(outliers(&origins).apart(1, at(10_000)).is_none());
         let mut forgotten = outliers(&origins);
         forgotten.forget(1);
-        assert!(!forgotten.stands_out(1, at(1)));
+        assert!(forgotten.apart(1, at(1)).is_none());
     }
 
     #[test]
     fn an_origin_is_judged_four_times_a_second() {
         let mut outliers = outliers(&[(40, 0, 20), (0, 0, 0)]);
-        assert!(!outliers.stands_out(1, at(0)));
+        assert!(outliers.apart(1, at(0)).is_none());
         (0..40).for_each(|_| outliers.ended(1, true, None, at(1)));
-        assert!(!outliers.stands_out(1, at(249)));
-        assert!(outliers.stands_out(1, at(250)));
+        assert!(outliers.apart(1, at(249)).is_none());
+        assert!(outliers.apart(1, at(250)).is_some());
     }
 
     proptest! {
@@ -271,7 +285,7 @@ mod tests {
             for (origin, ms, pause) in took {
                 now += pause;
                 outliers.ended(origin, false, Some(Duration::from_millis(ms)), at(now));
-                prop_assert!(!outliers.stands_out(origin, at(now)));
+                prop_assert!(outliers.apart(origin, at(now)).is_none());
                 prop_assert!(outliers.0[origin].samples.len() <= SAMPLES_MAX);
             }
         }

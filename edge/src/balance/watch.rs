@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::balance::health::Seen;
+use crate::balance::health::{Outcome, Seen};
 use crate::time::Timestamp;
 
 /// Time between two probes of an origin, at first.
@@ -64,6 +64,8 @@ enum Standing {
     Gone,
     /// They were, but not well.
     Unready,
+    /// It is about to go.
+    Draining,
     /// It was gone, and answers again.
     Back,
 }
@@ -93,7 +95,7 @@ impl Watch {
         watched.at = now;
         (watched.answered, watched.failed) = match probe {
             Probe::Answered => (watched.answered.saturating_add(1), 0),
-            Probe::Unready | Probe::Refused => (0, watched.failed.saturating_add(1)),
+            Probe::Unready | Probe::Draining | Probe::Refused => (0, watched.failed.saturating_add(1)),
         };
         let is_well = watched.answered >= RISE;
         match (watched.standing, probe) {
@@ -101,6 +103,7 @@ impl Watch {
             (Standing::Suspect, _) if is_well => drop(self.0.remove(id)),
             (_, _) if is_well => watched.standing = Standing::Back,
             (_, Probe::Refused) => watched.standing = Standing::Gone,
+            (_, Probe::Draining) => watched.standing = Standing::Draining,
             (_, Probe::Unready) if watched.failed >= FALL => watched.standing = Standing::Unready,
             (_, Probe::Unready | Probe::Answered) => {}
         }
@@ -127,6 +130,7 @@ impl Watch {
                 Standing::Suspect => return None,
                 Standing::Gone => Seen::Gone,
                 Standing::Unready => Seen::Unready,
+                Standing::Draining => Seen::Draining,
                 Standing::Back => Seen::Back,
             };
             Some(Verdict { id: id.clone(), seen })
@@ -148,17 +152,20 @@ pub enum Probe {
     Answered,
     /// They can't be just now, or nothing came in time.
     Unready,
-    /// There was no connection, or the origin says that it is going.
+    /// The origin says that it is going.
+    Draining,
+    /// There was no connection.
     Refused,
 }
 
 impl Probe {
     /// What an answer says. Whoever knows no `/readyz` says at least that it is there.
     pub fn of(status: u16, is_draining: bool) -> Self {
-        match status {
-            _ if is_draining => Self::Refused,
-            ..500 => Self::Answered,
-            500.. => Self::Unready,
+        match Outcome::of(status, None, is_draining) {
+            Outcome::Draining => Self::Draining,
+            Outcome::Unreachable => Self::Refused,
+            _ if status < 500 => Self::Answered,
+            _ => Self::Unready,
         }
     }
 }
@@ -275,6 +282,8 @@ mod tests {
             assert_eq!(Probe::of(status, false), Probe::Answered);
         }
         assert_eq!([Probe::of(503, false), Probe::of(500, false)], [Probe::Unready; 2]);
-        assert_eq!(Probe::of(503, true), Probe::Refused, "it is going");
+        assert_eq!(Probe::of(503, true), Probe::Draining);
+        // What Cloudflare answers in the place of one that takes no connection.
+        assert_eq!([Probe::of(521, false), Probe::of(530, false)], [Probe::Refused; 2]);
     }
 }

@@ -15,9 +15,9 @@ pub struct Question {
     /// Origins that the isolate has trouble with, by their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspects: Vec<String>,
-    /// Origins that the isolate has ejected.
+    /// Origins that the isolate has ejected for their answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ejected: Vec<String>,
+    pub failing: Vec<String>,
     /// A random number by which isolates are told apart.
     #[serde(default)]
     pub isolate: u64,

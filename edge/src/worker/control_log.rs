@@ -44,8 +44,8 @@ pub(super) struct ControlLog {
     failed_at: Cell<Option<Timestamp>>,
     /// Origins that there is trouble with, and of which the keeper doesn't know yet.
     suspects: RefCell<Vec<String>>,
-    /// And those that were ejected.
-    ejected: RefCell<Vec<String>>,
+    /// And those that were ejected for their answers.
+    failing: RefCell<Vec<String>>,
     /// By which the keeper tells this isolate from others.
     isolate: u64,
 }
@@ -76,14 +76,19 @@ impl ControlLog {
         self.with(|view| view.map(View::known))
     }
 
+    /// The last question that was sent.
+    pub(super) fn last_sent(&self) -> Number {
+        self.refreshes.get().last_sent()
+    }
+
     /// Tells the keeper with the next question that there is trouble with this origin.
     pub(super) fn report(&self, id: &str) {
         note_once(&self.suspects, id);
     }
 
-    /// Tells it with the next question that this origin was ejected.
-    pub(super) fn report_ejected(&self, id: &str) {
-        note_once(&self.ejected, id);
+    /// Tells it with the next question that this origin was ejected for its answers.
+    pub(super) fn report_failing(&self, id: &str) {
+        note_once(&self.failing, id);
     }
 
     /// Takes in an answer of the keeper.
@@ -187,7 +192,7 @@ pub(super) async fn consult(
     brought: Brought,
 ) -> Standing {
     let control = &isolate.control;
-    let arrived = Arrived { at: js::now(), after: control.refreshes.get().last_sent() };
+    let arrived = Arrived { at: js::now(), after: control.last_sent() };
     let has_reports = !control.suspects.borrow().is_empty();
     if has_reports || control.currency(limits, arrived.at) == Currency::RefreshAhead {
         refresh_ahead(isolate, env, context);
@@ -208,10 +213,12 @@ pub(super) async fn consult(
 
 /// Follows the log for a request that goes by nothing in it: so that the isolate hears of
 /// origins, and tells what it has seen of them, whatever it is asked for. Waits for nothing.
-pub(super) fn follow(isolate: &Rc<Isolate>, env: &Env, context: &Context, limits: Limits) {
+/// `sent` is the last question there was when the request arrived: one is enough for each.
+pub(super) fn follow(isolate: &Rc<Isolate>, env: &Env, context: &Context, limits: Limits, sent: Number) {
     let control = &isolate.control;
     let has_reports = !control.suspects.borrow().is_empty();
-    if has_reports || control.currency(limits, js::now()) != Currency::Current {
+    let is_old = control.currency(limits, js::now()) != Currency::Current;
+    if has_reports || (is_old && control.last_sent() == sent) {
         refresh_ahead(isolate, env, context);
     }
 }
@@ -305,7 +312,7 @@ async fn ask(
         known,
         append,
         suspects: control.suspects.borrow().clone(),
-        ejected: control.ejected.borrow().clone(),
+        failing: control.failing.borrow().clone(),
         isolate: control.isolate,
     };
     let answer = match within(DEADLINE, put(env, &question)).await {
@@ -323,7 +330,7 @@ async fn ask(
     };
     control.failed_at.set(None);
     control.suspects.borrow_mut().retain(|id| !question.suspects.contains(id));
-    control.ejected.borrow_mut().retain(|id| !question.ejected.contains(id));
+    control.failing.borrow_mut().retain(|id| !question.failing.contains(id));
     if let Ok(config) = &isolate.config {
         isolate.balancer.borrow_mut().told(&config.origins, &answer.verdicts, js::now());
     }

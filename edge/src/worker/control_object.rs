@@ -67,8 +67,10 @@ impl DurableObject for Control {
         if let Err(error) = self.watch_for(&question.suspects).await {
             worker::console_warn!("origins can't be watched: {error}");
         }
-        if !question.ejected.is_empty() {
-            for origin in self.origins()?.iter().filter(|origin| question.ejected.contains(&origin.id)) {
+        if !question.failing.is_empty()
+            && let Ok(origins) = self.origins()
+        {
+            for origin in origins.iter().filter(|origin| question.failing.contains(&origin.id)) {
                 self.quorum.borrow_mut().ejected(&origin.id, question.isolate, js::now());
             }
         }

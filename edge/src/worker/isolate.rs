@@ -8,6 +8,7 @@ use tidewall_api::manifest::Manifest;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
+use crate::balance::again::Kept;
 use crate::balance::balancer::Balancer;
 use crate::cache::memory::{Bounds, Memory};
 use crate::config::{Config, ConfigError, RESPONSE_DEADLINE, Vars};
@@ -35,8 +36,8 @@ pub(super) struct Isolate {
     pub(super) control: ControlLog,
     pub(super) refusals: RefCell<Refusals>,
     pub(super) purges: RefCell<PurgeRate>,
-    /// Bytes of requests that are kept to be sent again.
-    pub(super) kept_bytes: Cell<usize>,
+    /// Bodies of requests that are kept to be sent again.
+    pub(super) kept: RefCell<Kept>,
     /// Flights that nobody joins, and until when.
     pub(super) alone: RefCell<Memory<Timestamp>>,
     /// When those who miss the same could not be met.
@@ -101,7 +102,7 @@ impl Isolate {
             control: ControlLog::new(js::random()),
             refusals: RefCell::default(),
             purges: RefCell::default(),
-            kept_bytes: Cell::default(),
+            kept: RefCell::default(),
             alone: RefCell::new(Memory::new(NOTES)),
             collapse_failed_at: Cell::new(None),
             revalidating: RefCell::new(Memory::new(NOTES)),

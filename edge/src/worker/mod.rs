@@ -115,8 +115,9 @@ async fn answer(
     let wants_html = wants_html(request.fields.get("accept"));
     match route(edge.target.path, site, &edge.config.origin_paths, wants_html) {
         Route::Origin => {
+            let sent = edge.isolate.control.last_sent();
             let reply = proxy::answer(&edge, context, timings).await;
-            control_log::follow(edge.isolate, edge.env, context, edge.config.control);
+            control_log::follow(edge.isolate, edge.env, context, edge.config.control, sent);
             reply
         }
         Route::Page(file) => site::page(&edge, file).await,

@@ -1,7 +1,7 @@
 //! One exchange with the origins: who is asked, who is asked next, how long is
 //! waited.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortController, ReadableStream, Request, RequestInit, RequestRedirect, Response};
 
 use crate::balance::Asker;
-use crate::balance::again::{self, KEPT_BYTES_ALL_MAX, KEPT_BYTES_MAX, Sending};
+use crate::balance::again::{self, KEPT_BYTES_MAX, Kept, Sending};
 use crate::balance::balancer::{Attempt, Balancer, Ended};
 use crate::balance::health::{Notice, Outcome, retry_after};
 use crate::balance::in_flight::Ticket;
@@ -139,8 +139,8 @@ pub(super) async fn exchange<'a>(
             let ended = Ended { path: edge.target.path, origin: picked, outcome, took };
             let notice = isolate.balancer.borrow_mut().note(ended, now);
             let why = match notice {
-                Some(Notice::Ejected) => Some("fails"),
-                Some(Notice::Outlier) => Some("fails far more often than the others, or is far slower"),
+                Some(Notice::Ejected | Notice::Failing) => Some("fails"),
+                Some(Notice::Slow) => Some("is far slower than the others"),
                 Some(Notice::Suspect) | None => None,
             };
             if let Some(why) = why {
@@ -149,8 +149,8 @@ pub(super) async fn exchange<'a>(
             if notice.is_some() {
                 isolate.control.report(&origin.id);
             }
-            if why.is_some() {
-                isolate.control.report_ejected(&origin.id);
+            if notice == Some(Notice::Failing) {
+                isolate.control.report_failing(&origin.id);
             }
         };
         // What was handed on as it came may be what was late, or broke off: then somebody else
@@ -247,23 +247,20 @@ enum Content<'a> {
 
 /// Room for a body that is kept, given back when dropped.
 struct Room<'a> {
-    all: &'a Cell<usize>,
-    bytes: usize,
+    kept: &'a RefCell<Kept>,
+    number: u64,
 }
 
 impl<'a> Room<'a> {
-    fn take(all: &'a Cell<usize>, bytes: usize) -> Option<Self> {
-        let taken = all.get() + bytes;
-        (taken <= KEPT_BYTES_ALL_MAX).then(|| {
-            all.set(taken);
-            Self { all, bytes }
-        })
+    fn take(kept: &'a RefCell<Kept>, bytes: usize) -> Option<Self> {
+        let number = kept.borrow_mut().take(bytes, BODY_WAIT_MAX + RESPONSE_DEADLINE, js::now())?;
+        Some(Self { kept, number })
     }
 }
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
-        self.all.set(self.all.get() - self.bytes);
+        self.kept.borrow_mut().give_back(self.number);
     }
 }
 
@@ -273,7 +270,7 @@ async fn content<'a>(isolate: &'a Isolate, request: &Incoming) -> Result<(Conten
     match (again::sending(&request.method, &request.fields, body.is_some()), body) {
         (sending, None) => Ok((Content::Empty, sending != Sending::Once)),
         (Sending::AgainWithBody(bytes), Some(body)) => {
-            let Some(room) = Room::take(&isolate.kept_bytes, bytes) else {
+            let Some(room) = Room::take(&isolate.kept, bytes) else {
                 return Ok((Content::Streamed(body), false));
             };
             let kept = async {

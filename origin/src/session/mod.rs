@@ -108,7 +108,7 @@ impl Sessions {
         let written = self.db.write(async |transaction| {
             let user = storage::insert_user(transaction, &credentials.email, &hash).await?;
             let user = user.ok_or(SessionError::EmailTaken)?;
-            storage::begin_session(transaction, user.id, &refresh).await?;
+            storage::begin_session(transaction, user.id, &hash, &refresh).await?;
             Ok::<_, SessionError>(user)
         });
         let Written { value: user, position } = written.await?;
@@ -122,12 +122,17 @@ impl Sessions {
             storage::user_by_email(&connection, &credentials.email).await?
         };
         let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
-        let is_right = self.hasher.verify(&credentials.password, hash).await?;
-        let user = user.filter(|_| is_right).ok_or(SessionError::WrongCredentials)?;
+        let is_right = self.hasher.verify(&credentials.password, hash.clone()).await?;
+        let (Some(user), Some(hash), true) = (user, hash, is_right) else {
+            return Err(SessionError::WrongCredentials);
+        };
         let refresh = RefreshToken::new(random()?, random()?);
-        let begun =
-            self.db.write(async |transaction| storage::begin_session(transaction, user.id, &refresh).await);
-        let Written { position, .. } = begun.await?;
+        let begun = self
+            .db
+            .write(async |transaction| storage::begin_session(transaction, user.id, &hash, &refresh).await);
+        let Written { value: true, position } = begun.await? else {
+            return Err(SessionError::WrongCredentials);
+        };
         Ok(self.begun(user, refresh, position))
     }
 

@@ -47,18 +47,21 @@ const BEGIN: &str = "
         )
     )
     INSERT INTO sessions (id, user_id, token_hash, expires_at)
-    VALUES ($1, $2, $3, now() + $4 * interval '1 second')";
+    SELECT $1, id, $3, now() + $4 * interval '1 second'
+    FROM users WHERE id = $2 AND password_hash = $5 FOR SHARE";
 
-/// Begins a session, whose next token is `refresh`.
+/// Begins a session, whose next token is `refresh`; `false` if the user has another password than
+/// this one by now, whose sessions have ended with it.
 pub(super) async fn begin_session(
     transaction: &Transaction,
     user: i64,
+    password_hash: &str,
     refresh: &RefreshToken,
-) -> Result<(), DbError> {
+) -> Result<bool, DbError> {
     let lifetime = SESSION_LIFETIME.as_secs_f64();
     let (session, hash) = (refresh.session().as_slice(), refresh.hash());
-    let params: Params<'_> = &[&session, &user, &hash.as_slice(), &lifetime];
-    transaction.execute(BEGIN, params).await.map(drop)
+    let params: Params<'_> = &[&session, &user, &hash.as_slice(), &lifetime, &password_hash];
+    Ok(transaction.execute(BEGIN, params).await? == 1)
 }
 
 const LOCK: &str = "
@@ -179,7 +182,7 @@ pub fn hot_statements() -> Vec<HotStatement> {
     let hash = "decode(repeat('00', 32), 'hex')";
     vec![
         HotStatement::new("a user by the address", USER_BY_EMAIL, &["'a@example.com'"]),
-        HotStatement::new("begin a session", BEGIN, &[session, "42", hash, "60"]),
+        HotStatement::new("begin a session", BEGIN, &[session, "42", hash, "60", "'h'"]),
         HotStatement::new("the session of a refresh token", LOCK, &[session]),
         HotStatement::new("renew a session", RENEW, &[session, hash, "60"]),
         HotStatement::new("end a session", END, &[session]),

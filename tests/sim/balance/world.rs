@@ -349,7 +349,7 @@ impl World {
         }
         let notice = balancer.note(Ended { path: "/", origin, outcome, took }, now);
         reports.extend(notice.map(|_| origin));
-        if matches!(notice, Some(Notice::Ejected | Notice::Outlier)) {
+        if notice == Some(Notice::Failing) {
             ejected.push(origin);
         }
         self.ejections += usize::from(balancer.state(origin, now) == State::Ejected);
