@@ -14,6 +14,7 @@ mod control;
 mod database;
 mod explain;
 mod faults;
+mod killed;
 mod orders;
 mod outbox;
 mod pages;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         database::TESTS,
         explain::TESTS,
         faults::TESTS,
+        killed::TESTS,
         orders::TESTS,
         outbox::TESTS,
         pages::TESTS,
