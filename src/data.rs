@@ -10,6 +10,8 @@ use crate::{lock, private};
 pub(crate) const FOLDER: &str = "target/tidewall";
 /// Name of the secret that opens the edge's own interface.
 pub(crate) const PURGE_TOKEN: &str = "purge-token";
+/// Name of the password of the demo's staff account.
+pub(crate) const STAFF_PASSWORD: &str = "staff-password";
 /// Name of the secret that signs cookies by which browsers stay with an origin.
 pub(crate) const STICKY_SECRET: &str = "sticky-secret";
 /// Where secrets are.

@@ -323,7 +323,7 @@ impl Plan {
             format!(
                 "{}, with the password in {}",
                 self.staff.email,
-                self.data.join("secrets/staff-password").display()
+                data::secret_path(&self.data.join(""), data::STAFF_PASSWORD).display()
             ),
         ));
         rows.push(("logs".into(), self.data.join("logs").display().to_string()));

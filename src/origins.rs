@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde::Serialize;
 
 use crate::child::Spec;
-use crate::data::DataDir;
+use crate::data::{self, DataDir};
 use crate::failure::Failure;
 use crate::loopback;
 use crate::postgres::{self, Servers};
@@ -47,7 +47,7 @@ impl Staff {
     /// The account of a data directory, the same for as long as that lives.
     pub(crate) fn of(data: &DataDir) -> Result<Self, Failure> {
         // Its domain is reserved (RFC 2606), so no mail can reach anyone.
-        Ok(Self { email: "staff@example.com", password: data.secret("staff-password")? })
+        Ok(Self { email: "staff@example.com", password: data.secret(data::STAFF_PASSWORD)? })
     }
 }
 

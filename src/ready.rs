@@ -1,9 +1,10 @@
 //! The ready file: what runs where, for programs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::failure::{Failure, IoContext};
 use crate::origins::Staff;
@@ -11,6 +12,22 @@ use crate::private;
 
 /// The ready file that is in the data directory of each running stack, for other commands.
 pub(crate) const FILE: &str = "ready.json";
+
+/// What a ready file says, or the part of it that `T` reads; where there is none, `missing`
+/// says what to do.
+///
+/// # Errors
+/// It isn't there, or is none.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, missing: &str) -> Result<T, Failure> {
+    let json = fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Failure::new(format!("there is no ready file {}; {missing}", path.display()))
+        }
+        _ => Failure::new(format!("cannot read {}: {error}", path.display())),
+    })?;
+    serde_json::from_slice(&json)
+        .map_err(|error| Failure::new(format!("{} is no ready file: {error}", path.display())))
+}
 
 /// A running stack. Has no `Debug`: it holds secrets.
 #[derive(Serialize)]

@@ -7,9 +7,9 @@ use std::path::Path;
 use reqwest::Url;
 use serde::Deserialize;
 
-use crate::data;
 use crate::failure::{Failure, IoContext};
 use crate::workspace::Workspace;
+use crate::{data, ready};
 
 /// What one may do who has none.
 pub(super) const ADVICE: &str =
@@ -36,15 +36,10 @@ impl Ready {
     /// # Errors
     /// It isn't there, or is none.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let json = fs::read(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Failure::new(format!(
-                "there is no ready file {}; it is there while `tidewall dev --ready-file` or `tidewall edge --ready-file` runs",
-                path.display()
-            )),
-            _ => Failure::new(format!("cannot read {}: {error}", path.display())),
-        })?;
-        serde_json::from_slice(&json)
-            .map_err(|error| Failure::new(format!("{} is no ready file: {error}", path.display())))
+        ready::read(
+            path,
+            "it is there while `tidewall dev --ready-file` or `tidewall edge --ready-file` runs",
+        )
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::killed::Process;
 use crate::support::poll;
 use crate::support::tidewall::{Folder, Running, logged_in};
 use crate::world::{Test, World, field, product};
@@ -55,27 +56,10 @@ fn a_change_is_seen_through_the_edge_after_the_ttl(world: &World) {
     world.run(async {
         // An origin of the same shop whose answers may be kept for 2 s, behind an edge of its own.
         let folder = Folder::new();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let mut origin = tokio::process::Command::new(
-            std::path::Path::new(env!("CARGO_BIN_EXE_tidewall")).with_file_name("tidewall-origin"),
-        )
-        .args(["serve", "--id", "z", "--product-max-age", "2", "--listen", &address.to_string(), "--files"])
-        .arg(&folder.0)
-        .env("DATABASE_URL", world.stack.text("/primary"))
-        .env("TIDEWALL_SECRET", "of this test alone, and long enough to be taken")
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-        let origin_url = format!("http://{address}");
+        let origin = Process::start_with(world, &["--product-max-age", "2"]).await;
+        let origin_url = origin.url.clone();
         let edge = Running::start(&folder.0, &["edge", "--edge-port", "0", "--origin", &origin_url], &[]);
         let edge_url = edge.text("/edge");
-        let up = poll::until_async(Duration::from_secs(60), || async {
-            let response = world.client.get(format!("{origin_url}/readyz")).send().await.ok()?;
-            response.status().is_success().then_some(())
-        });
-        up.await.expect("the origin is ready");
 
         let staff = logged_in(&origin_url, &world.stack.ready["staff"]).await;
         let made = staff.post(format!("{origin_url}/api/products")).json(&product("Before"));
@@ -95,7 +79,6 @@ fn a_change_is_seen_through_the_edge_after_the_ttl(world: &World) {
 
         staff.delete(format!("{origin_url}{path}")).send().await.unwrap();
         drop(edge);
-        origin.kill().await.unwrap();
     });
 }
 

@@ -31,14 +31,19 @@ const READERS: usize = 6;
 const SOON: Duration = Duration::from_secs(60);
 
 /// An origin of the shop, killed when dropped.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    url: String,
+    pub(crate) url: String,
     _folder: Folder,
 }
 
 impl Process {
     async fn start(world: &World) -> Self {
+        Self::start_with(world, &[]).await
+    }
+
+    /// The same with further arguments.
+    pub(crate) async fn start_with(world: &World, args: &[&str]) -> Self {
         let folder = Folder::new();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -47,6 +52,7 @@ impl Process {
         let child = Command::new(program)
             .args(["serve", "--id", "p", "--listen", &address, "--files"])
             .arg(&folder.0)
+            .args(args)
             .env("DATABASE_URL", world.stack.text("/primary"))
             .env("REPLICA_URLS", "")
             .env("EDGE_URL", "")

@@ -14,7 +14,6 @@ mod script;
 mod visitor;
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -106,12 +105,13 @@ pub(super) async fn run(args: &CheckStatelessArgs, progress: &Progress) -> Resul
 /// The origins that were named, else those of the ready file, else those of what runs in the
 /// default data directory.
 fn origins(args: &CheckStatelessArgs) -> Result<Vec<String>, Failure> {
-    let origins = if args.origins.is_empty() {
+    let origins: Vec<String> = if args.origins.is_empty() {
         let path = match &args.ready_file {
             Some(path) => path.clone(),
             None => Workspace::find()?.join(data::FOLDER).join(ready::FILE),
         };
-        of_ready_file(&path)?
+        let ready: Ready = ready::read(&path, "start `tidewall dev`, or name the origins with --origin")?;
+        ready.origins.into_iter().map(|origin| origin.url).collect()
     } else {
         args.origins.iter().map(|url| url.trim_end_matches('/').to_owned()).collect()
     };
@@ -119,19 +119,6 @@ fn origins(args: &CheckStatelessArgs) -> Result<Vec<String>, Failure> {
         return Err(Failure::new("one origin alone depends on nothing; name two or more with --origin"));
     }
     Ok(origins)
-}
-
-fn of_ready_file(path: &Path) -> Result<Vec<String>, Failure> {
-    let json = fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::new(format!(
-            "nothing runs that {} would describe; start `tidewall dev`, or name the origins with --origin",
-            path.display()
-        )),
-        _ => Failure::new(format!("cannot read {}: {error}", path.display())),
-    })?;
-    let ready: Ready = serde_json::from_slice(&json)
-        .map_err(|error| Failure::new(format!("{} is no ready file of a stack: {error}", path.display())))?;
-    Ok(ready.origins.into_iter().map(|origin| origin.url).collect())
 }
 
 /// Replays the session at one origin.
@@ -160,11 +147,12 @@ async fn shuffled(
     findings: &mut [Finding],
 ) -> Result<(), Failure> {
     let mut visitor = Visitor::new(format!("{random:08x}-{replay}"))?;
-    let mut turn = usize::try_from(random).unwrap_or_default().wrapping_add(replay);
+    let mut turn = replay;
     for (step, finding) in script.steps.iter().zip(findings) {
         // Never the one that had the step before.
-        turn += 1 + turn_skips(random, replay, turn) % (origins.len() - 1).max(1);
-        let origin = &origins[turn % origins.len()];
+        let skipped = usize::try_from(data::random_u32()?).unwrap_or_default() % (origins.len() - 1);
+        turn = (turn + 1 + skipped) % origins.len();
+        let origin = &origins[turn];
         let answer = visitor.ask(origin, step).await?;
         let mut depends = (answer.status != finding.status).then(|| {
             format!("{} at {origin}, {} when all of it is at {}", answer.status, finding.status, origins[0])
@@ -178,15 +166,6 @@ async fn shuffled(
         }
     }
     Ok(())
-}
-
-/// How many origins are passed over: some number, the same for the same session.
-fn turn_skips(random: u32, replay: usize, turn: usize) -> usize {
-    // SplitMix's finalizer, so that small differences of the seed make large ones.
-    let mut x =
-        u64::from(random) ^ ((replay as u64) << 32) ^ (turn as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    usize::try_from((x ^ (x >> 27)) % 1_024).unwrap_or_default()
 }
 
 /// Asks every origin what `origin` has answered; how one differs, if one does.
