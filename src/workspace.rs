@@ -20,7 +20,7 @@ impl Flavor {
     /// Name of the Cargo profile for wasm32.
     pub(crate) fn cargo_profile(self) -> &'static str {
         match self {
-            Self::Dev => "wasm-dev",
+            Self::Dev => "dev",
             Self::Release => "wasm-release",
         }
     }

@@ -24,7 +24,7 @@ fn cargo_test(name: &str) -> Command {
     command
         .current_dir(root)
         .args(["test", "--package", "tidewall-app", "--target", "wasm32-unknown-unknown"])
-        .args(["--profile", "wasm-dev", "--test", name])
+        .args(["--profile", "dev", "--test", name])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner())
         .env("PATH", path_with_node());
     for variable in variables::of_this_process() {

@@ -59,7 +59,7 @@ pub fn route<'a>(path: &str, site: Site<'a>, origin_paths: &[String], wants_html
         Site::Absent => return Route::Origin,
         _ if path.starts_with(ASSET_PREFIX) => return Route::Asset,
         Site::Broken => None,
-        Site::Built(manifest) => manifest.page(path),
+        Site::Built(manifest) => manifest.page(path).map(|page| page.file.as_str()),
     };
     if let Some(file) = page {
         return Route::Page(file);
@@ -70,7 +70,7 @@ pub fn route<'a>(path: &str, site: Site<'a>, origin_paths: &[String], wants_html
     match site {
         Site::Broken => Route::SiteBroken,
         _ if is_public_file(path) => Route::File,
-        Site::Built(Manifest { not_found: Some(file), .. }) if wants_html => Route::NotFoundPage(file),
+        Site::Built(Manifest { not_found: Some(page), .. }) if wants_html => Route::NotFoundPage(&page.file),
         _ => Route::NotFound,
     }
 }
@@ -98,19 +98,18 @@ fn is_public_file(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use tidewall_api::manifest::{Route as PageRoute, VERSION};
+    use tidewall_api::manifest::{Page, Route as PageRoute, VERSION};
 
     use super::*;
 
     fn site() -> Manifest {
-        let page = |path: &str, file: &str| PageRoute { path: path.into(), file: file.into() };
+        let page = |file: &str| Page { file: file.into(), ..Page::default() };
+        let route = |path: &str, file: &str| PageRoute { path: path.into(), page: page(file) };
         Manifest {
             version: VERSION,
-            assets: BTreeMap::new(),
-            routes: vec![page("/", "/index.html"), page("/items/{id}", "/items/_id.html")],
-            not_found: Some("/404.html".into()),
+            routes: vec![route("/", "/index.html"), route("/items/{id}", "/items/_id.html")],
+            not_found: Some(page("/404.html")),
+            ..Manifest::default()
         }
     }
 

@@ -58,9 +58,10 @@ fn files(assets: Vec<Asset>, pages: Vec<Page>) -> Result<BTreeMap<String, Vec<u8
         assets: assets.iter().map(|asset| (asset.name.clone(), entry(asset))).collect(),
         routes: routed
             .iter()
-            .map(|page| Route { path: page.route.clone(), file: page.file.clone() })
+            .map(|page| Route { path: page.route.clone(), page: page_entry(page) })
             .collect(),
-        not_found: unrouted.first().map(|page| page.file.clone()),
+        not_found: unrouted.first().map(|page| page_entry(page)),
+        ..Manifest::default()
     };
     let json = serde_json::to_vec(&manifest)
         .map_err(|error| Failure::new(format!("cannot write the manifest: {error}")))?;
@@ -78,9 +79,23 @@ fn files(assets: Vec<Asset>, pages: Vec<Page>) -> Result<BTreeMap<String, Vec<u8
 fn entry(asset: &Asset) -> manifest::Asset {
     manifest::Asset {
         path: asset.path.clone(),
-        integrity: asset.integrity.clone(),
-        size: asset.bytes.len() as u64,
-        content_type: asset.content_type.to_owned(),
+        file: manifest::File {
+            integrity: asset.integrity.clone(),
+            size: asset.bytes.len() as u64,
+            content_type: asset.content_type.to_owned(),
+            encodings: manifest::Encodings::default(),
+        },
+        dictionary_for: None,
+        deltas: Vec::new(),
+    }
+}
+
+fn page_entry(page: &Page) -> manifest::Page {
+    manifest::Page {
+        file: page.file.clone(),
+        content: entry(&Asset::new(page.file.clone(), page.html.clone().into_bytes())).file,
+        policy: String::new(),
+        links: Vec::new(),
     }
 }
 

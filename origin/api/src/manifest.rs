@@ -1,5 +1,5 @@
 //! The built site's table of contents, `manifest.json`: which authored name has
-//! which hashed name, and which page answers which path.
+//! which hashed name, which page answers which path, and what is sent with each.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,102 @@ use serde::{Deserialize, Serialize};
 /// File name of the manifest in the built site.
 pub const FILE_NAME: &str = "manifest.json";
 /// The form this code reads and writes; another one is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The built site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`VERSION`] of the program that wrote it.
     pub version: u32,
+    /// Names this build: the same input has the same, and another input another one.
+    pub build: String,
     /// By authored name, such as `pictures/07.svg`.
     pub assets: BTreeMap<String, Asset>,
+    /// Assets of earlier builds that are in the site as well, by path.
+    #[serde(default)]
+    pub kept: BTreeMap<String, Kept>,
+    /// Files beside the pages that keep their names, such as `robots.txt`, by path.
+    #[serde(default)]
+    pub files: BTreeMap<String, File>,
     /// Pages, most specific path first.
     pub routes: Vec<Route>,
-    /// File of the page that is shown, with status 404, where no other answers.
-    pub not_found: Option<String>,
+    /// The page that is shown, with status 404, where no other answers.
+    pub not_found: Option<Page>,
 }
 
 /// One immutable file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asset {
     /// Its path on the site, `/assets/{name}.{hash}.{ext}`.
     pub path: String,
-    /// Subresource Integrity value, `sha256-…`.
+    /// What is at the path.
+    #[serde(flatten)]
+    pub file: File,
+    /// Pattern of the paths that its later contents will have, for `Use-As-Dictionary`
+    /// (RFC 9842, section 2.1); `None` where it is of no use as a dictionary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dictionary_for: Option<String>,
+    /// It as the difference to earlier contents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<Delta>,
+}
+
+/// An asset of an earlier build.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// What is at its path.
+    #[serde(flatten)]
+    pub file: File,
+    /// As of an [`Asset`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dictionary_for: Option<String>,
+}
+
+/// What is known of a file's bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Subresource Integrity value, `sha256-{base64}` (W3C SRI, section 3.1).
     pub integrity: String,
     /// Bytes, uncompressed.
     pub size: u64,
     /// Its media type.
     #[serde(rename = "type")]
     pub content_type: String,
+    /// Bytes of the compressed files beside it. The file's name is followed by
+    /// `.br` or `.zst`.
+    #[serde(default, skip_serializing_if = "Encodings::is_empty")]
+    pub encodings: Encodings,
+}
+
+/// Sizes of a file's compressed forms, in bytes; `None` where it has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encodings {
+    /// Brotli (RFC 7932).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub br: Option<u64>,
+    /// Zstandard (RFC 8878).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zstd: Option<u64>,
+}
+
+impl Encodings {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A file as the difference to an earlier one (RFC 9842). The difference's file is named
+/// `{path}.{first 16 digits of the dictionary's SHA-256 in hex}.dcb` or `.dcz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// SHA-256 of the earlier content in base64, as in its `integrity`.
+    pub dictionary: String,
+    /// Bytes of the Dictionary-Compressed Brotli form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dcb: Option<u64>,
+    /// Bytes of the Dictionary-Compressed Zstandard form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dcz: Option<u64>,
 }
 
 /// A page and the paths it answers.
@@ -42,14 +111,30 @@ pub struct Asset {
 pub struct Route {
     /// A path; a segment in braces, as in `/products/{id}`, stands for any one segment.
     pub path: String,
-    /// The page's file in the site, such as `/products/_id.html`.
+    /// What answers.
+    #[serde(flatten)]
+    pub page: Page,
+}
+
+/// A page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Its file in the site, such as `/products/_id.html`.
     pub file: String,
+    /// What is in it.
+    #[serde(flatten)]
+    pub content: File,
+    /// What it is sent with as `Content-Security-Policy`.
+    pub policy: String,
+    /// Members of its `Link` field: what a browser is to fetch along with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
 }
 
 impl Manifest {
-    /// The file of the page that answers `path`, if one does.
-    pub fn page(&self, path: &str) -> Option<&str> {
-        self.routes.iter().find(|route| route.matches(path)).map(|route| route.file.as_str())
+    /// The page that answers `path`, if one does.
+    pub fn page(&self, path: &str) -> Option<&Page> {
+        self.routes.iter().find(|route| route.matches(path)).map(|route| &route.page)
     }
 }
 
@@ -73,18 +158,18 @@ mod tests {
     use super::*;
 
     fn check(path: &str, file: Option<&str>) {
-        let route = |path: &str, file: &str| Route { path: path.into(), file: file.into() };
+        let page = |file: &str| Page { file: file.into(), ..Page::default() };
+        let route = |path: &str, file: &str| Route { path: path.into(), page: page(file) };
         let manifest = Manifest {
             version: VERSION,
-            assets: BTreeMap::new(),
             routes: vec![
                 route("/", "/index.html"),
                 route("/products/new", "/products/new.html"),
                 route("/products/{id}", "/products/_id.html"),
             ],
-            not_found: None,
+            ..Manifest::default()
         };
-        assert_eq!(manifest.page(path), file, "{path}");
+        assert_eq!(manifest.page(path).map(|page| page.file.as_str()), file, "{path}");
     }
 
     #[test]

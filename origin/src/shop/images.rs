@@ -71,11 +71,10 @@ mod tests {
     fn images(names: &[&str]) -> Images {
         let asset = |name: &&str| {
             let path = format!("/assets/{name}");
-            let asset = Asset { path, integrity: String::new(), size: 0, content_type: String::new() };
-            ((*name).to_owned(), asset)
+            ((*name).to_owned(), Asset { path, ..Asset::default() })
         };
         let assets: BTreeMap<_, _> = names.iter().map(asset).collect();
-        Images::of(&Manifest { version: manifest::VERSION, assets, routes: Vec::new(), not_found: None })
+        Images::of(&Manifest { version: manifest::VERSION, assets, ..Manifest::default() })
     }
 
     #[test]
