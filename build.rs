@@ -15,7 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let public = root.join("public");
     // Cargo looks below a folder for changes by itself.
     println!("cargo::rerun-if-changed={}", public.display());
-    let assets = tidewall_assets::read_directory(&public)?;
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("assets.rs"), tidewall_assets::rust_source(&assets))?;
+    let built = tidewall_assets::build(tidewall_assets::read_directory(&public)?)
+        // An editor opens the place.
+        .map_err(|error| format!("{}/{error}", public.display()))?;
+    let source = tidewall_assets::rust_source(built.assets.values());
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("assets.rs"), source)?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod app;
 mod pictures;
+mod releases;
 mod shrink;
 mod site;
 mod stamp;
@@ -61,7 +62,7 @@ pub(crate) async fn build(
         match part {
             Part::Site => {
                 progress.step("building the site");
-                site::build(workspace, flavor).await?;
+                site::build(workspace, flavor, progress).await?;
             }
             Part::Worker => {
                 progress.step("building the Worker");

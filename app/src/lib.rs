@@ -22,7 +22,11 @@
 //! What depends on the query, the parameter or an answer lives in a signal that
 //! an effect sets, so the first render in the browser is the shell.
 
-include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+#[macro_use]
+#[allow(dead_code, reason = "names are looked up where the pages are rendered, which is not in the browser")]
+mod public {
+    include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+}
 
 pub mod address;
 pub mod app;

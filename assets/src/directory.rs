@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Asset;
+use crate::Source;
 
 /// Largest file that the edge's platform takes as an asset (Cloudflare Workers: 25 MiB).
 const ASSET_BYTES_MAX: u64 = 25 * 1024 * 1024;
@@ -40,14 +40,14 @@ pub enum DirectoryError {
 ///
 /// # Errors
 /// A file that can't be read, or can't be an asset, with its path.
-pub fn read_directory(root: &Path) -> Result<Vec<Asset>, DirectoryError> {
-    let mut assets = Vec::new();
-    read_into(root, "", &mut assets)?;
-    assets.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(assets)
+pub fn read_directory(root: &Path) -> Result<Vec<Source>, DirectoryError> {
+    let mut files = Vec::new();
+    read_into(root, "", &mut files)?;
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
 }
 
-fn read_into(folder: &Path, prefix: &str, assets: &mut Vec<Asset>) -> Result<(), DirectoryError> {
+fn read_into(folder: &Path, prefix: &str, files: &mut Vec<Source>) -> Result<(), DirectoryError> {
     let unreadable = |path: &Path, source| DirectoryError::Read { path: path.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(|source| unreadable(folder, source))? {
         let entry = entry.map_err(|source| unreadable(folder, source))?;
@@ -60,14 +60,14 @@ fn read_into(folder: &Path, prefix: &str, assets: &mut Vec<Asset>) -> Result<(),
             return Err(DirectoryError::SymbolicLink(path));
         }
         if metadata.is_dir() {
-            read_into(&path, &format!("{name}/"), assets)?;
+            read_into(&path, &format!("{name}/"), files)?;
             continue;
         }
         if metadata.len() > ASSET_BYTES_MAX {
             return Err(DirectoryError::TooLarge { path, bytes: metadata.len() });
         }
         let bytes = fs::read(&path).map_err(|source| unreadable(&path, source))?;
-        assets.push(Asset::new(name, bytes));
+        files.push(Source { name, bytes });
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ mod tests {
         let root = folder("order");
         fs::write(root.join("z.css"), "z{}").unwrap();
         fs::write(root.join("icons/a.svg"), "<svg/>").unwrap();
-        let names: Vec<String> = read_directory(&root).unwrap().into_iter().map(|asset| asset.name).collect();
+        let names: Vec<String> = read_directory(&root).unwrap().into_iter().map(|file| file.name).collect();
         fs::remove_dir_all(root).unwrap();
         assert_eq!(names, ["icons/a.svg", "z.css"]);
     }
@@ -100,6 +100,19 @@ mod tests {
         let read = read_directory(&root);
         fs::remove_dir_all(root).unwrap();
         assert!(matches!(read, Err(DirectoryError::SymbolicLink(_))));
+    }
+
+    #[test]
+    fn what_the_platform_does_not_take_is_refused() {
+        let root = folder("large");
+        let file = fs::File::create(root.join("film.mp4")).unwrap();
+        file.set_len(30 * 1024 * 1024).unwrap();
+        let error = read_directory(&root).unwrap_err().to_string();
+        fs::remove_dir_all(root).unwrap();
+        assert!(
+            error.contains("film.mp4 has 31457280 bytes, more than the 26214400 an asset may have"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::content_type;
+use crate::format::image::{Dimensions, dimensions};
 
 /// Where hashed files live on the site.
 pub const PATH_PREFIX: &str = "/assets/";
@@ -26,6 +27,10 @@ pub struct Asset {
     pub content_type: &'static str,
     /// What is in it.
     pub bytes: Vec<u8>,
+    /// Width and height, of a picture that tells.
+    pub dimensions: Option<Dimensions>,
+    /// Authored names of the files that it refers to.
+    pub references: Vec<String>,
 }
 
 impl Asset {
@@ -42,10 +47,23 @@ impl Asset {
             path,
             integrity: format!("sha256-{}", STANDARD.encode(digest)),
             content_type: content_type(&name),
+            dimensions: dimensions(&name, &bytes),
+            references: Vec::new(),
             name,
             bytes,
         }
     }
+}
+
+/// Whether a file is a page, which is served by its path and not by its hash.
+pub fn is_page(name: &str) -> bool {
+    extension(name).is_some_and(|(_, extension)| extension == "html")
+}
+
+/// Whether others look for the file under just this name.
+pub fn keeps_name(name: &str) -> bool {
+    matches!(name, "robots.txt" | "favicon.ico" | "sitemap.xml" | "ads.txt")
+        || name.starts_with(".well-known/")
 }
 
 /// Splits `a/b.min.css` into `a/b.min` and `css`; a leading dot starts no extension.

@@ -2,103 +2,406 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tidewall_api::manifest::{self, Manifest, Route};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use tidewall_api::manifest::{self, Delta, Encodings, File, Kept, Manifest, Route};
 use tidewall_app::paths;
-use tidewall_app::prerender::{Page, Script, Scripts};
-use tidewall_assets::{Asset, PATH_PREFIX};
+use tidewall_app::prerender::{Script, Scripts};
+use tidewall_assets::compress::{self, Effort};
+use tidewall_assets::{Asset, Built, PATH_PREFIX, Source, content_type, is_compressible};
+use tokio::task::JoinSet;
 
+use crate::build::releases::{Named, Releases};
 use crate::build::{app, pictures};
 use crate::failure::{Failure, IoContext};
+use crate::progress::Progress;
 use crate::workspace::{Flavor, Workspace};
 
+#[allow(dead_code, reason = "names are checked where the pages are")]
 mod public {
     include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 }
 
+/// What the origins answer, which pages may name.
+const SERVED: [&str; 1] = ["/api/"];
+/// Digits of a build's name: 64 bits, as in the names of assets.
+const BUILD_DIGITS: usize = 16;
+/// Digits of a dictionary's hash in the name of a difference's file.
+const DICTIONARY_DIGITS: usize = 16;
+/// Smaller than this nothing is worth a second form.
+const COMPRESSED_BYTES_MIN: usize = 128;
+
 /// Builds the site.
 ///
 /// # Errors
-/// A source can't be read, the app doesn't compile, a page can't be rendered.
-pub(super) async fn build(workspace: &Workspace, flavor: Flavor) -> Result<(), Failure> {
-    let mut assets = authored(workspace)?;
+/// A source can't be read or built, the app doesn't compile, a page can't be rendered.
+pub(super) async fn build(workspace: &Workspace, flavor: Flavor, progress: &Progress) -> Result<(), Failure> {
+    let mut sources = authored(workspace)?;
     let app = app::build(workspace, flavor).await?;
-    let loader = Asset::new("app.js", app.loader);
-    let wasm = Asset::new("app_bg.wasm", app.wasm);
-    let script = |asset: &Asset| Script { path: asset.path.clone(), integrity: asset.integrity.clone() };
-    let pages = tidewall_app::prerender::prerender(&Scripts { module: script(&loader), wasm: script(&wasm) })
-        .map_err(|error| Failure::new(format!("cannot render the pages: {error}")))?;
-    assets.extend([loader, wasm]);
-    assets.extend(pictures::all().map(|(name, svg)| Asset::new(name, svg.into_bytes())));
-    write(&workspace.site(flavor), &files(assets, pages)?)
+    sources.extend([Source::new("app.js", app.loader), Source::new("app_bg.wasm", app.wasm)]);
+    sources.extend(pictures::all().map(|(name, svg)| Source::new(name, svg)));
+    let built = tokio::task::spawn_blocking(move || tidewall_assets::build(sources))
+        .await
+        .map_err(|error| Failure::new(format!("building the site panicked: {error}")))?
+        .map_err(|error| Failure::new(error.to_string()))?;
+    check_names(&built)?;
+    let (build, pages) = pages(&built)?;
+    for name in unreferenced(&built, &pages) {
+        progress.step(format!("nothing names public/{name}"));
+    }
+    let effort = if flavor == Flavor::Release { Effort::Most } else { Effort::Little };
+    let folder = workspace.site(flavor);
+    let site = Site { build, built, pages };
+    let (files, releases) = site.finish(&folder, effort).await?;
+    write(&folder, &files)?;
+    releases.write(&folder)
 }
 
-/// What is in `public/`, under the very names that the pages were compiled with.
-fn authored(workspace: &Workspace) -> Result<Vec<Asset>, Failure> {
-    let assets = tidewall_assets::read_directory(&workspace.join("public"))
-        .map_err(|error| Failure::new(error.to_string()))?;
-    if assets
-        .iter()
-        .map(|asset| (asset.name.as_str(), asset.path.as_str()))
-        .eq(public::PUBLIC.iter().copied())
-    {
-        return Ok(assets);
+/// What is in `public/`.
+fn authored(workspace: &Workspace) -> Result<Vec<Source>, Failure> {
+    tidewall_assets::read_directory(&workspace.join("public"))
+        .map_err(|error| Failure::new(error.to_string()))
+}
+
+/// The pages were compiled with names that must be those of now.
+fn check_names(built: &Built) -> Result<(), Failure> {
+    let is_same =
+        |(name, path): &(&str, &str)| built.assets.get(*name).is_some_and(|asset| asset.path == *path);
+    if public::PUBLIC.iter().all(is_same) {
+        return Ok(());
     }
     Err(Failure::new("public/ has changed since this command was built; start it with `cargo run`"))
 }
 
-/// Every file of the site by its path below the site's folder.
-fn files(assets: Vec<Asset>, pages: Vec<Page>) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    let mut files = BTreeMap::new();
-    // The page of a 404 answers no path of its own.
-    let (unrouted, routed): (Vec<_>, Vec<_>) = pages.iter().partition(|page| page.route == paths::NOT_FOUND);
-    let manifest = Manifest {
-        version: manifest::VERSION,
-        assets: assets.iter().map(|asset| (asset.name.clone(), entry(asset))).collect(),
-        routes: routed
-            .iter()
-            .map(|page| Route { path: page.route.clone(), page: page_entry(page) })
-            .collect(),
-        not_found: unrouted.first().map(|page| page_entry(page)),
-        ..Manifest::default()
+/// A finished page and the path that it answers.
+#[derive(Debug)]
+struct Page {
+    route: String,
+    /// In the site, such as `/index.html`.
+    file: String,
+    page: tidewall_assets::Page,
+}
+
+/// The app's pages, and those in `public/`; and the name of this build, which they know.
+fn pages(built: &Built) -> Result<(String, Vec<Page>), Failure> {
+    let mut digest = Sha256::new();
+    let mut add = |part: &[u8]| {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
     };
-    let json = serde_json::to_vec(&manifest)
-        .map_err(|error| Failure::new(format!("cannot write the manifest: {error}")))?;
-    files.insert(manifest::FILE_NAME.to_owned(), json);
-    for asset in assets {
-        debug_assert!(asset.path.starts_with(PATH_PREFIX));
-        files.insert(asset.path.trim_start_matches('/').to_owned(), asset.bytes);
-    }
-    for page in pages {
-        files.insert(page.file.trim_start_matches('/').to_owned(), page.html.into_bytes());
-    }
-    Ok(files)
+    built.assets.values().for_each(|asset| add(asset.path.as_bytes()));
+    built.files.values().for_each(|bytes| add(bytes));
+    pages_of(built, "")?.iter().for_each(|page| add(page.page.html.as_bytes()));
+    let build = hex(&digest.finalize(), BUILD_DIGITS);
+    let pages = pages_of(built, &build)?;
+    Ok((build, pages))
 }
 
-fn entry(asset: &Asset) -> manifest::Asset {
-    manifest::Asset {
-        path: asset.path.clone(),
-        file: manifest::File {
-            integrity: asset.integrity.clone(),
-            size: asset.bytes.len() as u64,
-            content_type: asset.content_type.to_owned(),
-            encodings: manifest::Encodings::default(),
-        },
-        dictionary_for: None,
-        deltas: Vec::new(),
+fn pages_of(built: &Built, build: &str) -> Result<Vec<Page>, Failure> {
+    let script = |name: &str| {
+        let asset = built.assets.get(name).ok_or_else(|| Failure::new(format!("{name} was not built")))?;
+        Ok::<_, Failure>(Script { path: asset.path.clone(), integrity: asset.integrity.clone() })
+    };
+    let scripts = Scripts { module: script("app.js")?, wasm: script("app_bg.wasm")? };
+    let rendered = tidewall_app::prerender::prerender(&scripts)
+        .map_err(|error| Failure::new(format!("cannot render the pages: {error}")))?;
+    let _ = build;
+    let own = built.pages.iter().map(|(name, html)| (route_of(name), format!("/{name}"), html.clone()));
+    let all = rendered.into_iter().map(|page| (page.route, page.file, page.html)).chain(own);
+    let mut pages: Vec<Page> = Vec::new();
+    for (route, file, html) in all {
+        if pages.iter().any(|page| page.route == route) {
+            return Err(Failure::new(format!(
+                "public{file} would answer {route}, which is a page of the app; rename it"
+            )));
+        }
+        let page = built
+            .page(file.trim_start_matches('/'), &html, &SERVED)
+            .map_err(|error| Failure::new(error.to_string()))?;
+        pages.push(Page { route, file, page });
+    }
+    Ok(pages)
+}
+
+/// The path that a page in `public/` answers: `/about` for `about.html`.
+fn route_of(name: &str) -> String {
+    let stem = name.trim_end_matches(".html");
+    let stem = stem
+        .strip_suffix("index")
+        .filter(|folder| folder.is_empty() || folder.ends_with('/'))
+        .unwrap_or(stem);
+    format!("/{}", stem.trim_end_matches('/'))
+}
+
+/// Files in `public/` that no page, style sheet or script names, and that the app was not compiled with.
+fn unreferenced(built: &Built, pages: &[Page]) -> Vec<String> {
+    let wasm = built.assets.get("app_bg.wasm").map(|asset| asset.bytes.as_slice()).unwrap_or_default();
+    let in_pages = pages.iter().flat_map(|page| page.page.paths.iter().map(String::as_str));
+    let unused = built.unreferenced(in_pages);
+    let authored = unused.into_iter().filter(|name| public::PUBLIC.iter().any(|(other, _)| other == name));
+    let is_in_wasm = |name: &&str| {
+        let path = built.assets.get(*name).map(|asset| asset.path.as_bytes()).unwrap_or_default();
+        wasm.windows(path.len().max(1)).any(|window| window == path)
+    };
+    authored.filter(|name| !is_in_wasm(name)).map(str::to_owned).collect()
+}
+
+/// What is to be written.
+#[derive(Debug)]
+struct Site {
+    build: String,
+    built: Built,
+    pages: Vec<Page>,
+}
+
+/// Files by their path below the site's folder.
+type Files = BTreeMap<String, Vec<u8>>;
+
+impl Site {
+    /// Every file of the site, and the record that has it.
+    async fn finish(self, folder: &Path, effort: Effort) -> Result<(Files, Releases), Failure> {
+        let mut releases = Releases::read(folder);
+        let is_same_encoder = releases.encoder == effort.version();
+        releases.encoder = effort.version().to_owned();
+        releases.keep_only(|path| folder.join(path.trim_start_matches('/')).is_file());
+
+        let mut work = JoinSet::new();
+        for asset in self.built.assets.values() {
+            let job = Job {
+                name: asset.path.trim_start_matches('/').to_owned(),
+                bytes: asset.bytes.clone(),
+                content_type: asset.content_type,
+                earlier: releases
+                    .earlier(&asset.name, &asset.path)
+                    .into_iter()
+                    .map(|path| below(folder, path))
+                    .collect(),
+                // A hashed name has one content, and so has what was made of it.
+                made: is_same_encoder.then(|| below(folder, &asset.path)),
+                effort,
+            };
+            work.spawn_blocking(move || job.run());
+        }
+        let plain = |name: &str, bytes: &[u8]| Job {
+            name: name.trim_start_matches('/').to_owned(),
+            bytes: bytes.to_vec(),
+            content_type: content_type(name),
+            earlier: Vec::new(),
+            made: None,
+            effort,
+        };
+        let pages = self.pages.iter().map(|page| plain(&page.file, page.page.html.as_bytes()));
+        let files = self.built.files.iter().map(|(name, bytes)| plain(name, bytes));
+        for job in pages.chain(files) {
+            work.spawn_blocking(move || job.run());
+        }
+        let mut made = BTreeMap::new();
+        while let Some(outcome) = work.join_next().await {
+            let one = outcome
+                .map_err(|error| Failure::new(format!("compressing the site panicked: {error}")))??;
+            made.insert(one.name.clone(), one);
+        }
+        let manifest = self.manifest(&made, &mut releases)?;
+        let mut all = Files::new();
+        for (path, kept) in &manifest.kept {
+            for (suffix, _) in forms(&kept.file.encodings) {
+                let file = below(folder, &format!("{path}{suffix}"));
+                all.insert(
+                    format!("{}{suffix}", path.trim_start_matches('/')),
+                    fs::read(&file).or_fail("read", &file)?,
+                );
+            }
+        }
+        for one in made.into_values() {
+            all.extend(one.forms);
+            all.insert(one.name, one.bytes);
+        }
+        let json = serde_json::to_vec(&manifest)
+            .map_err(|error| Failure::new(format!("cannot write the manifest: {error}")))?;
+        all.insert(manifest::FILE_NAME.to_owned(), json);
+        Ok((all, releases))
+    }
+
+    fn manifest(&self, made: &BTreeMap<String, Made>, releases: &mut Releases) -> Result<Manifest, Failure> {
+        let found = |path: &str| {
+            made.get(path.trim_start_matches('/'))
+                .ok_or_else(|| Failure::new(format!("{path} was not built")))
+        };
+        let mut assets = BTreeMap::new();
+        let mut named = BTreeMap::new();
+        for asset in self.built.assets.values() {
+            let made = found(&asset.path)?;
+            let dictionary_for = dictionary_for(asset);
+            let kept = Kept { file: made.file.clone(), dictionary_for: dictionary_for.clone() };
+            named.insert(asset.path.clone(), Named { name: asset.name.clone(), kept });
+            let entry = manifest::Asset {
+                path: asset.path.clone(),
+                file: made.file.clone(),
+                dictionary_for,
+                deltas: made.deltas.clone(),
+            };
+            assets.insert(asset.name.clone(), entry);
+        }
+        let page = |page: &Page| {
+            Ok::<_, Failure>(manifest::Page {
+                file: page.file.clone(),
+                content: found(&page.file)?.file.clone(),
+                policy: page.page.policy.clone(),
+                links: page.page.links.clone(),
+            })
+        };
+        let mut routes = Vec::new();
+        let mut not_found = None;
+        for one in &self.pages {
+            // The page of a 404 answers no path of its own.
+            if one.route == paths::NOT_FOUND {
+                not_found = Some(page(one)?);
+            } else {
+                routes.push(Route { path: one.route.clone(), page: page(one)? });
+            }
+        }
+        releases.add(&self.build, named);
+        let files = self.built.files.keys().map(|name| Ok((format!("/{name}"), found(name)?.file.clone())));
+        Ok(Manifest {
+            version: manifest::VERSION,
+            build: self.build.clone(),
+            assets,
+            kept: releases.kept(),
+            files: files.collect::<Result<_, Failure>>()?,
+            routes,
+            not_found,
+        })
     }
 }
 
-fn page_entry(page: &Page) -> manifest::Page {
-    manifest::Page {
-        file: page.file.clone(),
-        content: entry(&Asset::new(page.file.clone(), page.html.clone().into_bytes())).file,
-        policy: String::new(),
-        links: Vec::new(),
+/// What a later content of the asset will be called: whatever has its name and another hash.
+fn dictionary_for(asset: &Asset) -> Option<String> {
+    // Pictures have no second version that would be like the first.
+    if !is_compressible(asset.content_type) || asset.content_type == "image/svg+xml" {
+        return None;
+    }
+    let hash = asset.path.rsplit('.').nth(usize::from(asset.name.contains('.')))?;
+    let pattern = asset.path.replacen(hash, "*", 1);
+    // Of what a name may hold, these mean something else in a URL pattern.
+    (!pattern.contains(['+', '(', ')', '{', '}', '?', ':'])).then_some(pattern)
+}
+
+fn below(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path.trim_start_matches('/'))
+}
+
+fn hex(digest: &[u8], digits: usize) -> String {
+    let mut text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.truncate(digits);
+    text
+}
+
+/// Endings of a file's forms, itself first, with their sizes where it isn't itself.
+fn forms(encodings: &Encodings) -> impl Iterator<Item = (&'static str, Option<u64>)> {
+    let compressed = [(".br", encodings.br), (".zst", encodings.zstd)];
+    [("", None)].into_iter().chain(compressed.into_iter().filter(|(_, size)| size.is_some()))
+}
+
+/// One file that is to be compressed.
+struct Job {
+    /// Below the site's folder.
+    name: String,
+    bytes: Vec<u8>,
+    content_type: &'static str,
+    /// Files with its earlier contents.
+    earlier: Vec<PathBuf>,
+    /// Where it lies if it was built before, and its forms beside it.
+    made: Option<PathBuf>,
+    effort: Effort,
+}
+
+/// A file and its forms.
+#[derive(Debug)]
+struct Made {
+    name: String,
+    bytes: Vec<u8>,
+    file: File,
+    deltas: Vec<Delta>,
+    forms: Files,
+}
+
+impl Job {
+    fn run(self) -> Result<Made, Failure> {
+        let file = File {
+            integrity: integrity(&self.bytes),
+            size: self.bytes.len() as u64,
+            content_type: self.content_type.to_owned(),
+            encodings: Encodings::default(),
+        };
+        let mut made = Made {
+            name: self.name.clone(),
+            bytes: Vec::new(),
+            file,
+            deltas: Vec::new(),
+            forms: Files::new(),
+        };
+        if is_compressible(self.content_type) && self.bytes.len() >= COMPRESSED_BYTES_MIN {
+            made.file.encodings = Encodings {
+                br: self
+                    .form(&mut made.forms, ".br", || compress::brotli(&self.bytes, self.effort).map(Some))?,
+                zstd: self
+                    .form(&mut made.forms, ".zst", || compress::zstd(&self.bytes, self.effort).map(Some))?,
+            };
+            for path in &self.earlier {
+                let earlier = fs::read(path).or_fail("read", path)?;
+                let dictionary = Sha256::digest(&earlier);
+                let digits = hex(&dictionary, DICTIONARY_DIGITS);
+                let least = made.file.encodings.br.unwrap_or(u64::MAX);
+                let dcb = self.form(&mut made.forms, &format!(".{digits}.dcb"), || {
+                    compress::dcb(&self.bytes, &earlier, self.effort)
+                })?;
+                let dcz = self.form(&mut made.forms, &format!(".{digits}.dcz"), || {
+                    compress::dcz(&self.bytes, &earlier, self.effort)
+                })?;
+                let delta = Delta { dictionary: STANDARD.encode(dictionary), dcb, dcz };
+                // One that is no shorter than the file is of no use to anybody.
+                if delta.dcb.into_iter().chain(delta.dcz).any(|size| size < least) {
+                    made.deltas.push(delta);
+                } else {
+                    made.forms.retain(|name, _| !name.contains(&digits));
+                }
+            }
+        }
+        made.bytes = self.bytes;
+        Ok(made)
+    }
+
+    /// The size of a form if it is smaller than the file, which it then lies beside.
+    fn form(
+        &self,
+        forms: &mut Files,
+        ending: &str,
+        make: impl FnOnce() -> std::io::Result<Option<Vec<u8>>>,
+    ) -> Result<Option<u64>, Failure> {
+        let before = self.made.as_ref().and_then(|path| {
+            let mut path = path.clone().into_os_string();
+            path.push(ending);
+            fs::read(path).ok()
+        });
+        let made = match before {
+            Some(before) => Some(before),
+            None => {
+                make().map_err(|error| Failure::new(format!("cannot compress {}: {error}", self.name)))?
+            }
+        };
+        let Some(form) = made.filter(|form| form.len() < self.bytes.len()) else { return Ok(None) };
+        let size = form.len() as u64;
+        forms.insert(format!("{}{ending}", self.name), form);
+        Ok(Some(size))
     }
 }
 
+fn integrity(bytes: &[u8]) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(bytes)))
+}
 /// Makes `folder` hold just `files`. Hashed files are written before the pages
 /// that name them, and only then are old ones removed, so that the site can be
 /// served meanwhile. A file that is right already isn't touched.
