@@ -269,6 +269,41 @@ async fn without_a_database_requests_are_told_to_come_back() {
 }
 
 #[tokio::test]
+async fn every_answer_of_the_api_names_the_version_of_its_shapes_and_no_other_does() {
+    let origin = Origin::new().await;
+    for path in ["/api/products", "/api/products/x", "/api/nothing", "/api/products?colour=red"] {
+        assert_eq!(origin.get(path).await.headers["tidewall-api-version"], "1", "{path}");
+    }
+    // Those that no handler made as well.
+    let other_method = origin.send(Request::patch("/api/products").body(Body::empty()).unwrap()).await;
+    other_method.problem(405);
+    assert_eq!(other_method.headers["tidewall-api-version"], "1");
+    for path in ["/healthz", "/nothing", "/api"] {
+        assert!(!origin.get(path).await.headers.contains_key("tidewall-api-version"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_speaks_another_version_is_refused_before_anything_is_done() {
+    let origin = Origin::new().await;
+    let ask = async |method: &str, path: &str, version: &str| {
+        let request = Request::builder().method(method).uri(path).header("tidewall-api-version", version);
+        // Another site's page: what is asked about first is seen by what is refused.
+        let request = request.header("sec-fetch-site", "cross-site");
+        origin.send(request.body(Body::from("{}")).unwrap()).await
+    };
+    for (method, path) in [("GET", "/api/products"), ("POST", "/api/orders"), ("GET", "/api/nothing")] {
+        let answer = ask(method, path, "2").await;
+        assert_eq!(answer.problem(409)["type"], "/problems/server-outdated", "{method} {path}");
+        assert_eq!(answer.headers["tidewall-api-version"], "1");
+        assert_eq!(ask(method, path, "one").await.problem(400)["type"], "/problems/bad-request");
+    }
+    ask("GET", "/api/products", "1").await.problem(503);
+    ask("POST", "/api/orders", "1").await.problem(403);
+    assert_eq!(ask("GET", "/healthz", "2").await.status, 200);
+}
+
+#[tokio::test]
 async fn each_answer_tells_the_edge_how_busy_the_origin_is() {
     let origin = Origin::new().await;
     for path in ["/healthz", "/nothing"] {

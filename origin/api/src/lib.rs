@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod analytics;
+pub mod api_version;
 pub mod bookmark;
 pub mod cart;
 pub mod headers;

@@ -16,7 +16,8 @@ use super::health::Health;
 use super::jobs::{JobRoutes, Jobs};
 use super::metrics::Metrics;
 use super::{
-    cross_site, download, draining, health, jobs, load, metrics, observe, openapi, problems, session,
+    api_version, cross_site, download, draining, health, jobs, load, metrics, observe, openapi, problems,
+    session,
 };
 use crate::outbox::Outbox;
 use crate::shutdown::Shutdown;
@@ -60,6 +61,7 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         .layer(CatchPanicLayer::custom(problems::panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
         .layer(from_fn(cross_site::refuse))
+        .layer(from_fn(api_version::negotiate))
         .layer(from_fn_with_state(load::Load::default(), load::report))
         .layer(from_fn_with_state(app.shutdown, draining::close_connections))
         .layer(from_fn(problems::write_problems))
