@@ -13,7 +13,7 @@
 //! The map:
 //!
 //! - pure, tested natively by tables: [`query`] and [`paths`] (the app's URLs),
-//!   [`format`](mod@format) (money and numbers), [`stock`], [`page_window`], [`remembered`]
+//!   [`format`](mod@format) (money and numbers), [`stock`], [`page_window`], [`remembered`], [`skew`]
 //! - the rim: [`client`] (HTTP), [`loader`] (one answer's life on a page),
 //!   [`scroll`] and [`address`] (the history), `prerender` and `document`
 //! - what is seen: [`app`] (frame and routes), [`pages`], [`components`]
@@ -41,6 +41,7 @@ pub mod prerender;
 pub mod query;
 pub mod remembered;
 pub mod scroll;
+pub mod skew;
 pub mod stock;
 
 #[cfg(not(target_arch = "wasm32"))]
