@@ -1,6 +1,7 @@
 //! The shop's API as typed calls.
 
 use gloo::net::http::{Request, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tidewall_api::api_version::API_VERSION;
 use tidewall_api::headers::TIDEWALL_API_VERSION;
@@ -12,6 +13,8 @@ use crate::query::ProductQuery;
 use crate::skew::{Skew, skew};
 use crate::{paths, preload};
 
+/// Who serves the site says there which build it is.
+const BUILD_PATH: &str = "/build.json";
 /// The problem of a page that is older than the API.
 const CLIENT_OUTDATED: &str = "/problems/client-outdated";
 
@@ -74,6 +77,17 @@ pub async fn get_products(query: &ProductQuery, signal: &AbortSignal) -> Result<
 /// See [`ClientError`]; when aborted by `signal`, any of them.
 pub async fn get_product(id: i64, signal: &AbortSignal) -> Result<Product, ClientError> {
     get(&paths::product_api(id), signal).await
+}
+
+/// The build of the site that is served now; `None` where nobody says.
+pub async fn get_build() -> Option<String> {
+    #[derive(Deserialize)]
+    struct Served {
+        build: String,
+    }
+    let response = Request::get(BUILD_PATH).send().await.ok()?;
+    let body = if response.ok() { response.text().await.ok()? } else { return None };
+    serde_json::from_str(&body).ok().map(|Served { build }| build)
 }
 
 /// What was answered.

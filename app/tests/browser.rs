@@ -11,6 +11,7 @@ use tidewall_app::client::ClientError;
 use tidewall_app::components::card::ProductCard;
 use tidewall_app::components::failure::Failure;
 use tidewall_app::components::pager::Pager;
+use tidewall_app::components::update_notice::UpdateNotice;
 use tidewall_app::query::ProductQuery;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Element, HtmlElement};
@@ -72,6 +73,49 @@ fn a_pager_marks_the_page_it_is_on() {
 fn one_page_needs_no_pager() {
     let place = mounted(|| view! { <Pager query=ProductQuery::default() last=1 /> });
     assert!(place.query_selector("nav").unwrap().is_none());
+}
+
+#[wasm_bindgen_test]
+fn a_page_that_is_too_old_is_to_be_reloaded_and_not_asked_again() {
+    let place = mounted(|| view! { <Failure error=ClientError::Outdated on_retry=|()| {} /> });
+    assert_eq!(text(&place, "h2"), "This page is out of date");
+    assert_eq!(text(&place, "button"), "Reload");
+    let place = mounted(|| view! { <Failure error=ClientError::Updating on_retry=|()| {} /> });
+    assert_eq!(text(&place, "h2"), "The shop is being updated");
+    assert_eq!(text(&place, "button"), "Try again");
+}
+
+#[wasm_bindgen_test]
+async fn a_newer_version_is_offered_politely_and_can_be_declined() {
+    let owner = Owner::new();
+    let (shown, said) = owner.with(|| (RwSignal::new(false), RwSignal::new("")));
+    let place = mounted(move || {
+        view! {
+            <UpdateNotice
+                shown=shown
+                on_reload=move |()| said.set("reload")
+                on_dismiss=move |()| shown.set(false)
+            />
+            <output>{said}</output>
+        }
+    });
+    assert_eq!(text(&place, "[role=status]"), "");
+    assert!(place.query_selector("button").unwrap().is_none());
+    let status = find(&place, "[role=status]");
+    let focused = document().active_element();
+
+    shown.set(true);
+    leptos::task::tick().await;
+    assert_eq!(status.text_content().unwrap(), "There is a newer version of the shop.");
+    assert!(status.is_connected() && document().active_element() == focused);
+    find(&place, "button").unchecked_into::<HtmlElement>().click();
+    leptos::task::tick().await;
+    assert_eq!(text(&place, "output"), "reload");
+
+    find(&place, ".button-quiet").unchecked_into::<HtmlElement>().click();
+    leptos::task::tick().await;
+    assert_eq!(text(&place, "[role=status]"), "");
+    assert!(place.query_selector("button").unwrap().is_none());
 }
 
 #[wasm_bindgen_test]

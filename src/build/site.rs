@@ -27,8 +27,9 @@ pub(super) async fn build(workspace: &Workspace, flavor: Flavor) -> Result<(), F
     let loader = Asset::new("app.js", app.loader);
     let wasm = Asset::new("app_bg.wasm", app.wasm);
     let script = |asset: &Asset| Script { path: asset.path.clone(), integrity: asset.integrity.clone() };
-    let pages = tidewall_app::prerender::prerender(&Scripts { module: script(&loader), wasm: script(&wasm) })
-        .map_err(|error| Failure::new(format!("cannot render the pages: {error}")))?;
+    let pages =
+        tidewall_app::prerender::prerender(&Scripts { module: script(&loader), wasm: script(&wasm) }, "")
+            .map_err(|error| Failure::new(format!("cannot render the pages: {error}")))?;
     assets.extend([loader, wasm]);
     assets.extend(pictures::all().map(|(name, svg)| Asset::new(name, svg.into_bytes())));
     write(&workspace.site(flavor), &files(assets, pages)?)
