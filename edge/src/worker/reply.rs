@@ -3,11 +3,12 @@
 use js_sys::Uint8Array;
 use tidewall_api::headers::{CACHE_STATUS, X_REQUEST_ID};
 use tidewall_api::problem::{CONTENT_TYPE, Problem};
+use tidewall_api::range::{Part, content_range};
 use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response, ResponseInit};
 
 use crate::cache::precondition::{self, From};
-use crate::cache::range::{self, Part};
+use crate::cache::range;
 use crate::fields::Fields;
 use crate::problems;
 use crate::timing::Timings;
@@ -59,7 +60,7 @@ impl Reply {
         if self.status != 200 || request.method != "GET" {
             return self;
         }
-        let length = bytes.length() as usize;
+        let length = u64::from(bytes.length());
         match range::part(&request.fields, &self.fields, length) {
             Part::Whole => self,
             Part::Bytes(part) => {
@@ -68,13 +69,13 @@ impl Reply {
                 let mut fields = self.fields;
                 // Of the whole's bytes (RFC 9530, section 2).
                 fields.remove("content-digest");
-                fields.set("content-range", range::content_range(Some(&part), length));
-                fields.set("content-length", part.len().to_string());
+                fields.set("content-range", content_range(Some(&part), length));
+                fields.set("content-length", (part.end - part.start).to_string());
                 Self { status: 206, fields, body: Body::Bytes(body) }
             }
             Part::Unsatisfiable => {
                 let mut reply = Self::problem(problems::range_not_satisfiable(length), &request.id);
-                reply.fields.set("content-range", range::content_range(None, length));
+                reply.fields.set("content-range", content_range(None, length));
                 if let Some(status) = self.fields.get(CACHE_STATUS) {
                     reply.fields.set(CACHE_STATUS, status);
                 }
