@@ -20,7 +20,7 @@ use crate::{address, paths, scroll};
 #[component]
 pub fn App() -> impl IntoView {
     provide_context(StoredValue::new(Remembered::default()));
-    provide_context(Lookout::new());
+    provide_context(Lookout::begin());
     provide_context(LastList(RwSignal::new(paths::LIST.to_owned())));
     Effect::new(|_| scroll::restore_on_return());
     view! {

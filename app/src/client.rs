@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tidewall_api::api_version::API_VERSION;
 use tidewall_api::headers::TIDEWALL_API_VERSION;
+use tidewall_api::manifest::BUILD_PATH;
 use tidewall_api::problem::Problem;
 use tidewall_api::product::{Product, ProductPage};
 use web_sys::{AbortSignal, RequestCache};
@@ -13,8 +14,6 @@ use crate::query::ProductQuery;
 use crate::skew::{Skew, skew};
 use crate::{paths, preload};
 
-/// Who serves the site says there which build it is.
-const BUILD_PATH: &str = "/build.json";
 /// The problem of a page that is older than the API.
 const CLIENT_OUTDATED: &str = "/problems/client-outdated";
 

@@ -13,8 +13,8 @@ use crate::client;
 pub struct Lookout(RwSignal<Builds>);
 
 impl Lookout {
-    /// For the life of the document; begins when the page is mounted.
-    pub fn new() -> Self {
+    /// Begins when the page is mounted, for the life of the document.
+    pub fn begin() -> Self {
         let lookout = Self(RwSignal::default());
         Effect::new(move |_| {
             lookout.0.set(Builds::new(own_build(), Date::now()));

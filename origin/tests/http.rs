@@ -2,6 +2,9 @@
 //! answer that needs none, and what the others say then.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[path = "http/site.rs"]
+mod site;
+
 use std::path::PathBuf;
 
 use axum::Router;
@@ -17,6 +20,7 @@ use tidewall_origin::http::client::ClientAddress;
 use tidewall_origin::http::cookies::CookieNames;
 use tidewall_origin::http::download::Downloads;
 use tidewall_origin::http::jobs::Jobs;
+use tidewall_origin::http::site::Site;
 use tidewall_origin::outbox::Outbox;
 use tidewall_origin::session::{Claims, SESSION_BYTES, SessionKeys, Sessions};
 use tidewall_origin::shop::{self, ShopArgs};
@@ -43,6 +47,10 @@ struct Answer {
 
 impl Origin {
     async fn new() -> Self {
+        Self::serving(None).await
+    }
+
+    async fn serving(site: Option<Site>) -> Self {
         // Nothing listens on port 1.
         let db = Db::new(DbSettings::parse("postgres://nobody@127.0.0.1:1/none", &[]).unwrap());
         let secrets = Secrets::new("a secret of the tests and of none other", None).unwrap();
@@ -55,9 +63,9 @@ impl Origin {
         let accounts = Accounts { sessions, db: db.clone(), cookies, clients, limits };
         let jobs = Jobs { db, links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
-        let (outbox, args) = (Outbox::new(None), ShopArgs { manifest: None, product_max_age: 300 });
-        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), &args).unwrap();
-        let router = router(App { accounts, jobs, downloads, outbox, shutdown }, routes).unwrap();
+        let (outbox, args) = (Outbox::new(None), ShopArgs { product_max_age: 300 });
+        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);
+        let router = router(App { accounts, jobs, downloads, outbox, site, shutdown }, routes).unwrap();
         Self { router, links, keys, files, stop }
     }
 

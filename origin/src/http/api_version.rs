@@ -11,7 +11,7 @@ use tidewall_api::headers::TIDEWALL_API_VERSION;
 use super::error::{ApiError, FieldErrors};
 
 /// Where the shapes are.
-const PREFIX: &str = "/api/";
+pub(super) const PREFIX: &str = "/api/";
 
 pub(super) async fn negotiate(request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with(PREFIX) {

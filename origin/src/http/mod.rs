@@ -13,6 +13,7 @@
 //! - `api_version`: which shapes of bodies both sides speak.
 //! - `idempotency`: writes that may be sent again.
 //! - `jobs`, `download`: routes over the queue and the files.
+//! - `site`: the built site, for what no route answers.
 //! - `health`, `metrics`, `openapi`: routes for those who run it.
 //! - `app`: puts the routes together; `server`: serves them and stops in good order.
 
@@ -41,3 +42,4 @@ pub mod query;
 mod request_id;
 pub mod server;
 mod session;
+pub mod site;

@@ -16,11 +16,10 @@ pub use index::Index;
 pub use request::{Request, wants_html};
 pub use respond::{respond, respond_kept};
 
+pub use crate::manifest::BUILD_PATH;
+
 /// Paths of files whose names hold their content's hash.
 pub const ASSET_PREFIX: &str = "/assets/";
-
-/// Where a page that is open asks which build is served now.
-pub const BUILD_PATH: &str = "/build.json";
 
 #[cfg(test)]
 mod tests;
