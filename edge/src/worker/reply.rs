@@ -1,6 +1,6 @@
 //! What the client gets.
 
-use js_sys::Uint8Array;
+use js_sys::{Reflect, Uint8Array};
 use tidewall_api::headers::{CACHE_STATUS, X_REQUEST_ID};
 use tidewall_api::problem::{CONTENT_TYPE, Problem};
 use tidewall_api::range::{Part, content_range};
@@ -33,6 +33,8 @@ pub(super) enum Body {
     Bytes(Uint8Array),
     /// Handed on by the runtime without a look at it.
     Stream(ReadableStream),
+    /// Likewise, as it has the content coding already that its fields tell.
+    Encoded(ReadableStream),
     /// The whole response is handed on: it changes the protocol.
     Upgrade(Response),
 }
@@ -112,6 +114,11 @@ impl Reply {
             Body::Text(text) => Response::new_with_opt_str_and_init(Some(text), &init),
             Body::Bytes(bytes) => Response::new_with_opt_js_u8_array_and_init(Some(bytes), &init),
             Body::Stream(stream) => Response::new_with_opt_readable_stream_and_init(Some(stream), &init),
+            Body::Encoded(stream) => {
+                // Else the runtime would encode it once more. Its type here knows nothing of it.
+                Reflect::set(&init, &"encodeBody".into(), &"manual".into())?;
+                Response::new_with_opt_readable_stream_and_init(Some(stream), &init)
+            }
             Body::Empty | Body::Upgrade(_) => Response::new_with_opt_str_and_init(None, &init),
         }
     }
@@ -125,7 +132,7 @@ impl Body {
 
     /// Tells the origin to stop sending what nobody will read.
     pub(super) fn discard(&self) {
-        if let Self::Stream(stream) = self {
+        if let Self::Stream(stream) | Self::Encoded(stream) = self {
             // Whether that works makes no difference to the answer.
             let _ = stream.cancel();
         }

@@ -42,6 +42,11 @@ impl Index {
         path.starts_with(ASSET_PREFIX) || path == BUILD_PATH || self.manifest.page(path).is_some()
     }
 
+    /// Whether a path is that of a page, an asset or another file.
+    pub fn has(&self, path: &str) -> bool {
+        matches!(self.find(path), Found::File(_) | Found::Build(_))
+    }
+
     /// What is at a path.
     pub(super) fn find(&self, path: &str) -> Found<'_> {
         if path.starts_with(ASSET_PREFIX) {

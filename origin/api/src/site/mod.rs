@@ -13,7 +13,7 @@ mod respond;
 
 pub use answer::{Answer, Body, Outcome, Sent};
 pub use index::Index;
-pub use request::{Request, wants_html};
+pub use request::Request;
 pub use respond::{respond, respond_kept};
 
 pub use crate::manifest::BUILD_PATH;

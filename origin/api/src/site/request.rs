@@ -31,7 +31,7 @@ impl Request<'_> {
 
 /// Whether an `Accept` field names HTML, as those of browsers do when they open a
 /// page and those of programs don't: they say `*/*` or nothing (RFC 9110, section 12.5.1).
-pub fn wants_html(accept: Option<&str>) -> bool {
+pub(super) fn wants_html(accept: Option<&str>) -> bool {
     accept.unwrap_or_default().split(',').any(|range| {
         let media_type = range.split(';').next().unwrap_or_default().trim();
         media_type.eq_ignore_ascii_case("text/html")

@@ -230,6 +230,19 @@ fn a_missing_asset_is_no_page_and_kept_by_nobody() {
 }
 
 #[test]
+fn the_site_claims_its_own_paths_before_anybody_elses() {
+    let site = site();
+    for path in [APP, OLD, "/assets/gone.js", "/", "/items/7", BUILD_PATH] {
+        assert!(site.claims(path), "{path}");
+    }
+    for path in ["/robots.txt", "/nothing", "/items/", "/index.html", "/assets", "/build.json/"] {
+        assert!(!site.claims(path), "{path}");
+    }
+    assert!(site.has("/robots.txt") && site.has("/") && site.has(OLD));
+    assert!(!site.has("/assets/gone.js") && !site.has("/nothing"));
+}
+
+#[test]
 fn where_nothing_is_a_person_gets_a_page_that_says_so() {
     let person = Request { accept: Some("text/html, */*"), accept_encoding: Some("br"), ..get("/nothing") };
     let expected = [
