@@ -12,6 +12,7 @@ use tidewall_app::components::card::ProductCard;
 use tidewall_app::components::failure::Failure;
 use tidewall_app::components::pager::Pager;
 use tidewall_app::components::update_notice::UpdateNotice;
+use tidewall_app::lookout::Lookout;
 use tidewall_app::query::ProductQuery;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Element, HtmlElement};
@@ -116,6 +117,55 @@ async fn a_newer_version_is_offered_politely_and_can_be_declined() {
     leptos::task::tick().await;
     assert_eq!(text(&place, "[role=status]"), "");
     assert!(place.query_selector("button").unwrap().is_none());
+}
+
+/// Lets effects run, and promises that depend on each other.
+async fn settle() {
+    for _ in 0..16 {
+        leptos::task::tick().await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_reader_who_comes_back_after_a_while_is_told_of_a_newer_build() {
+    // A document of the build `a`, a server that serves the build `b`, and a clock.
+    js_sys::eval(
+        "document.head.insertAdjacentHTML('beforeend', '<meta name=tidewall-build content=a>');
+         window.asked = []; window.now = 1e12; Date.now = () => window.now;
+         window.fetch = request => {
+             window.asked.push(new URL(request.url).pathname);
+             return Promise.resolve(new Response('{\"build\":\"b\"}'));
+         };",
+    )
+    .unwrap();
+    let come_back = async |minutes: f64| {
+        let script = format!(
+            "window.now += {minutes} * 60000;
+             document.dispatchEvent(new Event('visibilitychange', {{ bubbles: true }}));"
+        );
+        js_sys::eval(&script).unwrap();
+        settle().await;
+    };
+    let asked = || js_sys::eval("window.asked.join()").unwrap().as_string().unwrap();
+    let place = mounted(|| {
+        let lookout = Lookout::begin();
+        view! {
+            <output>{move || lookout.offers().to_string()}</output>
+            <button on:click=move |_| lookout.decline()></button>
+        }
+    });
+    settle().await;
+    come_back(4.0).await;
+    assert_eq!((asked().as_str(), text(&place, "output").as_str()), ("", "false"));
+    come_back(1.0).await;
+    assert_eq!((asked().as_str(), text(&place, "output").as_str()), ("/build.json", "true"));
+    find(&place, "button").unchecked_into::<HtmlElement>().click();
+    settle().await;
+    assert_eq!(text(&place, "output"), "false");
+    // A part that can't be loaded is a reason to look sooner; the same build isn't offered again.
+    js_sys::eval("window.now += 10000; window.dispatchEvent(new Event('unhandledrejection'));").unwrap();
+    settle().await;
+    assert_eq!((asked().as_str(), text(&place, "output").as_str()), ("/build.json,/build.json", "false"));
 }
 
 #[wasm_bindgen_test]

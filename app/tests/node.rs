@@ -33,10 +33,10 @@ impl Head {
         let (calls, window) = (Array::new(), Object::new());
         // It answers with the URL that it was asked for.
         let fetch = Function::new_with_args(
-            "url, init",
-            "this.push([url, JSON.stringify(init)]); return Promise.resolve(url);",
+            "calls",
+            "return (url, init) => { calls.push([url, JSON.stringify(init)]); return Promise.resolve(url); };",
         );
-        let fetch = fetch.bind(&calls);
+        let fetch = fetch.call1(&JsValue::UNDEFINED, &calls).unwrap();
         let script = Function::new_with_args("location, window, fetch", &preload::script());
         script.call3(&JsValue::UNDEFINED, &location, &window, &fetch).unwrap();
         let text = |value: JsValue| value.as_string().unwrap();
