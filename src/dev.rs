@@ -202,7 +202,7 @@ impl Plan {
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
         let edge = self.edge_url().map(|url| origins::Edge { url, purge_token: &self.purge_token });
         let origins = Origins { program, data: &self.data, servers: &servers, edge };
-        let manifest = self.workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME);
+        let site = self.workspace.site(Flavor::Dev);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         tokio::try_join!(
             async {
@@ -216,7 +216,7 @@ impl Plan {
 
         let mut services = Vec::new();
         for (origin, port) in self.origins.iter().zip(&self.origin_ports) {
-            services.push(origins.serve(supervisor, &origin.id, *port, &manifest)?);
+            services.push(origins.serve(supervisor, &origin.id, *port, &site)?);
         }
         let workers = if self.args.no_worker { Vec::new() } else { vec![origins.work(supervisor)?] };
         for (service, origin) in services.iter().zip(&self.origins) {

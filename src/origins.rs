@@ -83,19 +83,19 @@ impl Origins<'_> {
         count.await.map_err(|error| postgres::refused("the primary", &error))
     }
 
-    /// Starts the origin `id`; `manifest` is the built site's table of contents.
+    /// Starts the origin `id`, which serves the built site in the folder `site` as well.
     pub(crate) fn serve(
         &self,
         supervisor: &Supervisor,
         id: &str,
         port: u16,
-        manifest: &Path,
+        site: &Path,
     ) -> Result<Arc<Service>, Failure> {
         let listen = format!("127.0.0.1:{port}");
-        let manifest = manifest.display().to_string();
+        let site = site.display().to_string();
         let files = self.files()?;
         // Browsers reach the edge of this machine over plain HTTP.
-        let args = ["serve", "--listen", &listen, "--id", id, "--manifest", &manifest, "--files", &files];
+        let args = ["serve", "--listen", &listen, "--id", id, "--site", &site, "--files", &files];
         supervisor.start(self.spec(&format!("origin-{id}"), &[&args[..], &["--plain-cookies"]].concat())?)
     }
 

@@ -85,6 +85,8 @@ fn dependencies_point_one_way() {
 
 /// Modules without I/O, clock or randomness: they are given facts and return decisions.
 const PURE: &[&str] = &[
+    "app/src/builds.rs",
+    "app/src/skew.rs",
     "bench/src/figure.rs",
     "bench/src/pool/results.rs",
     "bench/src/report.rs",
@@ -98,9 +100,12 @@ const PURE: &[&str] = &[
     "origin/src/db/survey.rs",
     "origin/src/db/lag.rs",
     "origin/src/files/link.rs",
+    "origin/src/http/api_version.rs",
     "origin/src/http/conditional.rs",
     "origin/src/http/cookies.rs",
     "origin/src/http/cross_site.rs",
+    "origin/src/http/site/contents.rs",
+    "origin/src/http/site/label.rs",
     "origin/src/outbox/answer.rs",
     "origin/src/outbox/delivery.rs",
     "origin/src/outbox/invalidation.rs",

@@ -6,7 +6,9 @@ use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::hooks::use_location;
 use leptos_router::path;
 
+use crate::components::update_notice::UpdateNotice;
 use crate::components::wordmark::Wordmark;
+use crate::lookout::{self, Lookout};
 use crate::pages::LastList;
 use crate::pages::list::ListPage;
 use crate::pages::not_found::NotFoundPage;
@@ -18,6 +20,7 @@ use crate::{address, paths, scroll};
 #[component]
 pub fn App() -> impl IntoView {
     provide_context(StoredValue::new(Remembered::default()));
+    provide_context(Lookout::begin());
     provide_context(LastList(RwSignal::new(paths::LIST.to_owned())));
     Effect::new(|_| scroll::restore_on_return());
     view! {
@@ -38,16 +41,16 @@ fn Frame() -> impl IntoView {
         // Read, not tracked: a memo that nobody reads does not follow its source.
         location.pathname.with(|_| ());
         location.search.with(|_| ());
-        if arrived.is_some()
-            && !focus_is_in_form()
-            && let Some(main) = main.get_untracked()
-        {
-            let options = web_sys::FocusOptions::new();
-            options.set_prevent_scroll(true);
-            // Fails on no element that is in the document.
-            let _ = main.focus_with_options(&options);
+        if arrived.is_some() && !focus_is_in_form() {
+            focus(main);
         }
     });
+    let lookout = expect_context::<Lookout>();
+    let on_dismiss = move |()| {
+        lookout.decline();
+        // The button that has the focus goes.
+        focus(main);
+    };
     view! {
         // Left to the browser, which also moves the focus.
         <a class="skip" href="#main" rel="external">
@@ -80,6 +83,20 @@ fn Frame() -> impl IntoView {
                 <p>"Prices in US dollars."</p>
             </div>
         </footer>
+        <UpdateNotice
+            shown=Signal::derive(move || lookout.offers())
+            on_reload=|()| lookout::reload()
+            on_dismiss=on_dismiss
+        />
+    }
+}
+
+fn focus(main: NodeRef<html::Main>) {
+    if let Some(main) = main.get_untracked() {
+        let options = web_sys::FocusOptions::new();
+        options.set_prevent_scroll(true);
+        // Fails on no element that is in the document.
+        let _ = main.focus_with_options(&options);
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Document<'a> {
     pub description: &'a str,
     /// The body's content, markup.
     pub body: &'a str,
+    /// Which build of the site it is of; empty where that is not known.
+    pub build: &'a str,
     /// What takes the body over; `None` for a page that is whole as it is.
     pub scripts: Option<&'a Scripts>,
 }
@@ -19,12 +21,12 @@ pub struct Document<'a> {
 impl Document<'_> {
     /// The document's text.
     pub fn html(&self) -> String {
-        let Self { title, description, body, scripts } = self;
+        let Self { title, description, body, build, scripts } = self;
         let (first, module) = match scripts {
             Some(scripts) => (data(), start(scripts)),
             None => Default::default(),
         };
-        let (title, description) = (escape(title), escape(description));
+        let (title, description, build) = (escape(title), escape(description), escape(build));
         // The script that asks for data stands before the style sheet, which
         // would hold it up.
         format!(
@@ -36,6 +38,7 @@ impl Document<'_> {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>{title}</title>\n\
              <meta name=\"description\" content=\"{description}\">\n\
+             <meta name=\"tidewall-build\" content=\"{build}\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n\
              <meta name=\"theme-color\" content=\"#ffffff\" media=\"(prefers-color-scheme: light)\">\n\
              <meta name=\"theme-color\" content=\"#12181c\" media=\"(prefers-color-scheme: dark)\">\n\

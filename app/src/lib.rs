@@ -13,9 +13,10 @@
 //! The map:
 //!
 //! - pure, tested natively by tables: [`query`] and [`paths`] (the app's URLs),
-//!   [`format`](mod@format) (money and numbers), [`stock`], [`page_window`], [`remembered`]
+//!   [`format`](mod@format) (money and numbers), [`stock`], [`page_window`], [`remembered`],
+//!   [`skew`] and [`builds`] (what a page makes of a deploy)
 //! - the rim: [`client`] (HTTP), [`loader`] (one answer's life on a page),
-//!   [`scroll`] and [`address`] (the history), `prerender` and `document`
+//!   [`lookout`] (which build is served), [`scroll`] and [`address`] (the history), `prerender` and `document`
 //! - what is seen: [`app`] (frame and routes), [`pages`], [`components`]
 //!
 //! Invariant: until it is mounted a view may depend on nothing but its route.
@@ -30,12 +31,14 @@ mod public {
 
 pub mod address;
 pub mod app;
+pub mod builds;
 pub mod client;
 pub mod components;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod document;
 pub mod format;
 pub mod loader;
+pub mod lookout;
 pub mod page_window;
 pub mod pages;
 pub mod paths;
@@ -45,6 +48,7 @@ pub mod prerender;
 pub mod query;
 pub mod remembered;
 pub mod scroll;
+pub mod skew;
 pub mod stock;
 
 #[cfg(not(target_arch = "wasm32"))]

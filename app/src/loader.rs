@@ -7,7 +7,9 @@ use std::future::Future;
 use leptos::prelude::*;
 use web_sys::{AbortController, AbortSignal};
 
+use crate::builds::Occasion;
 use crate::client::ClientError;
+use crate::lookout::Lookout;
 
 /// What there is to show.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,7 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Loader<T> {
     {
         let loader =
             Self { latest: RwSignal::new(Loaded::Pending), busy: RwSignal::new(true), retry: Trigger::new() };
+        let lookout = use_context::<Lookout>();
         let request = StoredValue::new_local(None::<AbortController>);
         let abort = move || {
             if let Some(controller) = request.try_update_value(Option::take).flatten() {
@@ -68,9 +71,13 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Loader<T> {
             let answer = fetch(question, signal.clone());
             leptos::task::spawn_local(async move {
                 let answer = answer.await;
-                if !signal.aborted() {
-                    loader.end(answer);
+                if signal.aborted() {
+                    return;
                 }
+                if let (Some(lookout), Err(ClientError::Outdated)) = (lookout, &answer) {
+                    lookout.look(Occasion::Reason);
+                }
+                loader.end(answer);
             });
         });
         on_cleanup(abort);

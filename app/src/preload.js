@@ -1,4 +1,4 @@
-function preload(pageMax, sorts) {
+function preload(pageMax, sorts, fields) {
   var given = new URLSearchParams(location.search), wanted = new URLSearchParams(), href;
   var product = /^\/products\/([1-9][0-9]{0,17})$/.exec(location.pathname);
   function copy(name, isMeant) {
@@ -14,10 +14,12 @@ function preload(pageMax, sorts) {
     href = "/api/products" + (wanted.toString() && "?" + wanted);
   }
   if (!href) return;
-  var link = document.createElement("link");
-  link.rel = "preload";
-  link.as = "fetch";
-  link.crossOrigin = "anonymous";
-  link.href = href;
-  document.head.appendChild(link);
+  var answer = fetch(href, { headers: fields });
+  // Whoever takes it is told of a failure; until then nobody needs to be.
+  answer.catch(function () {});
+  window.takePreloaded = function (url) {
+    var taken = url === href ? answer : undefined;
+    answer = undefined;
+    return taken;
+  };
 }

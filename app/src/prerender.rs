@@ -81,25 +81,27 @@ const NOT_FOUND: Description = Description {
     summary: "There is nothing at this address.",
 };
 
-/// Renders every page of the site; the same input gives the same bytes.
+/// Renders every page of the site, which is the build `build`; the same input gives the same
+/// bytes. Pages without a build don't look for a newer one.
 ///
 /// # Errors
 /// Routes and descriptions differ.
-pub fn prerender(scripts: &Scripts) -> Result<Vec<Page>, PrerenderError> {
+pub fn prerender(scripts: &Scripts, build: &str) -> Result<Vec<Page>, PrerenderError> {
     let routed = routes();
     let described: Vec<&str> = PAGES.iter().map(|page| page.route).collect();
     if routed != described {
         return Err(PrerenderError::RoutesDiffer { routed, described });
     }
-    let pages = PAGES.iter().map(|page| render(page, Some(scripts)));
-    Ok(pages.chain([render(&NOT_FOUND, None)]).collect())
+    let pages = PAGES.iter().map(|page| render(page, build, Some(scripts)));
+    Ok(pages.chain([render(&NOT_FOUND, build, None)]).collect())
 }
 
-fn render(page: &Description, scripts: Option<&Scripts>) -> Page {
+fn render(page: &Description, build: &str, scripts: Option<&Scripts>) -> Page {
     let document = Document {
         title: &pages::title(page.title),
         description: page.summary,
         body: &rooted(&placeholder_path(page.route), || App().to_html()),
+        build,
         scripts,
     };
     Page { route: page.route.to_owned(), file: file(page.route), html: document.html() }
@@ -157,12 +159,12 @@ mod tests {
     }
 
     fn page(route: &str) -> Page {
-        prerender(&scripts()).unwrap().into_iter().find(|page| page.route == route).unwrap()
+        prerender(&scripts(), "b1").unwrap().into_iter().find(|page| page.route == route).unwrap()
     }
 
     #[test]
     fn every_route_has_a_file() {
-        let pages = prerender(&scripts()).unwrap();
+        let pages = prerender(&scripts(), "b1").unwrap();
         let files: Vec<_> = pages.iter().map(|page| (page.route.as_str(), page.file.as_str())).collect();
         assert_eq!(
             files,
@@ -172,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_same_input_gives_the_same_bytes() {
-        assert_eq!(prerender(&scripts()).unwrap(), prerender(&scripts()).unwrap());
+        assert_eq!(prerender(&scripts(), "b1").unwrap(), prerender(&scripts(), "b1").unwrap());
     }
 
     #[test]
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_page_is_whole() {
-        for page in prerender(&scripts()).unwrap() {
+        for page in prerender(&scripts(), "b1").unwrap() {
             let html = page.html;
             assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"), "{html}");
             for part in
@@ -194,6 +196,19 @@ mod tests {
                 assert_eq!(html.matches(part).count(), 1, "{part} in {html}");
             }
         }
+    }
+
+    #[test]
+    fn a_page_says_which_build_it_is_of() {
+        let html = page("/").html;
+        assert!(html.contains("<meta name=\"tidewall-build\" content=\"b1\">"), "{html}");
+    }
+
+    #[test]
+    fn an_offer_of_a_newer_version_waits_empty_for_its_text() {
+        let html = page("/").html;
+        assert!(html.contains("<div class=\"update\"><p role=\"status\">"), "{html}");
+        assert!(!html.contains("newer version") && !html.contains("Not now"), "{html}");
     }
 
     #[test]

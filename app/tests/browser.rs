@@ -2,6 +2,8 @@
 #![cfg(target_arch = "wasm32")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests: clippy knows none outside of #[test]")]
 
+use js_sys::Promise;
+use js_sys::futures::JsFuture;
 use leptos::mount::mount_to;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
@@ -11,6 +13,8 @@ use tidewall_app::client::ClientError;
 use tidewall_app::components::card::ProductCard;
 use tidewall_app::components::failure::Failure;
 use tidewall_app::components::pager::Pager;
+use tidewall_app::components::update_notice::UpdateNotice;
+use tidewall_app::lookout::Lookout;
 use tidewall_app::query::ProductQuery;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Element, HtmlElement};
@@ -72,6 +76,106 @@ fn a_pager_marks_the_page_it_is_on() {
 fn one_page_needs_no_pager() {
     let place = mounted(|| view! { <Pager query=ProductQuery::default() last=1 /> });
     assert!(place.query_selector("nav").unwrap().is_none());
+}
+
+#[wasm_bindgen_test]
+fn a_page_that_is_too_old_is_to_be_reloaded_and_not_asked_again() {
+    let place = mounted(|| view! { <Failure error=ClientError::Outdated on_retry=|()| {} /> });
+    assert_eq!(text(&place, "h2"), "This page is out of date");
+    assert_eq!(text(&place, "button"), "Reload");
+    let place = mounted(|| view! { <Failure error=ClientError::Updating on_retry=|()| {} /> });
+    assert_eq!(text(&place, "h2"), "The shop is being updated");
+    assert_eq!(text(&place, "button"), "Try again");
+}
+
+#[wasm_bindgen_test]
+async fn a_newer_version_is_offered_politely_and_can_be_declined() {
+    let owner = Owner::new();
+    let (shown, said) = owner.with(|| (RwSignal::new(false), RwSignal::new("")));
+    let place = mounted(move || {
+        view! {
+            <UpdateNotice
+                shown=shown
+                on_reload=move |()| said.set("reload")
+                on_dismiss=move |()| shown.set(false)
+            />
+            <output>{said}</output>
+        }
+    });
+    assert_eq!(text(&place, "[role=status]"), "");
+    assert!(place.query_selector("button").unwrap().is_none());
+    let status = find(&place, "[role=status]");
+    let focused = document().active_element();
+
+    shown.set(true);
+    leptos::task::tick().await;
+    assert_eq!(status.text_content().unwrap(), "There is a newer version of the shop.");
+    assert!(status.is_connected() && document().active_element() == focused);
+    find(&place, "button").unchecked_into::<HtmlElement>().click();
+    leptos::task::tick().await;
+    assert_eq!(text(&place, "output"), "reload");
+
+    find(&place, ".button-quiet").unchecked_into::<HtmlElement>().click();
+    leptos::task::tick().await;
+    assert_eq!(text(&place, "[role=status]"), "");
+    assert!(place.query_selector("button").unwrap().is_none());
+}
+
+/// Waits until the browser, which reads bodies when it likes, has brought it about.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if is_so() {
+            return;
+        }
+        let later = js_sys::eval("new Promise(resolve => setTimeout(resolve, 5))").unwrap();
+        JsFuture::from(later.unchecked_into::<Promise>()).await.unwrap();
+    }
+    panic!("{what} does not happen");
+}
+
+#[wasm_bindgen_test]
+async fn a_reader_who_comes_back_after_a_while_is_told_of_a_newer_build() {
+    // A document of the build `a`, a server that serves the build `b`, and a clock.
+    js_sys::eval(
+        "document.head.insertAdjacentHTML('beforeend', '<meta name=tidewall-build content=a>');
+         window.asked = []; window.served = 'b'; window.now = 1e12; Date.now = () => window.now;
+         window.fetch = request => {
+             window.asked.push(new URL(request.url).pathname);
+             return Promise.resolve(new Response(JSON.stringify({ build: window.served })));
+         };",
+    )
+    .unwrap();
+    let come_back = async |minutes: f64| {
+        let script = format!(
+            "window.now += {minutes} * 60000;
+             document.dispatchEvent(new Event('visibilitychange', {{ bubbles: true }}));"
+        );
+        js_sys::eval(&script).unwrap();
+        leptos::task::tick().await;
+    };
+    let asked = || js_sys::eval("window.asked.join()").unwrap().as_string().unwrap();
+    let place = mounted(|| {
+        let lookout = Lookout::begin();
+        view! {
+            <output>{move || lookout.offers().to_string()}</output>
+            <button on:click=move |_| lookout.decline()></button>
+        }
+    });
+    let offered = |offered: &str| text(&place, "output") == offered;
+    leptos::task::tick().await;
+    come_back(4.0).await;
+    assert_eq!(asked(), "");
+    come_back(1.0).await;
+    assert_eq!(asked(), "/build.json");
+    until("an offer", || offered("true")).await;
+    find(&place, "button").unchecked_into::<HtmlElement>().click();
+    until("an end of the offer", || offered("false")).await;
+    // A part that can't be loaded is a reason to look sooner, and not in a loop.
+    let fail = "window.served = 'c'; window.now += 10000;
+                for (let n = 0; n < 3; n++) window.dispatchEvent(new Event('unhandledrejection'));";
+    js_sys::eval(fail).unwrap();
+    until("an offer of a third build", || offered("true")).await;
+    assert_eq!(asked(), "/build.json,/build.json");
 }
 
 #[wasm_bindgen_test]

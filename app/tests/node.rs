@@ -8,8 +8,10 @@ use std::rc::Rc;
 
 use any_spawner::Executor;
 use futures::channel::oneshot;
-use js_sys::{Array, Function, JSON, Reflect};
+use js_sys::futures::JsFuture;
+use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
 use leptos::prelude::*;
+use leptos::wasm_bindgen::{JsCast, JsValue};
 use tidewall_app::client::ClientError;
 use tidewall_app::loader::{Loaded, Loader};
 use tidewall_app::query::ProductQuery;
@@ -17,23 +19,48 @@ use tidewall_app::{format, paths, preload};
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::AbortSignal;
 
-/// What the head's script asks for on the page at `path` with the query `search`.
+/// The head's script, run on the page at `path` with the query `search`.
+struct Head {
+    /// What it has fetched: the URL and the fields sent along.
+    fetched: Vec<(String, String)>,
+    window: Object,
+}
+
+impl Head {
+    fn run(path: &str, search: &str) -> Self {
+        let location =
+            JSON::parse(&serde_json::json!({ "pathname": path, "search": search }).to_string()).unwrap();
+        let (calls, window) = (Array::new(), Object::new());
+        // It answers with the URL that it was asked for.
+        let fetch = Function::new_with_args(
+            "calls",
+            "return (url, init) => { calls.push([url, JSON.stringify(init)]); return Promise.resolve(url); };",
+        );
+        let fetch = fetch.call1(&JsValue::UNDEFINED, &calls).unwrap();
+        let script = Function::new_with_args("location, window, fetch", &preload::script());
+        script.call3(&JsValue::UNDEFINED, &location, &window, &fetch).unwrap();
+        let text = |value: JsValue| value.as_string().unwrap();
+        let fetched = calls.iter().map(|call| {
+            let call: Array = call.unchecked_into();
+            (text(call.get(0)), text(call.get(1)))
+        });
+        Self { fetched: fetched.collect(), window }
+    }
+
+    /// What somebody gets who asks the script for the answer to `url`.
+    fn take(&self, url: &str) -> JsValue {
+        let take = Reflect::get(&self.window, &"takePreloaded".into()).unwrap();
+        take.unchecked_into::<Function>().call1(&JsValue::UNDEFINED, &url.into()).unwrap()
+    }
+}
+
+/// What the head's script asks for there.
 fn preloaded(path: &str, search: &str) -> Option<String> {
-    let location =
-        JSON::parse(&serde_json::json!({ "pathname": path, "search": search }).to_string()).unwrap();
-    let links = Array::new();
-    let document = Function::new_with_args(
-        "links",
-        "return { createElement() { return {}; }, head: { appendChild(link) { links.push(link); } } };",
-    );
-    let document = document.call1(&links, &links).unwrap();
-    let script = Function::new_with_args("location, document", &preload::script());
-    script.call2(&location, &location, &document).unwrap();
-    assert!(links.length() < 2, "one page has one first answer");
-    let link = links.iter().next()?;
-    let get = |name: &str| Reflect::get(&link, &name.into()).unwrap().as_string().unwrap();
-    assert_eq!([get("rel"), get("as"), get("crossOrigin")], ["preload", "fetch", "anonymous"]);
-    Some(get("href"))
+    let head = Head::run(path, search);
+    assert!(head.fetched.len() < 2, "one page has one first answer");
+    let (url, fields) = head.fetched.into_iter().next()?;
+    assert_eq!(fields, r#"{"headers":{"tidewall-api-version":"1"}}"#);
+    Some(url)
 }
 
 /// What the app asks for there.
@@ -101,6 +128,18 @@ fn the_head_asks_for_the_very_product_that_the_app_fetches() {
     }
     assert_eq!(preloaded("/products", ""), None);
     assert_eq!(preloaded("/nothing", ""), None);
+}
+
+#[wasm_bindgen_test]
+async fn the_heads_answer_is_for_who_asks_first_and_for_the_same() {
+    let head = Head::run("/products/42", "");
+    let answer: Promise = head.take("/api/products/42").unchecked_into();
+    assert_eq!(JsFuture::from(answer).await.unwrap().as_string().as_deref(), Some("/api/products/42"));
+    assert!(head.take("/api/products/42").is_undefined());
+
+    let head = Head::run("/products/42", "");
+    assert!(head.take("/api/products").is_undefined());
+    assert!(head.take("/api/products/42").is_undefined(), "it has grown old");
 }
 
 #[wasm_bindgen_test]

@@ -408,6 +408,16 @@ mod tests {
     }
 
     #[test]
+    fn the_version_of_shapes_is_handed_on_both_ways_and_stored() {
+        for purpose in [Purpose::Pass, Purpose::Fill] {
+            check("tidewall-api-version\n1", purpose, "tidewall-api-version\n1");
+        }
+        let answer = Fields::from_lines("tidewall-api-version\n1");
+        assert_eq!(to_store(&answer), answer);
+        assert_eq!(to_client(&to_store(&answer)), answer);
+    }
+
+    #[test]
     fn what_belongs_to_one_exchange_is_not_stored() {
         let fields = Fields::from_lines(
             "etag\n\"a\"\nage\n5\nx-request-id\n1\ntidewall-origin\na\nserver-timing\ndb;dur=1\n\

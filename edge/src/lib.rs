@@ -21,7 +21,6 @@ pub mod problems;
 pub mod refusals;
 pub mod request_id;
 pub mod route;
-pub mod security;
 pub mod status;
 pub mod time;
 pub mod timing;

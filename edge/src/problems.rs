@@ -4,17 +4,7 @@
 use std::collections::BTreeMap;
 
 use tidewall_api::problem::Problem;
-
-/// Nobody answers the path.
-pub fn not_found() -> Problem {
-    Problem::new(404, "not-found", "Not found", "There is nothing at this address.")
-}
-
-/// The path is there, but not for this method.
-pub fn method_not_allowed(allow: &str) -> Problem {
-    let detail = format!("This address answers {allow} only.");
-    Problem::new(405, "method-not-allowed", "Method not allowed", detail)
-}
+pub use tidewall_api::problem::{method_not_allowed, not_found, range_not_satisfiable};
 
 /// The purge token is missing or wrong.
 pub fn unauthorized() -> Problem {
@@ -113,12 +103,6 @@ pub fn no_origin(is_safe: bool) -> Problem {
 pub fn not_cached() -> Problem {
     let detail = "There is no stored answer that may be used, and the request asks for no other.";
     Problem::new(504, "not-cached", "Not cached", detail)
-}
-
-/// The client asked for bytes that a stored answer doesn't have.
-pub fn range_not_satisfiable(length: usize) -> Problem {
-    let detail = format!("The range lies beyond the end: there are {length} bytes.");
-    Problem::new(416, "range-not-satisfiable", "Range not satisfiable", detail)
 }
 
 /// An origin didn't answer in time.

@@ -2,6 +2,9 @@
 //! answer that needs none, and what the others say then.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[path = "http/site.rs"]
+mod site;
+
 use std::path::PathBuf;
 
 use axum::Router;
@@ -17,6 +20,7 @@ use tidewall_origin::http::client::ClientAddress;
 use tidewall_origin::http::cookies::CookieNames;
 use tidewall_origin::http::download::Downloads;
 use tidewall_origin::http::jobs::Jobs;
+use tidewall_origin::http::site::Site;
 use tidewall_origin::outbox::Outbox;
 use tidewall_origin::session::{Claims, SESSION_BYTES, SessionKeys, Sessions};
 use tidewall_origin::shop::{self, ShopArgs};
@@ -43,6 +47,10 @@ struct Answer {
 
 impl Origin {
     async fn new() -> Self {
+        Self::serving(None).await
+    }
+
+    async fn serving(site: Option<Site>) -> Self {
         // Nothing listens on port 1.
         let db = Db::new(DbSettings::parse("postgres://nobody@127.0.0.1:1/none", &[]).unwrap());
         let secrets = Secrets::new("a secret of the tests and of none other", None).unwrap();
@@ -55,9 +63,9 @@ impl Origin {
         let accounts = Accounts { sessions, db: db.clone(), cookies, clients, limits };
         let jobs = Jobs { db, links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
-        let (outbox, args) = (Outbox::new(None), ShopArgs { manifest: None, product_max_age: 300 });
-        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), &args).unwrap();
-        let router = router(App { accounts, jobs, downloads, outbox, shutdown }, routes).unwrap();
+        let (outbox, args) = (Outbox::new(None), ShopArgs { product_max_age: 300 });
+        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);
+        let router = router(App { accounts, jobs, downloads, outbox, site, shutdown }, routes).unwrap();
         Self { router, links, keys, files, stop }
     }
 
@@ -266,6 +274,41 @@ async fn without_a_database_requests_are_told_to_come_back() {
         assert_eq!(answer.headers["retry-after"], "1");
     }
     origin.post("/api/products", JSON, PRODUCT).await.problem(503);
+}
+
+#[tokio::test]
+async fn every_answer_of_the_api_names_the_version_of_its_shapes_and_no_other_does() {
+    let origin = Origin::new().await;
+    for path in ["/api/products", "/api/products/x", "/api/nothing", "/api/products?colour=red"] {
+        assert_eq!(origin.get(path).await.headers["tidewall-api-version"], "1", "{path}");
+    }
+    // Those that no handler made as well.
+    let other_method = origin.send(Request::patch("/api/products").body(Body::empty()).unwrap()).await;
+    other_method.problem(405);
+    assert_eq!(other_method.headers["tidewall-api-version"], "1");
+    for path in ["/healthz", "/nothing", "/api"] {
+        assert!(!origin.get(path).await.headers.contains_key("tidewall-api-version"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_speaks_another_version_is_refused_before_anything_is_done() {
+    let origin = Origin::new().await;
+    let ask = async |method: &str, path: &str, version: &str| {
+        let request = Request::builder().method(method).uri(path).header("tidewall-api-version", version);
+        // Another site's page: what is asked about first is seen by what is refused.
+        let request = request.header("sec-fetch-site", "cross-site");
+        origin.send(request.body(Body::from("{}")).unwrap()).await
+    };
+    for (method, path) in [("GET", "/api/products"), ("POST", "/api/orders"), ("GET", "/api/nothing")] {
+        let answer = ask(method, path, "2").await;
+        assert_eq!(answer.problem(409)["type"], "/problems/server-outdated", "{method} {path}");
+        assert_eq!(answer.headers["tidewall-api-version"], "1");
+        assert_eq!(ask(method, path, "one").await.problem(400)["type"], "/problems/bad-request");
+    }
+    ask("GET", "/api/products", "1").await.problem(503);
+    ask("POST", "/api/orders", "1").await.problem(403);
+    assert_eq!(ask("GET", "/healthz", "2").await.status, 200);
 }
 
 #[tokio::test]

@@ -106,9 +106,8 @@ fn pages_of(built: &Built, build: &str) -> Result<Vec<Page>, Failure> {
         Ok::<_, Failure>(Script { path: asset.path.clone(), integrity: asset.integrity.clone() })
     };
     let scripts = Scripts { module: script("app.js")?, wasm: script("app_bg.wasm")? };
-    let rendered = tidewall_app::prerender::prerender(&scripts)
+    let rendered = tidewall_app::prerender::prerender(&scripts, build)
         .map_err(|error| Failure::new(format!("cannot render the pages: {error}")))?;
-    let _ = build;
     let own = built.pages.iter().map(|(name, html)| (route_of(name), format!("/{name}"), html.clone()));
     let all = rendered.into_iter().map(|page| (page.route, page.file, page.html)).chain(own);
     let mut pages: Vec<Page> = Vec::new();

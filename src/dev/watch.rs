@@ -1,7 +1,6 @@
 //! Rebuilds the part that a changed source file belongs to.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::failure::{Failure, IoContext};
 use crate::progress::Progress;
 use crate::service::Service;
-use crate::workspace::{Flavor, Workspace};
+use crate::workspace::Workspace;
 use crate::{cargo, child};
 
 /// An editor saves several files at once, and each in several steps: what
@@ -129,28 +128,20 @@ pub(super) async fn rebuild(
     progress: &Progress,
 ) {
     let outcome = async {
-        // Origins read the site's manifest when they start.
-        let mut origins_differ = false;
         if changed.contains(&Changed::Site) {
             progress.step("a source changed: building the site and the Worker");
             // Pages are made by the command itself, so it builds itself anew and
-            // leaves the work to what it has become. wrangler notices the outcome.
+            // leaves the work to what it has become. wrangler and the origins notice the outcome.
             let mut command = cargo::command(workspace);
             command.args(["run", "--quiet", "--package", "tidewall", "--", "build", "--dev"]);
-            let manifest = workspace.site(Flavor::Dev).join(tidewall_api::manifest::FILE_NAME);
-            let before = fs::read(&manifest).ok();
             let built = child::output(&mut command, "build", workspace.children()).await;
             if !built.is_ok_and(|output| output.status.success()) {
                 return Err(Failure::new("it does not build; the last build stays"));
             }
-            origins_differ = fs::read(&manifest).ok() != before;
         }
         if changed.contains(&Changed::Origin) {
             progress.step("a source changed: building the origin");
             cargo::build(workspace, cargo::Artifact::Binary("tidewall-origin")).await?;
-            origins_differ = true;
-        }
-        if origins_differ {
             for service in origins {
                 service.restart();
             }
@@ -165,6 +156,8 @@ pub(super) async fn rebuild(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn check(path: &str, parts: &[Changed]) {

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 
 use crate::client::ClientError;
+use crate::lookout;
 
-/// Says what went wrong and offers to ask again.
+/// Says what went wrong and offers to ask again, or to reload where that is of no use.
 #[component]
 pub fn Failure(
     /// What went wrong.
@@ -17,13 +18,14 @@ pub fn Failure(
         ClientError::Problem(problem) => problem.request_id.clone(),
         _ => None,
     };
+    let reloads = error.wants_reload();
     view! {
         <div class="notice" role="alert">
             <h2>{error.title().to_owned()}</h2>
             <p>{error.to_string()}</p>
             {reference.map(|id| view! { <p class="notice-reference">"Reference: " {id}</p> })}
-            <button class="button" type="button" on:click=move |_| on_retry.run(())>
-                "Try again"
+            <button class="button" type="button" on:click=move |_| if reloads { lookout::reload() } else { on_retry.run(()) }>
+                {if reloads { "Reload" } else { "Try again" }}
             </button>
         </div>
     }

@@ -7,4 +7,5 @@ pub mod failure;
 pub mod pager;
 pub mod picture;
 pub mod search_form;
+pub mod update_notice;
 pub mod wordmark;

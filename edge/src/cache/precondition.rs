@@ -1,9 +1,10 @@
 //! A client's preconditions, answered from a response at hand: RFC 9110, section 13,
 //! and RFC 9111, section 4.3.2.
 
+use tidewall_api::entity_tag::is_named;
+
 use crate::cache::age::date;
-use crate::cache::entity_tag::weakly_equal;
-use crate::fields::{Fields, members};
+use crate::fields::Fields;
 use crate::time::Timestamp;
 
 /// Fields that only mean something beside a body, and so are not sent in a 304
@@ -44,7 +45,7 @@ pub fn is_not_modified(request: &Fields, status: u16, response: &Fields, from: F
     }
     if let Some(condition) = request.get("if-none-match") {
         let Some(etag) = response.get("etag") else { return condition.trim() == "*" && from == From::Store };
-        return condition.trim() == "*" || members(condition).any(|member| weakly_equal(member, etag));
+        return is_named(condition, etag);
     }
     let Some(since) = request.get("if-modified-since").and_then(Timestamp::from_http_date) else {
         return false;

@@ -3,7 +3,8 @@
 //! `stored + 304 -> Renewed | Confirmed | Other`, `stored + 200 to a HEAD -> …`. The
 //! fields here are those of the stored response as its origin sent them.
 
-use crate::cache::entity_tag::{is_entity_tag, is_weak, strongly_equal, weakly_equal};
+use tidewall_api::entity_tag::{is_entity_tag, is_weak, strongly_equal, weakly_equal};
+
 use crate::cache::vary;
 use crate::fields::Fields;
 use crate::time::Timestamp;

@@ -122,13 +122,13 @@ pub struct Facts<'a> {
     pub asked: Option<&'a Asked<'a>>,
 }
 
-impl From<Route<'_>> for Handler {
-    fn from(route: Route<'_>) -> Self {
+impl From<Route> for Handler {
+    fn from(route: Route) -> Self {
         match route {
             Route::Origin => Self::Origins,
-            Route::Page(_) | Route::Asset | Route::File | Route::SiteBroken => Self::Site,
+            Route::Site | Route::SiteBroken => Self::Site,
             Route::Status | Route::Purge | Route::Explain => Self::Edge,
-            Route::NotFoundPage(_) | Route::NotFound => Self::Nobody,
+            Route::Nothing | Route::NotFound => Self::Nobody,
         }
     }
 }
@@ -700,8 +700,8 @@ mod tests {
     fn the_cache_has_no_part_in_what_others_answer() {
         let target = Target::parse(URL).unwrap();
         for (route, handler) in [
-            (Route::Page("/index.html"), Handler::Site),
-            (Route::Asset, Handler::Site),
+            (Route::Site, Handler::Site),
+            (Route::Nothing, Handler::Nobody),
             (Route::Explain, Handler::Edge),
             (Route::NotFound, Handler::Nobody),
         ] {

@@ -21,7 +21,7 @@ use crate::explain::question::Question;
 use crate::explain::{Assumed, Explanation, Facts, Handler, bypass, bypassed, elsewhere, explain};
 use crate::forward::Purpose;
 use crate::judge::Judge;
-use crate::route::{route, wants_html};
+use crate::route::route;
 use crate::time::Timestamp;
 use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
@@ -72,10 +72,8 @@ pub(super) async fn explanation(
     timings: &mut Timings,
 ) -> Result<Explanation, JsValue> {
     let (request, config) = (edge.request, edge.config);
-    let manifest = site::manifest(edge).await;
-    let wants_html = wants_html(request.fields.get("accept"));
-    let handler =
-        Handler::from(route(edge.target.path, site_of(manifest.as_ref()), &config.origin_paths, wants_html));
+    let index = site::index(edge).await;
+    let handler = Handler::from(route(edge.target.path, site_of(index.as_ref()), &config.origin_paths));
     if handler != Handler::Origins {
         return Ok(elsewhere(&edge.target, handler));
     }

@@ -200,13 +200,12 @@ fn asked<T>(request: &Request, answer: impl FnOnce(&Asked<'_>) -> Option<T>) -> 
     // were parsed, and one of those is its own.
     let url = normal_escapes(url);
     let target = &Target::parse(&url)?;
-    let site = match isolate.manifest.get() {
-        Some(manifest) => Site::Built(manifest),
+    let site = match isolate.site.get() {
+        Some(index) => Site::Built(index),
         None if isolate.has_no_site.get() => Site::Absent,
         None => return None,
     };
-    // Whether the client wants HTML makes a difference only where no origin answers.
-    if route(target.path, site, &config.origin_paths, false) != Route::Origin {
+    if route(target.path, site, &config.origin_paths) != Route::Origin {
         return None;
     }
     let now = js::now();

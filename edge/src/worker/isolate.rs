@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
-use tidewall_api::manifest::Manifest;
+use tidewall_api::site::Index;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
@@ -47,7 +47,8 @@ pub(super) struct Isolate {
     pub(super) stored: Remembered,
     /// Whether anything is stored at all.
     pub(super) has_store: bool,
-    pub(super) manifest: OnceCell<Rc<Manifest>>,
+    /// What is in the site; read by the first request.
+    pub(super) site: OnceCell<Rc<Index>>,
     /// Whether no site was deployed; known once the first request has looked.
     pub(super) has_no_site: Cell<bool>,
     /// What a hit reads of a request.
@@ -108,7 +109,7 @@ impl Isolate {
             revalidating: RefCell::new(Memory::new(NOTES)),
             stored: Remembered::default(),
             has_store: js::binding(env, store::BINDING)?.is_some(),
-            manifest: OnceCell::new(),
+            site: OnceCell::new(),
             has_no_site: Cell::new(false),
             names: OnceCell::new(),
         })

@@ -31,7 +31,7 @@ mod written;
 use core::net::IpAddr;
 use std::rc::Rc;
 
-use tidewall_api::manifest::Manifest;
+use tidewall_api::site::Index;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Context, Env, wasm_bindgen_futures, worker_sys};
@@ -39,7 +39,7 @@ use worker::{Context, Env, wasm_bindgen_futures, worker_sys};
 use crate::cache::target::{Target, normal_escapes};
 use crate::config::Config;
 use crate::problems;
-use crate::route::{Route, Site, route, wants_html};
+use crate::route::{Route, Site, route};
 use crate::timing::Timings;
 use incoming::Incoming;
 use isolate::Isolate;
@@ -110,33 +110,31 @@ async fn answer(
     }
     let edge = Edge::new(&isolate, env, request)?;
 
-    let manifest = site::manifest(&edge).await;
-    let site = site_of(manifest.as_ref());
-    let wants_html = wants_html(request.fields.get("accept"));
-    match route(edge.target.path, site, &edge.config.origin_paths, wants_html) {
-        Route::Origin => {
+    let index = site::index(&edge).await;
+    let site = site_of(index.as_ref());
+    match (route(edge.target.path, site, &edge.config.origin_paths), site) {
+        (Route::Origin, _) => {
             let sent = edge.isolate.control.last_sent();
             let reply = proxy::answer(&edge, context, timings).await;
             control_log::follow(edge.isolate, edge.env, context, edge.config.control, sent);
             reply
         }
-        Route::Page(file) => site::page(&edge, file).await,
-        Route::Asset => site::asset(&edge).await,
-        Route::File => site::file(&edge).await,
-        Route::Status => interface::status(&edge),
-        Route::Purge => interface::purge(&edge).await,
-        Route::Explain => interface::explain(&edge, context, timings).await,
-        Route::NotFoundPage(file) => site::not_found_page(&edge, file).await,
-        Route::NotFound => Ok(Reply::problem(problems::not_found(), &request.id)),
-        Route::SiteBroken => Ok(Reply::problem(problems::internal(), &request.id)),
+        (Route::Site | Route::Nothing, Site::Built(index)) => site::answer(&edge, index).await,
+        (Route::Status, _) => interface::status(&edge),
+        (Route::Purge, _) => interface::purge(&edge).await,
+        (Route::Explain, _) => interface::explain(&edge, context, timings).await,
+        (Route::NotFound, _) => Ok(Reply::problem(problems::not_found(), &request.id)),
+        (Route::SiteBroken | Route::Site | Route::Nothing, _) => {
+            Ok(Reply::problem(problems::internal(), &request.id))
+        }
     }
 }
 
 /// The site, as far as there is one.
-fn site_of(manifest: Option<&Result<Rc<Manifest>, JsValue>>) -> Site<'_> {
-    match manifest {
+fn site_of(index: Option<&Result<Rc<Index>, JsValue>>) -> Site<'_> {
+    match index {
         None => Site::Absent,
-        Some(Ok(manifest)) => Site::Built(manifest),
+        Some(Ok(index)) => Site::Built(index),
         Some(Err(error)) => {
             worker::console_error!("the site's manifest can't be used: {}", js::message(error));
             Site::Broken

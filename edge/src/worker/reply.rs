@@ -1,13 +1,14 @@
 //! What the client gets.
 
-use js_sys::Uint8Array;
+use js_sys::{Reflect, Uint8Array};
 use tidewall_api::headers::{CACHE_STATUS, X_REQUEST_ID};
 use tidewall_api::problem::{CONTENT_TYPE, Problem};
+use tidewall_api::range::{Part, content_range};
 use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response, ResponseInit};
 
 use crate::cache::precondition::{self, From};
-use crate::cache::range::{self, Part};
+use crate::cache::range;
 use crate::fields::Fields;
 use crate::problems;
 use crate::timing::Timings;
@@ -32,6 +33,8 @@ pub(super) enum Body {
     Bytes(Uint8Array),
     /// Handed on by the runtime without a look at it.
     Stream(ReadableStream),
+    /// Likewise, as it has the content coding already that its fields tell.
+    Encoded(ReadableStream),
     /// The whole response is handed on: it changes the protocol.
     Upgrade(Response),
 }
@@ -59,7 +62,7 @@ impl Reply {
         if self.status != 200 || request.method != "GET" {
             return self;
         }
-        let length = bytes.length() as usize;
+        let length = u64::from(bytes.length());
         match range::part(&request.fields, &self.fields, length) {
             Part::Whole => self,
             Part::Bytes(part) => {
@@ -68,13 +71,13 @@ impl Reply {
                 let mut fields = self.fields;
                 // Of the whole's bytes (RFC 9530, section 2).
                 fields.remove("content-digest");
-                fields.set("content-range", range::content_range(Some(&part), length));
-                fields.set("content-length", part.len().to_string());
+                fields.set("content-range", content_range(Some(&part), length));
+                fields.set("content-length", (part.end - part.start).to_string());
                 Self { status: 206, fields, body: Body::Bytes(body) }
             }
             Part::Unsatisfiable => {
                 let mut reply = Self::problem(problems::range_not_satisfiable(length), &request.id);
-                reply.fields.set("content-range", range::content_range(None, length));
+                reply.fields.set("content-range", content_range(None, length));
                 if let Some(status) = self.fields.get(CACHE_STATUS) {
                     reply.fields.set(CACHE_STATUS, status);
                 }
@@ -111,6 +114,11 @@ impl Reply {
             Body::Text(text) => Response::new_with_opt_str_and_init(Some(text), &init),
             Body::Bytes(bytes) => Response::new_with_opt_js_u8_array_and_init(Some(bytes), &init),
             Body::Stream(stream) => Response::new_with_opt_readable_stream_and_init(Some(stream), &init),
+            Body::Encoded(stream) => {
+                // Else the runtime would encode it once more. Its type here knows nothing of it.
+                Reflect::set(&init, &"encodeBody".into(), &"manual".into())?;
+                Response::new_with_opt_readable_stream_and_init(Some(stream), &init)
+            }
             Body::Empty | Body::Upgrade(_) => Response::new_with_opt_str_and_init(None, &init),
         }
     }
@@ -124,7 +132,7 @@ impl Body {
 
     /// Tells the origin to stop sending what nobody will read.
     pub(super) fn discard(&self) {
-        if let Self::Stream(stream) = self {
+        if let Self::Stream(stream) | Self::Encoded(stream) = self {
             // Whether that works makes no difference to the answer.
             let _ = stream.cancel();
         }

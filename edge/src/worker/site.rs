@@ -1,38 +1,32 @@
-//! The built site, served from the assets binding.
+//! The built site, from the assets binding.
 
 use std::rc::Rc;
 
 use js_sys::futures::JsFuture;
+use js_sys::{ArrayBuffer, Reflect, Uint8Array};
 use tidewall_api::manifest::{FILE_NAME, Manifest, VERSION};
+use tidewall_api::site::{Answer, Body as Told, Index, Request, Sent, respond};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Headers, RequestInit, Response};
+use web_sys::Response;
+use worker::Env;
 use worker::worker_sys::Fetcher;
 
 use crate::fields::Fields;
-use crate::problems;
-use crate::security;
+use crate::worker::incoming::Incoming;
 use crate::worker::reply::{Body, Reply};
 use crate::worker::{Edge, js};
 
 /// Name of the binding.
 const BINDING: &str = "ASSETS";
+/// The binding is reached by HTTP; no one resolves this name.
+const URL: &str = "https://assets.tidewall.invalid";
 
-/// What may be asked of a file.
-const ALLOW: &str = "GET, HEAD";
-
-/// For a file whose name changes with its content: a year, the longest that means
-/// anything to caches, and no revalidation (RFC 8246).
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-
-/// For a file that keeps its name: kept, but never used unasked.
-const REVALIDATED: &str = "no-cache";
-
-/// The site's table of contents, read once per isolate. `None` without a site.
-pub(super) async fn manifest(edge: &Edge<'_>) -> Option<Result<Rc<Manifest>, JsValue>> {
-    if let Some(manifest) = edge.isolate.manifest.get() {
-        return Some(Ok(Rc::clone(manifest)));
+/// What is in the site, read once per isolate. `None` without a site.
+pub(super) async fn index(edge: &Edge<'_>) -> Option<Result<Rc<Index>, JsValue>> {
+    if let Some(index) = edge.isolate.site.get() {
+        return Some(Ok(Rc::clone(index)));
     }
-    let assets = match binding(edge) {
+    let assets = match binding(edge.env) {
         Ok(Some(assets)) => assets,
         Ok(None) => {
             edge.isolate.has_no_site.set(true);
@@ -40,68 +34,93 @@ pub(super) async fn manifest(edge: &Edge<'_>) -> Option<Result<Rc<Manifest>, JsV
         }
         Err(error) => return Some(Err(error)),
     };
-    let read = read_manifest(edge, &assets).await;
-    Some(read.map(|manifest| Rc::clone(edge.isolate.manifest.get_or_init(|| Rc::new(manifest)))))
+    let manifest = read_manifest(&assets).await;
+    let index = |manifest| Rc::clone(edge.isolate.site.get_or_init(|| Rc::new(Index::new(manifest))));
+    Some(manifest.map(index))
 }
 
-/// A page of the site.
-pub(super) async fn page(edge: &Edge<'_>, file: &str) -> Result<Reply, JsValue> {
-    let mut reply = serve(edge, file, REVALIDATED).await?;
-    if reply.status == 404 {
-        return Err(format!("the manifest names {file}, which is not in the site").into());
-    }
-    security::protect_page(&mut reply.fields);
-    Ok(reply)
-}
-
-/// The page that says that there is none. Nobody may keep it: there may be one soon.
-pub(super) async fn not_found_page(edge: &Edge<'_>, file: &str) -> Result<Reply, JsValue> {
-    let mut reply = page(edge, file).await?;
-    if reply.status == 200 {
-        reply.status = 404;
-        reply.fields.remove("etag");
-        reply.fields.set("cache-control", "no-store");
-    }
-    Ok(reply)
-}
-
-/// An immutable file.
-pub(super) async fn asset(edge: &Edge<'_>) -> Result<Reply, JsValue> {
-    serve(edge, edge.target.path, IMMUTABLE).await
-}
-
-/// Any other file.
-pub(super) async fn file(edge: &Edge<'_>) -> Result<Reply, JsValue> {
-    serve(edge, edge.target.path, REVALIDATED).await
-}
-
-async fn serve(edge: &Edge<'_>, file: &str, cache_control: &str) -> Result<Reply, JsValue> {
-    let request = edge.request;
-    if !request.is_read() {
-        let mut reply = Reply::problem(problems::method_not_allowed(ALLOW), &request.id);
-        reply.fields.set("allow", ALLOW);
-        return Ok(reply);
-    }
-    let assets = binding(edge)?.ok_or("the assets binding is gone")?;
-    let response = fetch(edge, &assets, file, &request.method, request.fields.get("if-none-match")).await?;
-    let status = response.status();
-    if status != 200 && status != 304 {
-        return Ok(Reply::problem(problems::not_found(), &request.id));
-    }
-    let theirs = js::read_fields(&response.headers());
-    let mut fields = Fields::default();
-    for name in ["content-type", "content-length", "etag"] {
-        if let Some(value) = theirs.get(name) {
-            fields.set(name, value);
+/// The site's answer.
+pub(super) async fn answer(edge: &Edge<'_>, index: &Index) -> Result<Reply, JsValue> {
+    let accept_encoding = accept_encoding(edge.request);
+    let request = asked(edge, accept_encoding.as_deref());
+    let answer = respond(index, &request);
+    let body = match &answer.body {
+        Told::File(sent) => {
+            let assets = binding(edge.env)?.ok_or("the assets binding is gone")?;
+            let response = fetch(&assets, &sent.file).await?;
+            if response.status() != 200 {
+                let status = response.status();
+                return Err(format!("{FILE_NAME} names {}: status {status}", sent.file).into());
+            }
+            part(sent, &response).await?
         }
-    }
-    fields.set("cache-control", cache_control);
-    security::protect_file(&mut fields);
-    Ok(Reply { status, fields, body: Body::of(&response) })
+        _ => Body::Empty,
+    };
+    Ok(reply(answer, body, &edge.request.id))
 }
 
-async fn read_manifest(edge: &Edge<'_>, assets: &Fetcher) -> Result<Manifest, JsValue> {
-    let response = fetch(edge, assets, &format!("/{FILE_NAME}"), "GET", None).await?;
+/// An answer of the policy with the bytes of the file that it names.
+fn reply(answer: Answer, file: Body, request_id: &str) -> Reply {
+    let mut fields = Fields::default();
+    for (name, value) in &answer.fields {
+        fields.push(name, value);
+    }
+    let body = match answer.body {
+        Told::Problem(problem) => {
+            let mut reply = Reply::problem(problem, request_id);
+            reply.fields = fields;
+            return reply;
+        }
+        Told::Text(text) => Body::Text(text),
+        Told::Empty => Body::Empty,
+        Told::File(_) => file,
+    };
+    Reply { status: answer.status, fields, body }
+}
+
+/// What is to be sent of a file. A part is cut out of the whole: the binding knows no ranges.
+async fn part(sent: &Sent, file: &Response) -> Result<Body, JsValue> {
+    let Some(range) = &sent.range else {
+        let stream = file.body().ok_or("a file without a body")?;
+        return Ok(if sent.is_encoded { Body::Encoded(stream) } else { Body::Stream(stream) });
+    };
+    let whole: ArrayBuffer = JsFuture::from(file.array_buffer()?).await?.unchecked_into();
+    let whole = Uint8Array::new(&whole);
+    match (u32::try_from(range.start), u32::try_from(range.end)) {
+        (Ok(start), Ok(end)) if end <= whole.length() => Ok(Body::Bytes(whole.subarray(start, end))),
+        _ => Err(format!("{} is shorter than {FILE_NAME} says", sent.file).into()),
+    }
+}
+
+/// What of a request decides about the answer.
+fn asked<'a>(edge: &'a Edge<'_>, accept_encoding: Option<&'a str>) -> Request<'a> {
+    let fields = &edge.request.fields;
+    Request {
+        method: &edge.request.method,
+        path: edge.target.path,
+        accept: fields.get("accept"),
+        accept_encoding,
+        available_dictionary: fields.get("available-dictionary"),
+        if_none_match: fields.get("if-none-match"),
+        if_range: fields.get("if-range"),
+        range: fields.get("range"),
+    }
+}
+
+/// What the client said in `Accept-Encoding`. The platform writes the field anew, and tells
+/// the client's own words beside the request; where it doesn't, the field is as it came.
+fn accept_encoding(request: &Incoming) -> Option<String> {
+    let beside = Reflect::get(&request.js, &"cf".into()).ok();
+    let said = beside
+        .filter(JsValue::is_object)
+        .and_then(|cf| Reflect::get(&cf, &"clientAcceptEncoding".into()).ok());
+    let said = said.and_then(|said| said.as_string());
+    said.or_else(|| request.fields.get("accept-encoding").map(str::to_owned))
+}
+
+/// The manifest of the site that is bound here.
+pub(super) async fn read_manifest(assets: &Fetcher) -> Result<Manifest, JsValue> {
+    let response = fetch(assets, &format!("/{FILE_NAME}")).await?;
     if response.status() != 200 {
         return Err(format!("{FILE_NAME}: status {}", response.status()).into());
     }
@@ -113,24 +132,13 @@ async fn read_manifest(edge: &Edge<'_>, assets: &Fetcher) -> Result<Manifest, Js
     Ok(manifest)
 }
 
-async fn fetch(
-    edge: &Edge<'_>,
-    assets: &Fetcher,
-    file: &str,
-    method: &str,
-    if_none_match: Option<&str>,
-) -> Result<Response, JsValue> {
-    let init = RequestInit::new();
-    init.set_method(method);
-    if let Some(condition) = if_none_match {
-        let headers = Headers::new()?;
-        headers.set("if-none-match", condition)?;
-        init.set_headers(&headers);
-    }
-    let url = format!("{}://{}{file}", edge.target.scheme, edge.target.host);
-    JsFuture::from(assets.fetch_with_str_and_init(&url, &init)?).await?.dyn_into()
+/// A file of the site.
+pub(super) async fn fetch(assets: &Fetcher, file: &str) -> Result<Response, JsValue> {
+    let init = web_sys::RequestInit::new();
+    JsFuture::from(assets.fetch_with_str_and_init(&format!("{URL}{file}"), &init)?).await?.dyn_into()
 }
 
-fn binding(edge: &Edge<'_>) -> Result<Option<Fetcher>, JsValue> {
-    Ok(js::binding(edge.env, BINDING)?.map(JsCast::unchecked_into))
+/// The binding; `None` without a site.
+pub(super) fn binding(env: &Env) -> Result<Option<Fetcher>, JsValue> {
+    Ok(js::binding(env, BINDING)?.map(JsCast::unchecked_into))
 }

@@ -30,6 +30,10 @@ pub const LSN_PRIMARY: &str = "primary";
 pub const TIDEWALL_WRITE: &str = "tidewall-write";
 /// A [`Bookmark`](crate::bookmark::Bookmark), from and to the client.
 pub const TIDEWALL_BOOKMARK: &str = "tidewall-bookmark";
+/// Which shapes of bodies the sender reads and writes, as a decimal
+/// [`API_VERSION`](crate::api_version::API_VERSION): in requests of those who mind, and in
+/// every answer below `/api/`.
+pub const TIDEWALL_API_VERSION: &str = "tidewall-api-version";
 /// Name of the cookie in which a browser keeps its [`Bookmark`](crate::bookmark::Bookmark).
 pub const TW_BOOKMARK: &str = "tw_bookmark";
 /// A client's name for a write, by which a repeated one acts once;

@@ -1,11 +1,14 @@
 //! What crosses a wire between Tidewall's parts: JSON bodies, header names and
 //! the site's manifest. No behaviour beyond reading and writing these forms, so
-//! that app, edge, origin and tests share one definition.
+//! that app, edge, origin and tests share one definition. The exception is [`site`],
+//! which says how a built site is served, to whichever of them serves it.
 
 pub mod account;
 pub mod analytics;
+pub mod api_version;
 pub mod bookmark;
 pub mod cart;
+pub mod entity_tag;
 pub mod headers;
 pub mod job;
 pub mod manifest;
@@ -13,3 +16,6 @@ pub mod order;
 pub mod problem;
 pub mod product;
 pub mod purge;
+pub mod range;
+#[cfg(feature = "site")]
+pub mod site;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// File name of the manifest in the built site.
 pub const FILE_NAME: &str = "manifest.json";
+/// Where whoever serves a site says which build it is, for pages of an earlier one.
+pub const BUILD_PATH: &str = "/build.json";
 /// The form this code reads and writes; another one is refused.
 pub const VERSION: u32 = 2;
 
@@ -134,7 +136,12 @@ pub struct Page {
 impl Manifest {
     /// The page that answers `path`, if one does.
     pub fn page(&self, path: &str) -> Option<&Page> {
-        self.routes.iter().find(|route| route.matches(path)).map(|route| &route.page)
+        self.route(path).map(|route| &route.page)
+    }
+
+    /// The route of the page that answers `path`, if one does.
+    pub fn route(&self, path: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.matches(path))
     }
 }
 

@@ -41,3 +41,26 @@ impl Problem {
         }
     }
 }
+
+/// Nobody answers the path.
+pub fn not_found() -> Problem {
+    Problem::new(404, "not-found", "Not found", "There is nothing at this address.")
+}
+
+/// The path is there, but not for this method.
+pub fn method_not_allowed(allow: &str) -> Problem {
+    let detail = format!("This address answers {allow} only.");
+    Problem::new(405, "method-not-allowed", "Method not allowed", detail)
+}
+
+/// The client takes none of the content codings that there are.
+pub fn coding_not_acceptable() -> Problem {
+    let detail = "There is no form of this file that Accept-Encoding allows; don't exclude `identity`.";
+    Problem::new(406, "not-acceptable", "Not acceptable", detail)
+}
+
+/// The client asked for bytes that are not there.
+pub fn range_not_satisfiable(length: u64) -> Problem {
+    let detail = format!("The range lies beyond the end: there are {length} bytes.");
+    Problem::new(416, "range-not-satisfiable", "Range not satisfiable", detail)
+}

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::db::{DbError, MigrateError, SettingsError};
+use crate::http::site::SiteError;
 use crate::outbox::EdgeSettingsError;
 use crate::session::KeepStaffError;
-use crate::shop::ImagesError;
 use crate::shop::seed::SeedError;
 use crate::signing::SecretError;
 
@@ -31,9 +31,9 @@ pub enum CommandError {
     /// A weak one.
     #[error("TIDEWALL_SECRET or TIDEWALL_SECRET_ACCEPTED is too short: {0}")]
     Secret(#[from] SecretError),
-    /// The site's manifest.
+    /// A site that can't be served.
     #[error(transparent)]
-    Images(#[from] ImagesError),
+    Site(#[from] SiteError),
     /// The directory of files.
     #[error("the directory {path} can't be used for files; choose another one with --files")]
     Files {

@@ -17,6 +17,7 @@ use crate::http::app::{self, App};
 use crate::http::download::Downloads;
 use crate::http::jobs::Jobs;
 use crate::http::server;
+use crate::http::site::Site;
 use crate::shop::{self, ShopArgs};
 use crate::shutdown::Shutdown;
 
@@ -31,6 +32,10 @@ pub(super) struct ServeArgs {
     /// Where jobs put what they make; the same for all origins and workers
     #[arg(long, value_name = "DIR")]
     files: PathBuf,
+    /// The folder of the built site. It is served where no route answers, and names the pictures that
+    /// answers refer to; without it there are no pages and no pictures
+    #[arg(long, value_name = "DIR")]
+    site: Option<PathBuf>,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -47,6 +52,10 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     let secrets = accounts::secrets()?;
     let links = LinkKey::new(&secrets);
     let files = open_files(args.files).await?;
+    let site = match &args.site {
+        Some(folder) => Some(Site::open(folder).await?),
+        None => None,
+    };
     let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
     // Needs no database yet: an origin that starts while there is none says so
     // at /readyz, and serves as soon as one answers.
@@ -58,10 +67,10 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     };
     // Until the last request was answered; what is left then others deliver.
     let _deliverer = AbortOnDropHandle::new(deliverer);
-    let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), &args.shop)?;
+    let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args.shop);
     let downloads = Downloads { files, links };
-    let router = app::router(App { accounts, jobs, downloads, outbox, shutdown: shutdown.clone() }, routes)
-        .map_err(CommandError::OpenApi)?;
+    let app = App { accounts, jobs, downloads, outbox, site, shutdown: shutdown.clone() };
+    let router = app::router(app, routes).map_err(CommandError::OpenApi)?;
 
     let listen_error = |source| CommandError::Listen { address: args.listen, source };
     let listener = TcpListener::bind(args.listen).await.map_err(listen_error)?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::handler::Handler as _;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing};
@@ -15,8 +16,10 @@ use super::download::Downloads;
 use super::health::Health;
 use super::jobs::{JobRoutes, Jobs};
 use super::metrics::Metrics;
+use super::site::{self, Site};
 use super::{
-    cross_site, download, draining, health, jobs, load, metrics, observe, openapi, problems, session,
+    api_version, cross_site, download, draining, health, jobs, load, metrics, observe, openapi, problems,
+    session,
 };
 use crate::outbox::Outbox;
 use crate::shutdown::Shutdown;
@@ -34,6 +37,8 @@ pub struct App {
     pub downloads: Downloads,
     /// What writes made invalid.
     pub outbox: Outbox,
+    /// The built site, if this origin serves it.
+    pub site: Option<Site>,
     /// Tells when to stop being ready.
     pub shutdown: Shutdown,
 }
@@ -54,12 +59,18 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         .routes(routes!(health::live))
         .split_for_parts();
     let page = openapi::page(&document)?;
+    let routes = routes.route("/openapi.json", routing::get(async move || page));
+    let routes = match app.site {
+        Some(site) => routes
+            .fallback_service(site::serve.with_state(site.clone()))
+            .layer(from_fn_with_state(site, site::keep_current)),
+        None => routes.fallback(problems::unknown_path),
+    };
     Ok(routes
-        .route("/openapi.json", routing::get(async move || page))
-        .fallback(problems::unknown_path)
         .layer(CatchPanicLayer::custom(problems::panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
         .layer(from_fn(cross_site::refuse))
+        .layer(from_fn(api_version::negotiate))
         .layer(from_fn_with_state(load::Load::default(), load::report))
         .layer(from_fn_with_state(app.shutdown, draining::close_connections))
         .layer(from_fn(problems::write_problems))

@@ -1,8 +1,8 @@
 //! HTTP: what every route shares.
 //!
 //! A request passes, from the outside in: `observe` (its id, its log line, its
-//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, `load`, `cross_site`, a
-//! deadline and a guard against panics, then its handler.
+//! metrics), `problems` (gives every error the body of RFC 9457), `draining`, `load`,
+//! `api_version`, `cross_site`, a deadline and a guard against panics, then its handler.
 //!
 //! - `error`: what handlers fail with, and the problem it becomes.
 //! - `json`: JSON bodies, `query`: parameters, both refused with a reason.
@@ -10,12 +10,15 @@
 //! - `position`: where in the log an answer was read or written.
 //! - `accounts`: who asks; `cookies`, `client`: how that is known; `session`: routes over it;
 //!   `cross_site`: whose page had it sent.
+//! - `api_version`: which shapes of bodies both sides speak.
 //! - `idempotency`: writes that may be sent again.
 //! - `jobs`, `download`: routes over the queue and the files.
+//! - `site`: the built site, for what no route answers.
 //! - `health`, `metrics`, `openapi`: routes for those who run it.
 //! - `app`: puts the routes together; `server`: serves them and stops in good order.
 
 pub mod accounts;
+mod api_version;
 pub mod app;
 pub mod caching;
 pub mod client;
@@ -39,3 +42,4 @@ pub mod query;
 mod request_id;
 pub mod server;
 mod session;
+pub mod site;

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use super::metrics::Metrics;
 use super::request_id::RequestId;
+use super::site::Label;
 
 pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
@@ -20,11 +21,13 @@ pub(super) async fn observe(State(metrics): State<Metrics>, mut request: Request
     request.extensions_mut().insert(id.clone());
     let method = method_label(request.method());
     // The route's pattern, not the path: a path is of unbounded number and may hold secrets.
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
 
     let span = tracing::info_span!("request", request_id = id.as_str());
     let mut response = next.run(request).instrument(span).await;
 
+    let of_site = || response.extensions().get::<Label>().map(|Label(label)| label.clone());
+    let route = matched.or_else(of_site).unwrap_or_else(|| "unmatched".to_owned());
     let duration = begun.elapsed();
     let status = response.status().as_u16();
     metrics.request(method, &route, status, duration);

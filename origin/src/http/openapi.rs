@@ -12,7 +12,9 @@ pub(super) fn document() -> OpenApi {
         .description(Some(
             "Every error is `application/problem+json` (RFC 9457) and names the request's id. \
              Answers say at which position of the write-ahead log they were read or written \
-             (`Tidewall-LSN`); a request with `Tidewall-Bookmark` is answered at or past it.",
+             (`Tidewall-LSN`); a request with `Tidewall-Bookmark` is answered at or past it. \
+             Answers below `/api/` name the version of their shapes (`Tidewall-Api-Version`); a request \
+             that names another one is refused before anything is done.",
         ))
         .build();
     OpenApiBuilder::new().info(info).build()

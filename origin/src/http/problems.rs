@@ -14,6 +14,10 @@ use tidewall_api::problem::{self, Problem};
 use super::error::ApiError;
 use super::request_id::RequestId;
 
+/// Marks an error answer that has a body already, for people to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ForPeople;
+
 /// Writes out the problem of an error answer, and keeps answers that say nothing
 /// of caching out of caches.
 pub(super) async fn write_problems(request: Request, next: Next) -> Response {
@@ -21,7 +25,8 @@ pub(super) async fn write_problems(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.extensions_mut().remove::<ForPeople>().is_some() {
         return response;
     }
     let mut problem =

@@ -17,8 +17,6 @@ mod products;
 mod reports;
 pub mod seed;
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
@@ -28,17 +26,15 @@ use crate::db::{Db, HotStatement};
 use crate::files::FileStore;
 use crate::http::accounts::Accounts;
 use crate::http::jobs::Jobs;
+use crate::http::site::Site;
 use crate::outbox::Outbox;
 use crate::queue::Handlers;
 
-pub use images::{Images, ImagesError};
+use images::Images;
 
 /// Settings of the shop's routes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ShopArgs {
-    /// The built site's manifest.json, which names the product pictures; without it products have none
-    #[arg(long, value_name = "PATH")]
-    pub manifest: Option<PathBuf>,
     /// How long shared caches may keep product answers
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub product_max_age: u32,
@@ -51,7 +47,7 @@ struct Shop {
     accounts: Accounts,
     jobs: Jobs,
     outbox: Outbox,
-    images: Arc<Images>,
+    images: Images,
     product_max_age: Duration,
 }
 
@@ -67,29 +63,29 @@ impl FromRef<Shop> for Accounts {
     }
 }
 
-/// The shop's routes.
+/// The shop's routes. Products have the pictures of `site`, and without one none.
 pub fn routes(
     accounts: Accounts,
     jobs: Jobs,
     outbox: Outbox,
+    site: Option<Site>,
     args: &ShopArgs,
-) -> Result<OpenApiRouter, ImagesError> {
-    let images = args.manifest.as_deref().map(Images::load).transpose()?.unwrap_or_default();
+) -> OpenApiRouter {
     let shop = Shop {
         db: jobs.db.clone(),
         accounts,
         jobs,
         outbox,
-        images: Arc::new(images),
+        images: Images::new(site),
         product_max_age: Duration::from_secs(args.product_max_age.into()),
     };
-    Ok(OpenApiRouter::new()
+    OpenApiRouter::new()
         .merge(products::routes())
         .merge(cart::routes())
         .merge(orders::routes())
         .merge(reports::routes())
         .merge(analytics::routes())
-        .with_state(shop))
+        .with_state(shop)
 }
 
 /// The shop's jobs.

@@ -140,9 +140,10 @@ fn full() -> ApiError {
 }
 
 fn view(shop: &Shop, lines: Vec<Line>) -> Cart {
+    let pictures = shop.images.now();
     let items: Vec<CartItem> = lines
         .into_iter()
-        .map(|line| CartItem { product: line.product.view(&shop.images), quantity: line.quantity })
+        .map(|line| CartItem { product: line.product.view(&pictures), quantity: line.quantity })
         .collect();
     let total_cents = items.iter().map(|item| item.product.price_cents * i64::from(item.quantity)).sum();
     Cart { items, total_cents }

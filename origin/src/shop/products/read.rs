@@ -45,7 +45,8 @@ pub(super) async fn list(
             Box::pin(async move { storage::list(connection, &query).await })
         })
         .await?;
-    let items = rows.into_iter().map(|row| row.view(&shop.images)).collect();
+    let pictures = shop.images.now();
+    let items = rows.into_iter().map(|row| row.view(&pictures)).collect();
     let page = ProductPage { items, total, page: query.page, per_page: query.per_page };
     let mut response = conditional::json(&request, &page)?;
     position::read_at(response.headers_mut(), position);
@@ -75,7 +76,7 @@ pub(super) async fn show(
         shop.db.read_with(bookmark, |connection| Box::pin(storage::find(connection, id))).await?;
     let (mut response, policy) = match row {
         Some(row) => {
-            let product = row.view(&shop.images);
+            let product = row.view(&shop.images.now());
             (conditional::json(&request, &product)?, freshness::of_product(shop.product_max_age, id))
         }
         None => (unknown_product().into_response(), freshness::of_missing(id)),

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 
 use super::list::ListQuery;
 use crate::db::{Connection, DbError, HotStatement, Params, Transaction};
-use crate::shop::images::Images;
+use crate::shop::images::Pictures;
 use crate::timestamp::rfc3339;
 
 /// A product as it is stored.
@@ -35,9 +35,9 @@ impl ProductRow {
     }
 
     /// As readers see it.
-    pub(in crate::shop) fn view(self, images: &Images) -> Product {
+    pub(in crate::shop) fn view(self, pictures: &Pictures) -> Product {
         Product {
-            image: images.path(self.id).to_owned(),
+            image: pictures.path(self.id).to_owned(),
             id: self.id,
             name: self.name,
             category: self.category,

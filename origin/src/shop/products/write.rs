@@ -47,7 +47,7 @@ pub(super) async fn create(
             let location = format!("/api/products/{}", row.id);
             let mut fields = HeaderMap::new();
             caching::invalidated(&mut fields, &invalidated);
-            let product = row.view(&shop.images);
+            let product = row.view(&shop.images.now());
             Ok(Answer::json(StatusCode::CREATED, &product)?.at(location).with_all(&fields))
         };
         key.once(transaction, claims.user.id, "POST /api/products", &input, insert).await
@@ -94,7 +94,7 @@ pub(super) async fn replace(
         })
         .await?;
     let (row, invalidated) = replaced.ok_or_else(unknown_product)?;
-    let mut response = conditional::tagged(&row.view(&shop.images))?;
+    let mut response = conditional::tagged(&row.view(&shop.images.now()))?;
     response.headers_mut().insert(CONTENT_LOCATION, path(id)?);
     freshness::of_product(shop.product_max_age, id).apply(response.headers_mut());
     Ok(written(response, position, &invalidated))
