@@ -15,6 +15,7 @@ mod database;
 mod explain;
 mod faults;
 mod killed;
+mod one_server;
 mod orders;
 mod outbox;
 mod pages;
@@ -25,7 +26,6 @@ mod safety;
 mod scripted;
 mod sessions;
 mod shelf;
-mod site;
 mod stateless;
 mod workerd;
 mod world;
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         explain::TESTS,
         faults::TESTS,
         killed::TESTS,
+        one_server::TESTS,
         orders::TESTS,
         outbox::TESTS,
         pages::TESTS,
@@ -61,7 +62,6 @@ fn main() -> ExitCode {
         safety::doors::TESTS,
         safety::exchanges::TESTS,
         sessions::TESTS,
-        site::TESTS,
         stateless::TESTS,
     ]
     .concat();

@@ -9,10 +9,10 @@ use crate::support::browser::Chromium;
 use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("site::an_origin_serves_the_site_as_the_edge_does", an_origin_serves_the_site_as_the_edge_does),
-    ("site::the_shop_works_at_an_origin_alone", the_shop_works_at_an_origin_alone),
+    ("one_server::an_origin_serves_the_site_as_the_edge_does", an_origin_serves_the_site_as_the_edge_does),
+    ("one_server::the_shop_works_at_an_origin_alone", the_shop_works_at_an_origin_alone),
     (
-        "site::a_page_of_another_version_is_refused_and_nobody_else_notices",
+        "one_server::a_page_of_another_version_is_refused_and_nobody_else_notices",
         a_page_of_another_version_is_refused_and_nobody_else_notices,
     ),
 ];
