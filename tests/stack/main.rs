@@ -25,6 +25,7 @@ mod safety;
 mod scripted;
 mod sessions;
 mod shelf;
+mod site;
 mod stateless;
 mod workerd;
 mod world;
@@ -60,6 +61,9 @@ fn main() -> ExitCode {
         safety::doors::TESTS,
         safety::exchanges::TESTS,
         sessions::TESTS,
+        site::dictionaries::TESTS,
+        site::serving::TESTS,
+        site::skew::TESTS,
         stateless::TESTS,
     ]
     .concat();
