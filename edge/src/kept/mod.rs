@@ -23,47 +23,42 @@ pub const PATHS_REMOVED_MAX: usize = 40;
 const KEY_BYTES_MAX: usize = 512;
 const VALUE_BYTES_MAX: u64 = 25 * 1024 * 1024;
 
-/// Before the path in a key: what is cached lies under URLs.
-const KEY_PREFIX: &str = "kept:";
-/// What follows the path of a form.
-const ENDINGS: [&str; 3] = ["", ".br", ".zst"];
-
-/// Under which key a file lies; `None` where there is no such key.
-pub fn key(file: &str) -> Option<String> {
-    let key = format!("{KEY_PREFIX}{file}");
+/// Under which key a form of an asset lies: its path behind what begins no other key, as what is
+/// cached lies under URLs. The form stands before the path, so that no path is that of a form.
+/// `None` where there is no such key.
+pub fn key(path: &str, ending: &str) -> Option<String> {
+    let key = format!("kept{ending}:{path}");
     (key.len() <= KEY_BYTES_MAX).then_some(key)
 }
 
 /// The keys of all that may be kept of an asset.
 pub fn keys(path: &str) -> impl Iterator<Item = String> {
-    ENDINGS.iter().filter_map(move |ending| key(&format!("{path}{ending}")))
+    ["", ".br", ".zst"].into_iter().filter_map(move |ending| key(path, ending))
 }
 
 /// A form of an asset that is to be copied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// Its path in the site.
-    pub file: String,
+    /// What follows the asset's path in that of the form.
+    pub ending: &'static str,
     /// Its bytes.
     pub size: u64,
 }
 
 /// The forms of an asset, itself last: where it is, all of them are. The differences to other
 /// contents aren't among them; they are of use for a while only.
-pub fn forms(path: &str, kept: &Kept) -> Vec<Form> {
+pub fn forms(kept: &Kept) -> Vec<Form> {
     let encodings = kept.file.encodings;
     let sizes = [(".br", encodings.br), (".zst", encodings.zstd), ("", Some(kept.file.size))];
-    let form =
-        |(ending, size): (&str, Option<u64>)| Some(Form { file: format!("{path}{ending}"), size: size? });
-    sizes.into_iter().filter_map(form).collect()
+    sizes.into_iter().filter_map(|(ending, size)| Some(Form { ending, size: size? })).collect()
 }
 
 /// The assets of a build that can be kept, by path.
 pub fn assets(manifest: &Manifest) -> impl Iterator<Item = (&str, Kept)> {
     manifest.assets.values().filter_map(|asset| {
         let kept = Kept { file: asset.file.clone(), dictionary_for: asset.dictionary_for.clone() };
-        let fits = |form: &Form| form.size <= VALUE_BYTES_MAX && key(&form.file).is_some();
-        forms(&asset.path, &kept).iter().all(fits).then_some((asset.path.as_str(), kept))
+        let fits = |form: &Form| form.size <= VALUE_BYTES_MAX && key(&asset.path, form.ending).is_some();
+        forms(&kept).iter().all(fits).then_some((asset.path.as_str(), kept))
     })
 }
 
@@ -80,11 +75,16 @@ mod tests {
 
     #[test]
     fn an_asset_is_copied_after_its_forms() {
-        let Asset { path, file, .. } = asset("/assets/a.js", 10, Some(5));
-        let files = forms(&path, &Kept { file, dictionary_for: None }).into_iter().map(|form| form.file);
-        assert_eq!(files.collect::<Vec<_>>(), ["/assets/a.js.br", "/assets/a.js"]);
-        let all = ["kept:/assets/a.js", "kept:/assets/a.js.br", "kept:/assets/a.js.zst"];
+        let file = asset("/assets/a.js", 10, Some(5)).file;
+        let forms = forms(&Kept { file, dictionary_for: None }).into_iter().map(|form| form.ending);
+        assert_eq!(forms.collect::<Vec<_>>(), [".br", ""]);
+    }
+
+    #[test]
+    fn no_path_is_that_of_a_form() {
+        let all = ["kept:/assets/a.js", "kept.br:/assets/a.js", "kept.zst:/assets/a.js"];
         assert_eq!(keys("/assets/a.js").collect::<Vec<_>>(), all);
+        assert!(!all.contains(&&*key("/assets/a.js.br", "").unwrap()));
     }
 
     #[test]

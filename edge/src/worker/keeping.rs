@@ -99,13 +99,13 @@ async fn copy(
         if ledger.has(path) {
             continue;
         }
-        let forms = forms(path, &kept);
+        let forms = forms(&kept);
         files += forms.len();
         // One is copied in any case.
         if files > files_max && files > forms.len() {
             return Ok((copied, false));
         }
-        match copy_one(site, kv, &kept, &forms).await {
+        match copy_one(site, kv, path, &kept, &forms).await {
             Ok(()) => {
                 write(sql, &ledger.copied(path))?;
                 copied += 1;
@@ -122,20 +122,22 @@ async fn copy(
 async fn copy_one(
     site: &Fetcher,
     kv: &Namespace,
+    path: &str,
     kept: &Kept,
     forms: &[kept::Form],
 ) -> std::result::Result<(), JsValue> {
     let metadata = serde_json::to_string(kept).map_err(|error| error.to_string())?;
     for form in forms {
+        let file = format!("{path}{}", form.ending);
         let copying = async {
-            let response = site::fetch(site, &form.file).await?;
+            let response = site::fetch(site, &file).await?;
             let bytes: ArrayBuffer = JsFuture::from(response.array_buffer()?).await?.unchecked_into();
             // Half a file must not pass for the whole.
             if response.status() != 200 || u64::from(bytes.byte_length()) != form.size {
                 let (status, length) = (response.status(), bytes.byte_length());
-                return Err(format!("{}: status {status}, {length} bytes", form.file).into());
+                return Err(format!("{file}: status {status}, {length} bytes").into());
             }
-            let key = key(&form.file).ok_or("its path is too long")?;
+            let key = key(path, form.ending).ok_or("its path is too long")?;
             kv.put_with_metadata(&key, &Uint8Array::new(&bytes), &metadata).await
         };
         within(FILE_DEADLINE, copying).await.unwrap_or_else(|| Err("it took too long".into()))?;
@@ -175,12 +177,13 @@ fn write(sql: &SqlStorage, changes: &Changes) -> Result<()> {
     Ok(())
 }
 
-/// What is kept of an asset, and its bytes.
+/// What is kept of an asset, and the bytes of one of its forms.
 pub(super) async fn find(
     env: &Env,
-    file: &str,
+    path: &str,
+    ending: &str,
 ) -> std::result::Result<Option<(Kept, ReadableStream)>, JsValue> {
-    let (Some(kv), Some(key)) = (namespace(env)?, key(file)) else { return Ok(None) };
+    let (Some(kv), Some(key)) = (namespace(env)?, key(path, ending)) else { return Ok(None) };
     let found = within(READ_DEADLINE, kv.get_with_metadata(&key)).await;
     let Some((bytes, metadata)) = found.unwrap_or_else(|| Err("no answer within its deadline".into()))?
     else {

@@ -81,11 +81,13 @@ async fn kept(edge: &Edge<'_>, request: &Request<'_>, unknown: Answer) -> Result
 }
 
 async fn find_kept(edge: &Edge<'_>, request: &Request<'_>) -> Result<Option<(Answer, Body)>, JsValue> {
-    let Some((mut kept, whole)) = keeping::find(edge.env, request.path).await? else { return Ok(None) };
+    let path = request.path;
+    let Some((mut kept, whole)) = keeping::find(edge.env, path, "").await? else { return Ok(None) };
     let answer = respond_kept(&kept, request);
     match &answer.body {
         Told::File(sent) if sent.is_encoded => {
-            if let Some((_, encoded)) = keeping::find(edge.env, &sent.file).await? {
+            let ending = sent.file.strip_prefix(path).unwrap_or_default();
+            if let Some((_, encoded)) = keeping::find(edge.env, path, ending).await? {
                 Body::Stream(whole).discard();
                 return Ok(Some((answer, Body::Encoded(encoded))));
             }
