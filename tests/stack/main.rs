@@ -26,6 +26,7 @@ mod safety;
 mod scripted;
 mod sessions;
 mod shelf;
+mod site;
 mod stateless;
 mod workerd;
 mod world;
@@ -62,6 +63,9 @@ fn main() -> ExitCode {
         safety::doors::TESTS,
         safety::exchanges::TESTS,
         sessions::TESTS,
+        site::dictionaries::TESTS,
+        site::serving::TESTS,
+        site::skew::TESTS,
         stateless::TESTS,
     ]
     .concat();
