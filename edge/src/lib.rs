@@ -17,6 +17,7 @@ pub mod explain;
 pub mod fields;
 pub mod forward;
 pub mod judge;
+pub mod kept;
 pub mod problems;
 pub mod refusals;
 pub mod request_id;

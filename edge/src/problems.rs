@@ -77,6 +77,12 @@ pub fn internal() -> Problem {
     Problem::new(500, "internal", "Internal error", detail)
 }
 
+/// Whether an asset of an earlier build is kept can't be found out.
+pub fn asset_out_of_reach() -> Problem {
+    let detail = "This file is of an earlier version of the site, which is out of reach. Try again soon.";
+    Problem::new(503, "asset-out-of-reach", "Service unavailable", detail)
+}
+
 /// An origin broke off its answer.
 pub fn bad_gateway() -> Problem {
     let detail = "The server broke off its answer. Trying again may help.";

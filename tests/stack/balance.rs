@@ -63,8 +63,15 @@ impl<'a> Pool<'a> {
         let (kv, cache_api) = (Shelf::start(&world.runtime), Shelf::start(&world.runtime));
         let folder = Folder::new();
         let urls: Vec<_> = origins.iter().map(|origin| &*origin.url).collect();
-        let setup =
-            Setup { origins: &urls, policy, kv: &kv, cache_api: &cache_api, variables, objects: &folder.0 };
+        let setup = Setup {
+            origins: &urls,
+            policy,
+            kv: &kv,
+            cache_api: &cache_api,
+            variables,
+            objects: &folder.0,
+            site: None,
+        };
         let edge = Workerd::start(world, &setup).await;
         Self { world, edge, origins: origins.into_iter().map(Some).collect(), _folder: folder }
     }

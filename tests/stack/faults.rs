@@ -66,6 +66,7 @@ impl<'a> Stores<'a> {
             cache_api: &self.cache_api,
             variables: &[],
             objects: &self.objects.0,
+            site: None,
         };
         self.edge = Some(Workerd::start(self.world, &setup).await);
     }

@@ -92,6 +92,7 @@ async fn edge(world: &World, origins: &[&str], folder: &Folder) -> Workerd {
         cache_api: &cache_api,
         variables: &[DEADLINE_MS],
         objects: &folder.0,
+        site: None,
     };
     Workerd::start(world, &setup).await
 }

@@ -15,6 +15,7 @@ mod database;
 mod explain;
 mod faults;
 mod killed;
+mod one_server;
 mod orders;
 mod outbox;
 mod pages;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         explain::TESTS,
         faults::TESTS,
         killed::TESTS,
+        one_server::TESTS,
         orders::TESTS,
         outbox::TESTS,
         pages::TESTS,
@@ -61,7 +63,9 @@ fn main() -> ExitCode {
         safety::doors::TESTS,
         safety::exchanges::TESTS,
         sessions::TESTS,
-        site::TESTS,
+        site::dictionaries::TESTS,
+        site::serving::TESTS,
+        site::skew::TESTS,
         stateless::TESTS,
     ]
     .concat();

@@ -63,6 +63,7 @@ async fn plain(world: &World, folder: &Folder) -> Workerd {
         cache_api: &cache_api,
         variables: &[TRUSTED],
         objects: &folder.0,
+        site: None,
     };
     Workerd::start(world, &setup).await
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Runtime;
@@ -42,6 +42,8 @@ pub(crate) struct Shelf {
 struct Inside {
     fault: Fault,
     values: HashMap<String, Bytes>,
+    /// What KV was told beside values.
+    metadata: HashMap<String, HeaderValue>,
     calls: Vec<String>,
 }
 
@@ -50,7 +52,12 @@ impl Shelf {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let inside = Inside { fault: Fault::None, values: HashMap::new(), calls: Vec::new() };
+        let inside = Inside {
+            fault: Fault::None,
+            values: HashMap::new(),
+            metadata: HashMap::new(),
+            calls: Vec::new(),
+        };
         let inside = Arc::new(Mutex::new(inside));
         let router =
             Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&inside));
@@ -71,6 +78,11 @@ impl Shelf {
         self.inside.lock().unwrap().values.len()
     }
 
+    /// Whether there is a value under a key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.inside.lock().unwrap().values.contains_key(&format!("/{key}"))
+    }
+
     /// Loses all values.
     pub(crate) fn clear(&self) {
         self.inside.lock().unwrap().values.clear();
@@ -82,7 +94,13 @@ impl Shelf {
     }
 }
 
-async fn answer(State(inside): State<Arc<Mutex<Inside>>>, method: Method, uri: Uri, body: Bytes) -> Response {
+async fn answer(
+    State(inside): State<Arc<Mutex<Inside>>>,
+    method: Method,
+    uri: Uri,
+    fields: HeaderMap,
+    body: Bytes,
+) -> Response {
     // KV's paths are encoded one way when a value is read and another when it is removed.
     let key = percent_decode_str(uri.path()).decode_utf8_lossy().into_owned();
     let fault = {
@@ -99,19 +117,32 @@ async fn answer(State(inside): State<Arc<Mutex<Inside>>>, method: Method, uri: U
     let mut inside = inside.lock().unwrap();
     match method.as_str() {
         "PUT" => {
+            if let Some(metadata) = fields.get(METADATA) {
+                inside.metadata.insert(key.clone(), metadata.clone());
+            }
             inside.values.insert(key, body);
             StatusCode::NO_CONTENT.into_response()
         }
         "DELETE" | "PURGE" => {
             inside.values.remove(&key);
+            inside.metadata.remove(&key);
             StatusCode::OK.into_response()
         }
         _ => match inside.values.get(&key) {
-            Some(value) => found(value, fault),
+            Some(value) => {
+                let mut response = found(value, fault);
+                if let Some(metadata) = inside.metadata.get(&key) {
+                    response.headers_mut().insert(METADATA, metadata.clone());
+                }
+                response
+            }
             None => (StatusCode::NOT_FOUND, [status("MISS")]).into_response(),
         },
     }
 }
+
+/// The field in which KV's metadata comes and goes.
+const METADATA: HeaderName = HeaderName::from_static("cf-kv-metadata");
 
 /// How the Cache API is told what it has; KV doesn't look.
 fn status(status: &'static str) -> (HeaderName, &'static str) {

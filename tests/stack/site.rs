@@ -1,184 +1,153 @@
-//! The built site, from the edge and straight from an origin: nobody can tell by the answer
-//! which of them it was.
+//! Sites that tests make themselves, as a build would.
 
-use reqwest::Method;
-use reqwest::header::HeaderMap;
-use serde_json::Value;
+pub(crate) mod dictionaries;
+pub(crate) mod serving;
+pub(crate) mod skew;
 
-use crate::support::browser::Chromium;
-use crate::world::{Test, World, field};
+use std::fs;
+use std::path::Path;
 
-pub(crate) const TESTS: &[Test] = &[
-    ("site::an_origin_serves_the_site_as_the_edge_does", an_origin_serves_the_site_as_the_edge_does),
-    ("site::the_shop_works_at_an_origin_alone", the_shop_works_at_an_origin_alone),
-    (
-        "site::a_page_of_another_version_is_refused_and_nobody_else_notices",
-        a_page_of_another_version_is_refused_and_nobody_else_notices,
-    ),
-];
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use brotli::enc::{BrotliEncoderParams, StandardAlloc};
+use sha2::{Digest, Sha256};
+use tidewall_api::manifest::{Asset, Delta, Encodings, FILE_NAME, File, Manifest, Page, Route, VERSION};
 
-/// What an answer of the site says.
-const FIELDS: [&str; 14] = [
-    "allow",
-    "cache-control",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "content-security-policy",
-    "content-type",
-    "etag",
-    "link",
-    "referrer-policy",
-    "retry-after",
-    "use-as-dictionary",
-    "vary",
-    "x-content-type-options",
-];
+use crate::support::tidewall::Folder;
 
-/// What is compared of an answer.
-struct Said {
-    status: u16,
-    fields: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+/// A site in a folder of its own.
+pub(crate) struct Built {
+    pub(crate) manifest: Manifest,
+    folder: Folder,
 }
 
-async fn ask(world: &World, base: &str, method: &Method, path: &str, fields: &[(&str, &str)]) -> Said {
-    let request = world.client.request(method.clone(), format!("{base}{path}"));
-    let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    let response = request.send().await.unwrap();
-    let status = response.status().as_u16();
-    let said = |headers: &HeaderMap| {
-        let named = FIELDS.into_iter().filter(|name| headers.contains_key(*name));
-        named.map(|name| (name, headers[name].to_str().unwrap().to_owned())).collect()
-    };
-    let mut said = Said { status, fields: said(response.headers()), body: Vec::new() };
-    said.body = response.bytes().await.unwrap().to_vec();
-    // Each request has an id of its own, and so has its problem.
-    if let Ok(Value::Object(mut problem)) = serde_json::from_slice(&said.body)
-        && problem.remove("request_id").is_some()
-    {
-        said.body = serde_json::to_vec(&problem).unwrap();
-        said.fields.retain(|(name, _)| *name != "content-length");
+impl Built {
+    /// An empty one.
+    pub(crate) fn new(build: &str) -> Self {
+        let manifest = Manifest { version: VERSION, build: build.to_owned(), ..Manifest::default() };
+        let site = Self { manifest, folder: Folder::new() };
+        site.write_manifest();
+        site
     }
-    said
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
+    /// Adds an asset, as it is and with Brotli; its path. Its name is `name.ext`.
+    pub(crate) fn asset(&mut self, name: &str, bytes: &[u8]) -> String {
+        let (stem, extension) = name.rsplit_once('.').unwrap();
+        let path = format!("/assets/{stem}.{}.{extension}", &hex(bytes)[..16]);
+        let file = self.file(&path, content_type(extension), bytes);
+        let asset = Asset { path: path.clone(), file, ..Asset::default() };
+        self.manifest.assets.insert(name.to_owned(), asset);
+        self.write_manifest();
+        path
+    }
+
+    /// Makes an asset a dictionary of its later contents.
+    pub(crate) fn dictionary(&mut self, name: &str) {
+        let (stem, extension) = name.rsplit_once('.').unwrap();
+        let pattern = format!("/assets/{stem}.*.{extension}");
+        self.manifest.assets.get_mut(name).unwrap().dictionary_for = Some(pattern);
+        self.write_manifest();
+    }
+
+    /// Adds an asset as the difference to what it was.
+    pub(crate) fn delta(&mut self, name: &str, bytes: &[u8], before: &[u8]) {
+        let delta = [b"\xffDCB", &*Sha256::digest(before), &*compress(bytes, before)].concat();
+        let asset = self.manifest.assets.get_mut(name).unwrap();
+        let path = format!("{}.{}.dcb", asset.path, &hex(before)[..16]);
+        let dictionary = STANDARD.encode(Sha256::digest(before));
+        asset.deltas.push(Delta { dictionary, dcb: Some(delta.len() as u64), dcz: None });
+        self.write(&path, &delta);
+        self.write_manifest();
+    }
+
+    /// Adds a page for a path.
+    pub(crate) fn page(&mut self, path: &str, file: &str, html: &str) {
+        let content = self.file(file, "text/html; charset=utf-8", html.as_bytes());
+        let page = Page { file: file.to_owned(), content, ..Page::default() };
+        match path {
+            "" => self.manifest.not_found = Some(page),
+            _ => self.manifest.routes.push(Route { path: path.to_owned(), page }),
+        }
+        self.write_manifest();
+    }
+
+    /// Adds a file that keeps its name.
+    pub(crate) fn plain(&mut self, path: &str, text: &str) {
+        let file = self.file(path, "text/plain", text.as_bytes());
+        self.manifest.files.insert(path.to_owned(), file);
+        self.write_manifest();
+    }
+
+    /// What is at a path of the site.
+    pub(crate) fn read(&self, path: &str) -> Vec<u8> {
+        fs::read(self.folder.join(path.trim_start_matches('/'))).unwrap()
+    }
+
+    fn file(&self, path: &str, content_type: &str, bytes: &[u8]) -> File {
+        let compressed = compress(bytes, b"");
+        self.write(path, bytes);
+        self.write(&format!("{path}.br"), &compressed);
+        File {
+            integrity: format!("sha256-{}", STANDARD.encode(Sha256::digest(bytes))),
+            size: bytes.len() as u64,
+            content_type: content_type.to_owned(),
+            encodings: Encodings { br: Some(compressed.len() as u64), zstd: None },
+        }
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.folder.join(path.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn write_manifest(&self) {
+        self.write(FILE_NAME, &serde_json::to_vec(&self.manifest).unwrap());
+    }
 }
 
-fn an_origin_serves_the_site_as_the_edge_does(world: &World) {
-    world.run(async {
-        let (edge, origin) = (world.edge(), world.origin(0));
-        let check = async |method: Method, path: &str, fields: &[(&str, &str)], status: u16| {
-            let mut from_edge = ask(world, &edge, &method, path, fields).await;
-            let mut from_origin = ask(world, &origin, &method, path, fields).await;
-            // workerd streams what it has from the assets binding, and then doesn't say how long it is.
-            let length = |said: &Said| said.fields.iter().any(|(name, _)| *name == "content-length");
-            if !length(&from_edge) || !length(&from_origin) {
-                for said in [&mut from_edge, &mut from_origin] {
-                    said.fields.retain(|(name, _)| *name != "content-length");
-                }
-            }
-            assert_eq!(
-                (from_edge.status, &from_edge.fields),
-                (from_origin.status, &from_origin.fields),
-                "{method} {path} {fields:?}"
-            );
-            assert!(from_edge.body == from_origin.body, "{method} {path} {fields:?}: other bytes");
-            assert_eq!(from_origin.status, status, "{method} {path} {fields:?}");
-            from_origin
-        };
-        let page = check(Method::GET, "/", &[], 200).await;
-        let html = str::from_utf8(&page.body).unwrap();
-        let start = html.find("/assets/").expect("the page names an asset");
-        let asset = &html[start..start + html[start..].find('"').unwrap()];
-        let html = ("accept", "text/html,*/*;q=0.8");
-        check(Method::GET, "/products/7?utm_source=mail", &[html], 200).await;
-        check(Method::HEAD, "/products/7", &[], 200).await;
-        check(Method::POST, "/products/7", &[], 405).await;
-        for path in ["/", "/products/7", asset, "/build.json"] {
-            let whole = check(Method::GET, path, &[], 200).await;
-            check(Method::HEAD, path, &[], 200).await;
-            let tag = whole.fields.iter().find(|(name, _)| *name == "etag");
-            if let Some((_, tag)) = tag {
-                check(Method::GET, path, &[("if-none-match", tag)], 304).await;
-            } else {
-                // Only a build without a name has no tag.
-                assert_eq!((path, whole.body.as_slice()), ("/build.json", &br#"{"build":""}"#[..]));
-            }
-        }
-        for coding in ["br", "zstd", "gzip, br;q=0.5"] {
-            let said = [("accept-encoding", coding)];
-            let from_origin = ask(world, &origin, &Method::GET, asset, &said).await;
-            // What has no such form the platform before the edge compresses as it likes.
-            if from_origin.fields.iter().any(|(name, _)| *name == "content-encoding") {
-                check(Method::GET, asset, &said, 200).await;
-            }
-        }
-        check(Method::GET, asset, &[("accept-encoding", "identity;q=0, *;q=0")], 406).await;
-        let part = check(Method::GET, asset, &[("range", "bytes=10-19")], 206).await;
-        assert_eq!(part.body.len(), 10);
-        check(Method::GET, asset, &[("range", "bytes=-5")], 206).await;
-        check(Method::GET, asset, &[("range", "bytes=99999999-")], 416).await;
-        let gone = check(Method::GET, "/assets/styles.0000000000000000.css", &[html], 404).await;
-        assert!(
-            gone.fields.contains(&("content-type", "application/problem+json".to_owned())),
-            "{:?}",
-            gone.fields
-        );
-        check(Method::GET, "/nothing", &[], 404).await;
-        let page = check(Method::GET, "/nothing", &[html], 404).await;
-        assert!(page.body.starts_with(b"<!DOCTYPE html>"), "{:?}", page.fields);
-        check(Method::GET, "/manifest.json", &[], 404).await;
-        check(Method::GET, "/api/nothing", &[html], 404).await;
-    });
+/// Undoes Brotli.
+pub(crate) fn decompress(bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    brotli::BrotliDecompress(&mut &bytes[..], &mut whole).unwrap();
+    whole
 }
 
-fn the_shop_works_at_an_origin_alone(world: &World) {
-    world.run(async {
-        let chromium = Chromium::launch().await;
-        let mut tab = chromium.open(&format!("{}/?category=garden", world.origin(0))).await;
-        tab.until("document.querySelectorAll('main a[href^=\"/products/\"]').length >= 24").await;
-        tab.until("Array.from(document.images).slice(0, 4).every(image => image.naturalWidth > 0)").await;
-        assert_eq!(tab.console(), Vec::<String>::new());
-        chromium.close().await;
-    });
+/// Text that compresses, but not to nothing.
+pub(crate) fn text(seed: usize, lines: usize) -> String {
+    (0..lines).map(|line| format!("line {line} of {seed}: {}\n", (line + 7) * (seed + 13) * 7_919)).collect()
 }
 
-fn a_page_of_another_version_is_refused_and_nobody_else_notices(world: &World) {
-    world.run(async {
-        let url = format!("{}/api/products?q=version-of-shapes", world.edge());
-        let ask = |version: Option<&'static str>| {
-            let request = world.client.get(&url);
-            let request = match version {
-                Some(version) => request.header("tidewall-api-version", version),
-                None => request,
-            };
-            async { request.send().await.unwrap() }
-        };
-        // Whoever comes first, and is refused, leaves nothing behind.
-        for (version, status) in [("2", 409), ("nonsense", 400)] {
-            let refused = ask(Some(version)).await;
-            assert_eq!(
-                (refused.status().as_u16(), field(&refused, "cache-control")),
-                (status, "no-store".into())
-            );
-            assert_eq!(field(&refused, "tidewall-api-version"), "1");
-        }
-        let first = ask(Some("1")).await;
-        assert_eq!((first.status().as_u16(), field(&first, "tidewall-api-version")), (200, "1".into()));
-        let tag = field(&first, "etag");
-        // One key for all: the copy is of the version that it says.
-        for version in [None, Some("1"), Some("2")] {
-            let hit = ask(version).await;
-            assert!(field(&hit, "cache-status").contains("hit"), "{version:?}: {hit:?}");
-            assert_eq!((hit.status().as_u16(), field(&hit, "tidewall-api-version")), (200, "1".into()));
-        }
-        for base in [world.edge(), world.origin(0)] {
-            let url = format!("{base}/api/products?q=version-of-shapes");
-            let fresh = world.client.get(&url).header("if-none-match", &tag).send().await.unwrap();
-            assert_eq!((fresh.status().as_u16(), field(&fresh, "tidewall-api-version")), (304, "1".into()));
-        }
-        // Past the copy, as a newer page asks, its origin says that it doesn't speak that yet.
-        let past =
-            world.client.get(&url).header("cache-control", "no-cache").header("tidewall-api-version", "2");
-        assert_eq!(past.send().await.unwrap().status(), 409);
-    });
+fn compress(bytes: &[u8], dictionary: &[u8]) -> Vec<u8> {
+    let params = BrotliEncoderParams { quality: 11, lgwin: 24, ..BrotliEncoderParams::default() };
+    let mut compressed = Vec::new();
+    brotli::BrotliCompressCustomIoCustomDict(
+        &mut brotli::IoReaderWrapper(&mut &bytes[..]),
+        &mut brotli::IoWriterWrapper(&mut compressed),
+        &mut [0; 4_096],
+        &mut [0; 4_096],
+        &params,
+        StandardAlloc::default(),
+        &mut |_, _, _, _| (),
+        dictionary,
+        std::io::Error::from(std::io::ErrorKind::UnexpectedEof),
+    )
+    .unwrap();
+    compressed
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn content_type(extension: &str) -> &'static str {
+    match extension {
+        "js" => "text/javascript",
+        "css" => "text/css",
+        _ => "application/octet-stream",
+    }
 }

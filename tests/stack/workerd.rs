@@ -19,6 +19,7 @@ import edge, { Control as RealControl, Collapse as RealCollapse } from "./index.
 
 const faults = {};
 const calls = {};
+const dictionaries = {};
 
 function faulty(name, Class) {
   return class extends Class {
@@ -45,7 +46,11 @@ export default {
         return Response.json(calls[searchParams.get("of")] ?? 0);
       case "/__append":
         return env.CONTROL.getByName("control").fetch("https://control.invalid/", request);
+      case "/__dictionary":
+        return Response.json(dictionaries[searchParams.get("of")] ?? "");
       default:
+        const dictionary = request.headers.get("available-dictionary");
+        if (dictionary) dictionaries[pathname] = dictionary;
         return edge.fetch(request, env, context);
     }
   },
@@ -72,6 +77,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) variables: &'a [(&'a str, &'a str)],
     /// Where its Durable Objects keep what they know: for one edge at a time.
     pub(crate) objects: &'a Path,
+    /// The folder of the site that it serves; then what begins with `/api/` is the origins'.
+    pub(crate) site: Option<&'a Path>,
 }
 
 impl Setup<'_> {
@@ -88,7 +95,14 @@ impl Setup<'_> {
         let origins = Value::from_iter(('a'..='z').zip(self.origins).map(named));
         let origins = json!(origins.to_string());
         let balance = json!(json!([{ "path": "/", "policy": self.policy }]).to_string());
-        let paths = json!(json!(["/"]).to_string());
+        let paths = json!(json!([if self.site.is_some() { "/api/" } else { "/" }]).to_string());
+        let (site_service, site_binding) = match self.site {
+            Some(site) => (
+                format!("(name = \"site\", disk = (path = {})),", json!(site)),
+                r#"(name = "ASSETS", service = "site"),"#,
+            ),
+            None => (String::new(), ""),
+        };
         let (kv, cache_api) = (&self.kv.address, &self.cache_api.address);
         let objects = json!(self.objects);
         let grace_ms = CONTROL_GRACE.as_millis();
@@ -106,6 +120,7 @@ const config :Workerd.Config = (
     (name = "cache-api", external = (address = "{cache_api}", http = ())),
     (name = "objects", disk = (path = {objects}, writable = true)),
     (name = "internet", network = (allow = ["public", "private"])),
+    {site_service}
   ],
   sockets = [(name = "http", http = (), service = "edge")],
 );
@@ -120,6 +135,7 @@ const edge :Workerd.Worker = (
     (name = "CACHE", kvNamespace = "kv"),
     (name = "CONTROL", durableObjectNamespace = "Control"),
     (name = "COLLAPSE", durableObjectNamespace = "Collapse"),
+    {site_binding}
     (name = "CONTROL_GRACE_MS", text = "{grace_ms}"),
     (name = "ORIGINS", text = {origins}),
     (name = "BALANCE", text = {balance}),
@@ -152,15 +168,20 @@ pub(crate) struct Workerd {
 impl Workerd {
     /// Starts one; `world` has built it for its own.
     pub(crate) async fn start(world: &World, setup: &Setup<'_>) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        Self::start_at(world, setup, &address).await
+    }
+
+    /// Starts one at an address that is free.
+    pub(crate) async fn start_at(world: &World, setup: &Setup<'_>, address: &str) -> Self {
         let folder = Folder::new();
         for file in ["index.js", "index_bg.wasm"] {
             fs::copy(root().join("target/dev/edge").join(file), folder.join(file)).unwrap();
         }
         fs::write(folder.join("main.js"), MAIN).unwrap();
         fs::write(folder.join("config.capnp"), setup.config()).unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        drop(listener);
         let log = folder.join("workerd.log");
         let output = fs::File::create(&log).unwrap();
         let child = Command::new(program())
@@ -194,6 +215,12 @@ impl Workerd {
     /// How many questions the objects of a class were asked.
     pub(crate) async fn calls(&self, world: &World, class: &str) -> u64 {
         let url = format!("{}/__calls?of={class}", self.url);
+        world.get(&url).await.json().await.unwrap()
+    }
+
+    /// The `Available-Dictionary` that a path was last asked for with.
+    pub(crate) async fn dictionary(&self, world: &World, path: &str) -> String {
+        let url = format!("{}/__dictionary?of={path}", self.url);
         world.get(&url).await.json().await.unwrap()
     }
 

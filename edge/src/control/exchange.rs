@@ -21,6 +21,9 @@ pub struct Question {
     /// A random number by which isolates are told apart.
     #[serde(default)]
     pub isolate: u64,
+    /// The build of the site that the isolate serves, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
 }
 
 /// The keeper's answer.
@@ -44,4 +47,18 @@ pub struct Logged {
     pub previous: Vec<u64>,
     /// Whether the write was there already.
     pub is_duplicate: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_of_an_isolate_that_tells_less_is_understood() {
+        let question: Question = serde_json::from_str(r#"{"known":null,"append":null}"#).unwrap();
+        assert_eq!((question.isolate, question.build.as_deref()), (0, None));
+        assert!(!serde_json::to_string(&question).unwrap().contains("build"));
+        let told = Question { build: Some("b".to_owned()), ..question };
+        assert_eq!(serde_json::from_str::<Question>(&serde_json::to_string(&told).unwrap()).unwrap(), told);
+    }
 }

@@ -48,6 +48,8 @@ pub(super) struct ControlLog {
     failing: RefCell<Vec<String>>,
     /// By which the keeper tells this isolate from others.
     isolate: u64,
+    /// Whether the keeper knows which build the isolate serves.
+    has_told_build: Cell<bool>,
 }
 
 /// What one request may believe.
@@ -223,6 +225,20 @@ pub(super) fn follow(isolate: &Rc<Isolate>, env: &Env, context: &Context, limits
     }
 }
 
+/// Tells the keeper which build of the site the isolate serves, where nothing else did: so that
+/// its assets are kept though no request is about the log. Waits for nothing.
+pub(super) fn tell_build(isolate: &Rc<Isolate>, env: &Env, context: &Context) {
+    if !isolate.control.has_told_build.get() && build(isolate).is_some() {
+        refresh_ahead(isolate, env, context);
+    }
+}
+
+/// The build that the isolate serves.
+fn build(isolate: &Isolate) -> Option<&str> {
+    let build = &isolate.site.get()?.manifest().build;
+    (!build.is_empty()).then_some(build)
+}
+
 /// When a request arrived.
 #[derive(Clone, Copy)]
 struct Arrived {
@@ -314,6 +330,7 @@ async fn ask(
         suspects: control.suspects.borrow().clone(),
         failing: control.failing.borrow().clone(),
         isolate: control.isolate,
+        build: build(isolate).map(str::to_owned),
     };
     let answer = match within(DEADLINE, put(env, &question)).await {
         Some(Ok(answer)) => answer,
@@ -329,6 +346,7 @@ async fn ask(
         }
     };
     control.failed_at.set(None);
+    control.has_told_build.set(question.build.is_some());
     control.suspects.borrow_mut().retain(|id| !question.suspects.contains(id));
     control.failing.borrow_mut().retain(|id| !question.failing.contains(id));
     if let Ok(config) = &isolate.config {

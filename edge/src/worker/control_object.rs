@@ -3,10 +3,13 @@
 //! The log is in memory, and written down in the object's SQLite before anybody hears
 //! of an append: the runtime holds an answer back until what was written is safe. The
 //! memory goes with the object; the next one reads the log again.
+//!
+//! As there is one of it, and it hears of all isolates, it also watches origins and keeps the
+//! assets of earlier builds, by its alarm.
 
 use std::cell::RefCell;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use js_sys::futures::JsFuture;
 use tidewall_api::headers::TIDEWALL_DRAINING;
 use wasm_bindgen::JsCast;
@@ -21,8 +24,10 @@ use crate::config::{self, Origin};
 use crate::control::entry::{Key, Mark};
 use crate::control::exchange::{Answer, Logged, Question};
 use crate::control::log::{Appended, Changes, Log, Write};
+use crate::kept::{FILES_MAX, FILES_MAX_BESIDE};
 use crate::worker::deadline::within;
 use crate::worker::js;
+use crate::worker::keeping::Keeping;
 use crate::worker::reply::Body;
 
 /// Positions are written as text: SQLite's integers are handed out as JavaScript
@@ -45,6 +50,7 @@ pub struct Control {
     watch: RefCell<Watch>,
     /// Nor is this.
     quorum: RefCell<Quorum>,
+    keeping: Keeping,
 }
 
 impl DurableObject for Control {
@@ -57,6 +63,7 @@ impl DurableObject for Control {
             log: RefCell::new(None),
             watch: RefCell::default(),
             quorum: RefCell::default(),
+            keeping: Keeping::default(),
         }
     }
 
@@ -66,6 +73,11 @@ impl DurableObject for Control {
         // no answer's concern.
         if let Err(error) = self.watch_for(&question.suspects).await {
             worker::console_warn!("origins can't be watched: {error}");
+        }
+        if question.build.as_deref().is_some_and(|build| self.keeping.heard(build))
+            && let Err(error) = self.state.storage().set_alarm(0).await
+        {
+            worker::console_warn!("the site's assets can't be kept: {error}");
         }
         if !question.failing.is_empty()
             && let Ok(origins) = self.origins()
@@ -79,16 +91,12 @@ impl DurableObject for Control {
 
     async fn alarm(&self) -> Result<Response> {
         let to_probe = self.watch.borrow().to_probe();
-        let origins = self.origins()?;
-        let probes = to_probe.iter().filter_map(|id| {
-            let origin = origins.iter().find(|origin| origin.id == *id)?;
-            Some(async move { (id, probe(&origin.url).await) })
-        });
-        for (id, probe) in join_all(probes).await {
-            self.watch.borrow_mut().probed(id, probe, js::now());
-        }
-        let pause = self.watch.borrow().pause(js::now());
-        if let Some(pause) = pause {
+        let files_max = if to_probe.is_empty() { FILES_MAX } else { FILES_MAX_BESIDE };
+        let (probed, ()) =
+            join(self.probe_all(&to_probe), self.keeping.step(&self.sql, &self.env, files_max)).await;
+        probed?;
+        let pauses = [self.watch.borrow().pause(js::now()), self.keeping.pause()];
+        if let Some(pause) = pauses.into_iter().flatten().min() {
             self.state.storage().set_alarm(pause).await?;
         }
         Response::empty()
@@ -117,6 +125,22 @@ impl Control {
     fn origins(&self) -> Result<Vec<Origin>> {
         let origins = js::variable(&self.env, "ORIGINS")?;
         config::origins(origins.as_deref()).map_err(|error| error.to_string().into())
+    }
+
+    /// Looks at origins.
+    async fn probe_all(&self, ids: &[String]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let origins = self.origins()?;
+        let probes = ids.iter().filter_map(|id| {
+            let origin = origins.iter().find(|origin| origin.id == *id)?;
+            Some(async move { (id, probe(&origin.url).await) })
+        });
+        for (id, probe) in join_all(probes).await {
+            self.watch.borrow_mut().probed(id, probe, js::now());
+        }
+        Ok(())
     }
 
     /// Looks at origins that were reported.
@@ -159,7 +183,7 @@ impl Control {
 
     fn read(&self) -> Result<Log> {
         self.sql.exec(SCHEMA, None)?;
-        let Some(row) = self.rows("SELECT first, head FROM log")?.pop() else {
+        let Some(row) = rows(&self.sql, "SELECT first, head FROM log")?.pop() else {
             let log = Log::begun(js::now());
             let (first, head) = (log.first().to_string(), log.head().to_string());
             self.sql.exec(
@@ -169,13 +193,11 @@ impl Control {
             return Ok(log);
         };
         let (first, head) = (number(&row, 0)?, number(&row, 1)?);
-        let entries: Vec<(Key, Mark)> = self
-            .rows("SELECT key, mark FROM entries")?
+        let entries: Vec<(Key, Mark)> = rows(&self.sql, "SELECT key, mark FROM entries")?
             .iter()
             .map(|row| Ok((json(row, 0)?, json(row, 1)?)))
             .collect::<Result<_>>()?;
-        let writes: Vec<(u64, Write)> = self
-            .rows("SELECT seq, write FROM remembered ORDER BY id")?
+        let writes: Vec<(u64, Write)> = rows(&self.sql, "SELECT seq, write FROM remembered ORDER BY id")?
             .iter()
             .map(|row| Ok((number(row, 0)?, json(row, 1)?)))
             .collect::<Result<_>>()?;
@@ -204,16 +226,18 @@ impl Control {
         }
         Ok(())
     }
-
-    fn rows(&self, query: &str) -> Result<Vec<Vec<SqlStorageValue>>> {
-        self.sql.exec(query, None)?.raw().collect()
-    }
 }
 
-fn text(row: &[SqlStorageValue], column: usize) -> Result<&str> {
+/// What a query finds.
+pub(super) fn rows(sql: &SqlStorage, query: &str) -> Result<Vec<Vec<SqlStorageValue>>> {
+    sql.exec(query, None)?.raw().collect()
+}
+
+/// A column that holds text.
+pub(super) fn text(row: &[SqlStorageValue], column: usize) -> Result<&str> {
     match row.get(column) {
         Some(SqlStorageValue::String(text)) => Ok(text),
-        _ => Err("the control log's table holds something else than text".into()),
+        _ => Err("a table of the control log's keeper holds something else than text".into()),
     }
 }
 
@@ -221,6 +245,7 @@ fn number(row: &[SqlStorageValue], column: usize) -> Result<u64> {
     text(row, column)?.parse().map_err(|_| "the control log's table holds a broken position".into())
 }
 
-fn json<T: serde::de::DeserializeOwned>(row: &[SqlStorageValue], column: usize) -> Result<T> {
+/// A column that holds JSON.
+pub(super) fn json<T: serde::de::DeserializeOwned>(row: &[SqlStorageValue], column: usize) -> Result<T> {
     Ok(serde_json::from_str(text(row, column)?)?)
 }

@@ -19,6 +19,7 @@ mod incoming;
 mod interface;
 mod isolate;
 mod js;
+mod keeping;
 mod kv;
 mod origin;
 mod proxy;
@@ -119,7 +120,10 @@ async fn answer(
             control_log::follow(edge.isolate, edge.env, context, edge.config.control, sent);
             reply
         }
-        (Route::Site | Route::Nothing, Site::Built(index)) => site::answer(&edge, index).await,
+        (Route::Site | Route::Nothing, Site::Built(index)) => {
+            control_log::tell_build(edge.isolate, edge.env, context);
+            site::answer(&edge, index).await
+        }
         (Route::Status, _) => interface::status(&edge),
         (Route::Purge, _) => interface::purge(&edge).await,
         (Route::Explain, _) => interface::explain(&edge, context, timings).await,

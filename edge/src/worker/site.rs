@@ -4,22 +4,26 @@ use std::rc::Rc;
 
 use js_sys::futures::JsFuture;
 use js_sys::{ArrayBuffer, Reflect, Uint8Array};
-use tidewall_api::manifest::{FILE_NAME, Manifest, VERSION};
-use tidewall_api::site::{Answer, Body as Told, Index, Request, Sent, respond};
+use tidewall_api::manifest::{Encodings, FILE_NAME, Manifest, VERSION};
+use tidewall_api::site::{Answer, Body as Told, Index, Outcome, Request, Sent, respond, respond_kept};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::Response;
+use web_sys::{ReadableStream, Response};
 use worker::Env;
 use worker::worker_sys::Fetcher;
 
 use crate::fields::Fields;
+use crate::problems;
 use crate::worker::incoming::Incoming;
 use crate::worker::reply::{Body, Reply};
-use crate::worker::{Edge, js};
+use crate::worker::{Edge, js, keeping};
 
 /// Name of the binding.
 const BINDING: &str = "ASSETS";
 /// The binding is reached by HTTP; no one resolves this name.
 const URL: &str = "https://assets.tidewall.invalid";
+
+/// Seconds after which whoever found KV out of reach may ask again.
+const RETRY_AFTER_S: &str = "5";
 
 /// What is in the site, read once per isolate. `None` without a site.
 pub(super) async fn index(edge: &Edge<'_>) -> Option<Result<Rc<Index>, JsValue>> {
@@ -44,6 +48,9 @@ pub(super) async fn answer(edge: &Edge<'_>, index: &Index) -> Result<Reply, JsVa
     let accept_encoding = accept_encoding(edge.request);
     let request = asked(edge, accept_encoding.as_deref());
     let answer = respond(index, &request);
+    if answer.outcome == Outcome::UnknownAsset && edge.request.is_read() {
+        return kept(edge, &request, answer).await;
+    }
     let body = match &answer.body {
         Told::File(sent) => {
             let assets = binding(edge.env)?.ok_or("the assets binding is gone")?;
@@ -52,11 +59,52 @@ pub(super) async fn answer(edge: &Edge<'_>, index: &Index) -> Result<Reply, JsVa
                 let status = response.status();
                 return Err(format!("{FILE_NAME} names {}: status {status}", sent.file).into());
             }
-            part(sent, &response).await?
+            part(sent, response.body().ok_or("a file without a body")?).await?
         }
         _ => Body::Empty,
     };
     Ok(reply(answer, body, &edge.request.id))
+}
+
+/// The answer with an asset of an earlier build; `unknown` where none is kept.
+async fn kept(edge: &Edge<'_>, request: &Request<'_>, unknown: Answer) -> Result<Reply, JsValue> {
+    match find_kept(edge, request).await {
+        Ok(Some((answer, body))) => Ok(reply(answer, body, &edge.request.id)),
+        Ok(None) => Ok(reply(unknown, Body::Empty, &edge.request.id)),
+        Err(error) => {
+            worker::console_warn!("{} can't be looked for: {}", request.path, js::message(&error));
+            let mut reply = Reply::problem(problems::asset_out_of_reach(), &edge.request.id);
+            reply.fields.set("retry-after", RETRY_AFTER_S);
+            Ok(reply)
+        }
+    }
+}
+
+async fn find_kept(edge: &Edge<'_>, request: &Request<'_>) -> Result<Option<(Answer, Body)>, JsValue> {
+    let path = request.path;
+    let Some((mut kept, whole)) = keeping::find(edge.env, path, "").await? else { return Ok(None) };
+    let answer = respond_kept(&kept, request);
+    match &answer.body {
+        Told::File(sent) if sent.is_encoded => {
+            let ending = sent.file.strip_prefix(path).unwrap_or_default();
+            if let Some((_, encoded)) = keeping::find(edge.env, path, ending).await? {
+                Body::Stream(whole).discard();
+                return Ok(Some((answer, Body::Encoded(encoded))));
+            }
+            // KV may know of one key before it does of another.
+            kept.file.encodings = Encodings::default();
+            let answer = respond_kept(&kept, request);
+            Ok(Some((answer, Body::Stream(whole))))
+        }
+        Told::File(sent) => {
+            let body = part(sent, whole).await?;
+            Ok(Some((answer, body)))
+        }
+        _ => {
+            Body::Stream(whole).discard();
+            Ok(Some((answer, Body::Empty)))
+        }
+    }
 }
 
 /// An answer of the policy with the bytes of the file that it names.
@@ -78,13 +126,13 @@ fn reply(answer: Answer, file: Body, request_id: &str) -> Reply {
     Reply { status: answer.status, fields, body }
 }
 
-/// What is to be sent of a file. A part is cut out of the whole: the binding knows no ranges.
-async fn part(sent: &Sent, file: &Response) -> Result<Body, JsValue> {
+/// What is to be sent of a file. A part is cut out of the whole: neither binding knows ranges.
+async fn part(sent: &Sent, file: ReadableStream) -> Result<Body, JsValue> {
     let Some(range) = &sent.range else {
-        let stream = file.body().ok_or("a file without a body")?;
-        return Ok(if sent.is_encoded { Body::Encoded(stream) } else { Body::Stream(stream) });
+        return Ok(if sent.is_encoded { Body::Encoded(file) } else { Body::Stream(file) });
     };
-    let whole: ArrayBuffer = JsFuture::from(file.array_buffer()?).await?.unchecked_into();
+    let whole = Response::new_with_opt_readable_stream(Some(&file))?;
+    let whole: ArrayBuffer = JsFuture::from(whole.array_buffer()?).await?.unchecked_into();
     let whole = Uint8Array::new(&whole);
     match (u32::try_from(range.start), u32::try_from(range.end)) {
         (Ok(start), Ok(end)) if end <= whole.length() => Ok(Body::Bytes(whole.subarray(start, end))),
