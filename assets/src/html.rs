@@ -32,6 +32,15 @@ pub struct Page {
     pub paths: BTreeSet<String>,
 }
 
+/// What others do with pages, and the build can't know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Others<'a> {
+    /// Paths that begin so are answered by somebody else, and left as they are.
+    pub answer: &'a [&'a str],
+    /// Scripts that somebody else adds, as the policy's sources name them: `'sha256-…'`.
+    pub scripts: &'a [&'a str],
+}
+
 /// Attributes that name something to be loaded, by element.
 const LOADED: [(&str, &str); 15] = [
     ("audio", "src"),
@@ -60,13 +69,12 @@ const DATA_TYPES: [&str; 2] = ["application/json", "application/ld+json"];
 
 impl Built {
     /// Finishes the page called `name`: what it loads has its hashed name and its integrity
-    /// (W3C SRI), an import map has that of its modules, pictures have their size. Paths that
-    /// begin with one of `served` are somebody else's and left as they are.
+    /// (W3C SRI), an import map has that of its modules, pictures have their size.
     ///
     /// # Errors
     /// It names what isn't there, or has what its policy wouldn't let run.
-    pub fn page(&self, name: &str, html: &str, served: &[&str]) -> Result<Page, BuildError> {
-        let first = Pass { built: self, name, html, served, import_map: None };
+    pub fn page(&self, name: &str, html: &str, others: Others<'_>) -> Result<Page, BuildError> {
+        let first = Pass { built: self, name, html, others, import_map: None };
         let found = first.run().map_err(|found| found.of(name))?.1;
         let modules = self.modules(&found.modules);
         let import_map = (!modules.is_empty()).then(|| {
@@ -112,7 +120,7 @@ struct Pass<'a> {
     built: &'a Built,
     name: &'a str,
     html: &'a str,
-    served: &'a [&'a str],
+    others: Others<'a>,
     /// Written before the first module that is loaded.
     import_map: Option<String>,
 }
@@ -176,6 +184,9 @@ impl Met {
 impl Pass<'_> {
     fn run(&self) -> Result<(String, Met), Found> {
         let met = RefCell::new(Met::default());
+        for script in self.others.scripts {
+            met.borrow_mut().allow("script-src", (*script).to_owned());
+        }
         let settings = RewriteStrSettings::new()
             .append_element_content_handler(element!("*", |element| {
                 self.element(element, &mut met.borrow_mut());
@@ -344,7 +355,7 @@ impl Pass<'_> {
         met: &mut Met,
     ) -> Option<(&Asset, String)> {
         let url = reference.url.trim();
-        if self.served.iter().any(|prefix| url.starts_with(prefix)) {
+        if self.others.answer.iter().any(|prefix| url.starts_with(prefix)) {
             return None;
         }
         let fail = |met: &mut Met, found: Found| {
@@ -508,7 +519,7 @@ mod tests {
     }
 
     fn page(html: &str) -> Page {
-        built().page("index.html", html, &["/api/"]).unwrap()
+        built().page("index.html", html, Others { answer: &["/api/"], scripts: &[] }).unwrap()
     }
 
     fn path(name: &str) -> String {
@@ -520,7 +531,7 @@ mod tests {
     }
 
     fn refused(html: &str, expected: &str) {
-        assert_eq!(built().page("index.html", html, &[]).unwrap_err().to_string(), expected);
+        assert_eq!(built().page("index.html", html, Others::default()).unwrap_err().to_string(), expected);
     }
 
     #[test]

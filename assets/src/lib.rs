@@ -28,7 +28,7 @@ pub use directory::{DirectoryError, read_directory};
 pub use error::{BuildError, Flaw};
 pub use format::image::Dimensions;
 #[cfg(feature = "html")]
-pub use html::Page;
+pub use html::{Others, Page};
 pub use name::{Asset, PATH_PREFIX, is_page, keeps_name};
 pub use pipeline::{Built, Source, build};
 pub use source::rust_source;

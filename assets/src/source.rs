@@ -85,7 +85,7 @@ pub fn rust_source<'a>(assets: impl IntoIterator<Item = &'a Asset>) -> String {
     format!(
         "/// Path of the file in `public/` that has this name.\n\
          #[allow(unused_macros, reason = \"not every package that includes the table uses the macro\")]\n\
-         macro_rules! asset {{\n    ($name:literal) => {{ const {{ $crate::public::path($name) }} }};\n}}\n\
+         macro_rules! asset {{\n    ($name:literal) => {{{{ const PATH: &str = $crate::public::path($name); PATH }}}};\n}}\n\
          /// Every file in `public/`: its name and its path on the site.\n\
          pub(crate) const PUBLIC: &[(&str, &str)] = &[\n{rows}];\n{LOOKUP}{nearest}"
     )

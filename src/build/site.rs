@@ -11,7 +11,7 @@ use tidewall_api::manifest::{self, Delta, Encodings, File, Kept, Manifest, Route
 use tidewall_app::paths;
 use tidewall_app::prerender::{Script, Scripts};
 use tidewall_assets::compress::{self, Effort};
-use tidewall_assets::{Asset, Built, PATH_PREFIX, Source, content_type, is_compressible};
+use tidewall_assets::{Asset, Built, Others, PATH_PREFIX, Source, content_type, is_compressible};
 use tokio::task::JoinSet;
 
 use crate::build::releases::{Named, Releases};
@@ -27,6 +27,9 @@ mod public {
 
 /// What the origins answer, which pages may name.
 const SERVED: [&str; 1] = ["/api/"];
+/// The script with which `wrangler dev --live-reload` makes pages load themselves again, by its
+/// hash. It is the same in each page, and changes with wrangler only.
+const LIVE_RELOAD: [&str; 1] = ["'sha256-g5a3SrOYIecCloZ8S7M4xdT1pbYi6e7mjHrmwphRxfE='"];
 /// Digits of a build's name: 64 bits, as in the names of assets.
 const BUILD_DIGITS: usize = 16;
 /// Digits of a dictionary's hash in the name of a difference's file.
@@ -48,7 +51,8 @@ pub(super) async fn build(workspace: &Workspace, flavor: Flavor, progress: &Prog
         .map_err(|error| Failure::new(format!("building the site panicked: {error}")))?
         .map_err(|error| Failure::new(error.to_string()))?;
     check_names(&built)?;
-    let (build, pages) = pages(&built)?;
+    let others = Others { answer: &SERVED, scripts: if flavor == Flavor::Dev { &LIVE_RELOAD } else { &[] } };
+    let (build, pages) = pages(&built, others)?;
     for name in unreferenced(&built, &pages) {
         progress.step(format!("nothing names public/{name}"));
     }
@@ -86,7 +90,7 @@ struct Page {
 }
 
 /// The app's pages, and those in `public/`; and the name of this build, which they know.
-fn pages(built: &Built) -> Result<(String, Vec<Page>), Failure> {
+fn pages(built: &Built, others: Others<'_>) -> Result<(String, Vec<Page>), Failure> {
     let mut digest = Sha256::new();
     let mut add = |part: &[u8]| {
         digest.update((part.len() as u64).to_be_bytes());
@@ -94,13 +98,13 @@ fn pages(built: &Built) -> Result<(String, Vec<Page>), Failure> {
     };
     built.assets.values().for_each(|asset| add(asset.path.as_bytes()));
     built.files.values().for_each(|bytes| add(bytes));
-    pages_of(built, "")?.iter().for_each(|page| add(page.page.html.as_bytes()));
+    pages_of(built, "", others)?.iter().for_each(|page| add(page.page.html.as_bytes()));
     let build = hex(&digest.finalize(), BUILD_DIGITS);
-    let pages = pages_of(built, &build)?;
+    let pages = pages_of(built, &build, others)?;
     Ok((build, pages))
 }
 
-fn pages_of(built: &Built, build: &str) -> Result<Vec<Page>, Failure> {
+fn pages_of(built: &Built, build: &str, others: Others<'_>) -> Result<Vec<Page>, Failure> {
     let script = |name: &str| {
         let asset = built.assets.get(name).ok_or_else(|| Failure::new(format!("{name} was not built")))?;
         Ok::<_, Failure>(Script { path: asset.path.clone(), integrity: asset.integrity.clone() })
@@ -118,7 +122,7 @@ fn pages_of(built: &Built, build: &str) -> Result<Vec<Page>, Failure> {
             )));
         }
         let page = built
-            .page(file.trim_start_matches('/'), &html, &SERVED)
+            .page(file.trim_start_matches('/'), &html, others)
             .map_err(|error| Failure::new(error.to_string()))?;
         pages.push(Page { route, file, page });
     }
@@ -407,7 +411,10 @@ fn integrity(bytes: &[u8]) -> String {
 fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Failure> {
     let (hashed, rest): (Vec<_>, Vec<_>) =
         files.iter().partition(|(name, _)| name.starts_with(PATH_PREFIX.trim_start_matches('/')));
-    for (name, bytes) in hashed.into_iter().chain(rest) {
+    // Those of one length are told from each other by the manifest alone, which comes last.
+    let (manifest, pages): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|(name, _)| name.as_str() == manifest::FILE_NAME);
+    for (name, bytes) in hashed.into_iter().chain(pages).chain(manifest) {
         let path = folder.join(name);
         if fs::read(&path).is_ok_and(|present| present == *bytes) {
             continue;
@@ -437,6 +444,57 @@ fn remove_others(folder: &Path, wanted: &BTreeSet<std::path::PathBuf>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn later_contents_are_named_by_a_pattern() {
+        let check = |name: &str, expected: Option<&str>| {
+            let found = dictionary_for(&Asset::new(name, b"x".to_vec()));
+            assert_eq!(found.as_deref(), expected, "{name}");
+        };
+        check("styles.css", Some("/assets/styles.*.css"));
+        check("js/app.min.js", Some("/assets/js/app.min.*.js"));
+        check("app+more.js", None);
+        check("logo.svg", None);
+        check("photo.jpg", None);
+    }
+
+    #[test]
+    fn a_page_in_public_answers_its_path_without_the_ending() {
+        for (name, route) in [
+            ("about.html", "/about"),
+            ("index.html", "/"),
+            ("docs/index.html", "/docs"),
+            ("docs/start.html", "/docs/start"),
+        ] {
+            assert_eq!(route_of(name), route);
+        }
+    }
+
+    #[test]
+    fn a_file_has_only_forms_that_are_shorter() {
+        let job = |bytes: &[u8], content_type| Job {
+            name: "a".to_owned(),
+            bytes: bytes.to_vec(),
+            content_type,
+            earlier: Vec::new(),
+            made: None,
+            effort: Effort::Little,
+        };
+        let text = "a line\n".repeat(100);
+        let made = job(text.as_bytes(), "text/plain; charset=utf-8").run().unwrap();
+        assert_eq!(made.forms.keys().collect::<Vec<_>>(), ["a.br", "a.zst"]);
+        let random: Vec<u8> = (0u32..400).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        for (bytes, content_type) in
+            [(&random[..], "text/css"), (text.as_bytes(), "image/png"), (b"short", "text/css")]
+        {
+            let made = job(bytes, content_type).run().unwrap();
+            assert_eq!(
+                (made.forms, made.file.encodings),
+                (Files::new(), Encodings::default()),
+                "{content_type}"
+            );
+        }
+    }
 
     #[test]
     fn a_site_holds_just_the_files_of_its_last_build() {
