@@ -92,6 +92,7 @@ const PURE: &[&str] = &[
     "bench/src/report.rs",
     "bench/src/sample.rs",
     "edge/src",
+    "origin/api/src",
     "origin/src/backoff.rs",
     "origin/src/cache_group.rs",
     "origin/src/db/cause.rs",

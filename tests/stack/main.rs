@@ -7,6 +7,7 @@ mod support;
 
 mod api;
 mod balance;
+mod built;
 mod cache;
 mod collapse;
 mod consistency;
@@ -26,7 +27,6 @@ mod safety;
 mod scripted;
 mod sessions;
 mod shelf;
-mod site;
 mod stateless;
 mod workerd;
 mod world;
@@ -45,6 +45,9 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = [
         api::TESTS,
         balance::TESTS,
+        built::dictionaries::TESTS,
+        built::serving::TESTS,
+        built::skew::TESTS,
         cache::TESTS,
         collapse::TESTS,
         consistency::TESTS,
@@ -63,9 +66,6 @@ fn main() -> ExitCode {
         safety::doors::TESTS,
         safety::exchanges::TESTS,
         sessions::TESTS,
-        site::dictionaries::TESTS,
-        site::serving::TESTS,
-        site::skew::TESTS,
         stateless::TESTS,
     ]
     .concat();

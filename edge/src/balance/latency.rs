@@ -67,7 +67,7 @@ impl Latency {
 /// slower than the others are, and far more where it fails.
 pub fn cost(seen: &[Latency], in_flight: impl Fn(usize) -> usize, now: Timestamp) -> Vec<u64> {
     let mut known: Vec<f64> = seen.iter().filter_map(|latency| latency.smoothed_ms).collect();
-    known.sort_by(f64::total_cmp);
+    known.sort_unstable_by(f64::total_cmp);
     // The lower one of two, so that of two origins the slow one is not its own measure.
     let median =
         known.get(known.len().saturating_sub(1) / 2).copied().unwrap_or_default().max(LATENCY_MIN_MS);

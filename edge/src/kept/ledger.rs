@@ -1,9 +1,6 @@
 //! Which build named which asset last, and what goes.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
@@ -13,7 +10,7 @@ pub const BUILDS_MIN: usize = 20;
 pub const STAY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A build that was served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Build {
     /// Its turn: a build that is served again has a new one.
     pub turn: u64,
@@ -22,7 +19,7 @@ pub struct Build {
 }
 
 /// An asset that a build named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The turn of the last build that did.
     pub turn: u64,
@@ -30,11 +27,13 @@ pub struct Named {
     pub is_copied: bool,
 }
 
-/// All builds and assets that there is anything to remember of.
+/// All builds and assets that there is anything to remember of. Both are few enough for lists,
+/// which cost the Worker less code than maps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    builds: BTreeMap<String, Build>,
-    assets: BTreeMap<String, Named>,
+    builds: Vec<(String, Build)>,
+    /// In the order of their paths.
+    assets: Vec<(String, Named)>,
 }
 
 /// What is to be written down.
@@ -51,12 +50,16 @@ pub struct Changes {
 }
 
 impl Ledger {
-    /// As it was written down.
-    pub fn restored(
-        builds: impl IntoIterator<Item = (String, Build)>,
-        assets: impl IntoIterator<Item = (String, Named)>,
-    ) -> Self {
-        Self { builds: builds.into_iter().collect(), assets: assets.into_iter().collect() }
+    /// A build as it was written down.
+    pub fn restore_build(&mut self, name: String, build: Build) {
+        self.builds.push((name, build));
+    }
+
+    /// An asset as it was written down; quickest in the order of their paths.
+    pub fn restore_asset(&mut self, path: String, named: Named) {
+        if let Err(place) = self.place(&path) {
+            self.assets.insert(place, (path, named));
+        }
     }
 
     /// `build` is served now, and names these assets.
@@ -67,87 +70,106 @@ impl Ledger {
         now: Timestamp,
     ) -> Changes {
         let mut changes = Changes::default();
-        let last = self.last().map(|(name, last)| (name.to_owned(), last));
+        let last = self.builds.iter_mut().max_by_key(|(_, build)| build.turn);
         let turn = match last {
             Some((name, last)) if name == build => last.turn,
             last => {
-                let turn = last.as_ref().map_or(1, |(_, last)| last.turn + 1);
+                let mut turn = 1;
                 if let Some((name, last)) = last {
-                    changes.builds.push((name, Build { until: now, ..last }));
+                    last.until = now;
+                    turn += last.turn;
+                    changes.builds.push((name.clone(), *last));
                 }
-                changes.builds.push((build.to_owned(), Build { turn, until: now }));
-                self.builds.extend(changes.builds.iter().cloned());
+                let served = (build.to_owned(), Build { turn, until: now });
+                self.builds.retain(|(name, _)| name != build);
+                self.builds.push(served.clone());
+                changes.builds.push(served);
                 turn
             }
         };
         for path in paths {
-            let named = self.assets.get(path).copied();
-            if named.is_none_or(|named| named.turn != turn) {
-                let is_copied = named.is_some_and(|named| named.is_copied);
-                changes.assets.push((path.to_owned(), Named { turn, is_copied }));
+            match self.place(path) {
+                Ok(place) => {
+                    let named = &mut self.assets[place].1;
+                    if named.turn == turn {
+                        continue;
+                    }
+                    named.turn = turn;
+                    changes.assets.push((path.to_owned(), *named));
+                }
+                Err(place) => {
+                    let new = (path.to_owned(), Named { turn, is_copied: false });
+                    self.assets.insert(place, new.clone());
+                    changes.assets.push(new);
+                }
             }
         }
-        self.assets.extend(changes.assets.iter().cloned());
         changes.forgotten_builds = self.forget_builds(now);
         changes
     }
 
     /// Whether an asset is in KV.
     pub fn has(&self, path: &str) -> bool {
-        self.assets.get(path).is_some_and(|named| named.is_copied)
+        self.place(path).is_ok_and(|place| self.assets[place].1.is_copied)
     }
 
     /// An asset is in KV now.
     pub fn copied(&mut self, path: &str) -> Changes {
-        let Some(named) = self.assets.get_mut(path) else { return Changes::default() };
-        named.is_copied = true;
-        Changes { assets: vec![(path.to_owned(), *named)], ..Changes::default() }
+        let mut changes = Changes::default();
+        if let Ok(place) = self.place(path) {
+            self.assets[place].1.is_copied = true;
+            changes.assets.push(self.assets[place].clone());
+        }
+        changes
     }
 
     /// The assets that no build needs any more. One stays while one of the last
     /// [`BUILDS_MIN`] builds names it, or the last build that does was served within [`STAY`].
     pub fn gone(&self, now: Timestamp) -> Vec<String> {
         let stay = self.turns_that_stay(now);
-        let is_gone = |(_, named): &(&String, &Named)| !stay.contains(&named.turn);
+        let is_gone = |(_, named): &&(String, Named)| !stay.contains(&named.turn);
         self.assets.iter().filter(is_gone).map(|(path, _)| path.clone()).collect()
     }
 
     /// An asset is in KV no more.
     pub fn removed(&mut self, path: &str, now: Timestamp) -> Changes {
-        if self.assets.remove(path).is_none() {
-            return Changes::default();
-        }
+        let Ok(place) = self.place(path) else { return Changes::default() };
+        let forgotten_assets = vec![self.assets.remove(place).0];
         let forgotten_builds = self.forget_builds(now);
-        Changes { forgotten_assets: vec![path.to_owned()], forgotten_builds, ..Changes::default() }
+        Changes { forgotten_assets, forgotten_builds, ..Changes::default() }
     }
 
     /// Forgets the builds that make no difference any more.
     fn forget_builds(&mut self, now: Timestamp) -> Vec<String> {
         let mut turns = self.turns_that_stay(now);
-        turns.extend(self.assets.values().map(|named| named.turn));
-        let forgotten = self.builds.iter().filter(|(_, build)| !turns.contains(&build.turn));
-        let forgotten: Vec<_> = forgotten.map(|(name, _)| name.clone()).collect();
-        for name in &forgotten {
-            self.builds.remove(name);
-        }
+        turns.extend(self.assets.iter().map(|(_, named)| named.turn));
+        let mut forgotten = Vec::new();
+        self.builds.retain(|(name, build)| {
+            let is_kept = turns.contains(&build.turn);
+            if !is_kept {
+                forgotten.push(name.clone());
+            }
+            is_kept
+        });
         forgotten
     }
 
-    fn turns_that_stay(&self, now: Timestamp) -> BTreeSet<u64> {
-        let mut builds: Vec<Build> = self.builds.values().copied().collect();
-        builds.sort_by_key(|build| std::cmp::Reverse(build.turn));
-        let stays = |(place, build): &(usize, Build)| *place < BUILDS_MIN || now.since(build.until) <= STAY;
-        builds.into_iter().enumerate().filter(stays).map(|(_, build)| build.turn).collect()
+    fn turns_that_stay(&self, now: Timestamp) -> Vec<u64> {
+        let is_later = |than: &Build| self.builds.iter().filter(|(_, build)| build.turn > than.turn).count();
+        let stays = |build: &Build| now.since(build.until) <= STAY || is_later(build) < BUILDS_MIN;
+        self.builds.iter().filter(|(_, build)| stays(build)).map(|(_, build)| build.turn).collect()
     }
 
-    /// The build that is served, as far as is known.
-    fn last(&self) -> Option<(&str, Build)> {
-        self.builds.iter().max_by_key(|(_, build)| build.turn).map(|(name, build)| (name.as_str(), *build))
+    /// Where an asset is, or would be.
+    fn place(&self, path: &str) -> Result<usize, usize> {
+        self.assets.binary_search_by(|(known, _)| known.as_str().cmp(path))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -256,7 +278,7 @@ mod tests {
         fn nothing_goes_that_a_kept_build_names((builds, turns) in history(), later in 0_u64..60, prunes: bool) {
             let mut ledger = Ledger::default();
             let mut written = (BTreeMap::new(), BTreeMap::new());
-            let write = |written: &mut (BTreeMap<_, _>, BTreeMap<_, _>), changes: Changes| {
+            let write = |written: &mut (BTreeMap<String, _>, BTreeMap<String, _>), changes: Changes| {
                 written.0.extend(changes.builds);
                 written.1.extend(changes.assets);
                 written.0.retain(|name, _| !changes.forgotten_builds.contains(name));
@@ -297,12 +319,16 @@ mod tests {
                 let name = format!("/{path}");
                 if stays(path) {
                     prop_assert!(!gone.contains(&name), "{name} is gone");
-                    prop_assert!(ledger.assets.contains_key(&name), "{name} was removed");
+                    prop_assert!(ledger.place(&name).is_ok(), "{name} was removed");
                 } else {
-                    prop_assert!(gone.contains(&name) || !ledger.assets.contains_key(&name), "{name} stays");
+                    prop_assert!(gone.contains(&name) || !ledger.place(&name).is_ok(), "{name} stays");
                 }
             }
-            prop_assert_eq!(Ledger::restored(written.0, written.1), ledger);
+            ledger.builds.sort_by(|(one, _), (other, _)| one.cmp(other));
+            let mut restored = Ledger::default();
+            written.0.into_iter().for_each(|(name, build)| restored.restore_build(name, build));
+            written.1.into_iter().for_each(|(path, named)| restored.restore_asset(path, named));
+            prop_assert_eq!(restored, ledger);
         }
     }
 }

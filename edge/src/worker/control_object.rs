@@ -241,11 +241,11 @@ pub(super) fn text(row: &[SqlStorageValue], column: usize) -> Result<&str> {
     }
 }
 
-fn number(row: &[SqlStorageValue], column: usize) -> Result<u64> {
-    text(row, column)?.parse().map_err(|_| "the control log's table holds a broken position".into())
+/// A column that holds a number, as text.
+pub(super) fn number(row: &[SqlStorageValue], column: usize) -> Result<u64> {
+    text(row, column)?.parse().map_err(|_| "a table of the control log's keeper holds a broken number".into())
 }
 
-/// A column that holds JSON.
-pub(super) fn json<T: serde::de::DeserializeOwned>(row: &[SqlStorageValue], column: usize) -> Result<T> {
+fn json<T: serde::de::DeserializeOwned>(row: &[SqlStorageValue], column: usize) -> Result<T> {
     Ok(serde_json::from_str(text(row, column)?)?)
 }

@@ -11,18 +11,19 @@ use web_sys::ReadableStream;
 use worker::worker_sys::Fetcher;
 use worker::{Env, Result, SqlStorage};
 
-use crate::kept::ledger::{Changes, Ledger};
+use crate::kept::ledger::{Build, Changes, Ledger, Named};
 use crate::kept::pace::{Pace, Step};
 use crate::kept::{self, PATHS_REMOVED_MAX, assets, forms, key, keys};
-use crate::worker::control_object::{json, rows, text};
+use crate::time::Timestamp;
+use crate::worker::control_object::{number, rows, text};
 use crate::worker::deadline::within;
 use crate::worker::kv::Namespace;
 use crate::worker::{js, site, store};
 
-/// One row for each build and each asset, as JSON.
+/// Numbers are written as text, as those of the log are.
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS kept_builds (name TEXT PRIMARY KEY, build TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS kept_assets (path TEXT PRIMARY KEY, named TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS kept_builds (name TEXT PRIMARY KEY, turn TEXT NOT NULL, until TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS kept_assets (path TEXT PRIMARY KEY, turn TEXT NOT NULL, is_copied TEXT NOT NULL) WITHOUT ROWID;
 ";
 
 /// Time that a file may take to be read or written.
@@ -147,32 +148,38 @@ async fn copy_one(
 
 fn read(sql: &SqlStorage) -> Result<Ledger> {
     sql.exec(SCHEMA, None)?;
-    let builds: Vec<_> = rows(sql, "SELECT name, build FROM kept_builds")?
-        .iter()
-        .map(|row| Ok((text(row, 0)?.to_owned(), json(row, 1)?)))
-        .collect::<Result<_>>()?;
-    let assets: Vec<_> = rows(sql, "SELECT path, named FROM kept_assets")?
-        .iter()
-        .map(|row| Ok((text(row, 0)?.to_owned(), json(row, 1)?)))
-        .collect::<Result<_>>()?;
-    Ok(Ledger::restored(builds, assets))
+    let mut ledger = Ledger::default();
+    for row in rows(sql, "SELECT name, turn, until FROM kept_builds")? {
+        let build = Build { turn: number(&row, 1)?, until: Timestamp::from_millis(number(&row, 2)?) };
+        ledger.restore_build(text(&row, 0)?.to_owned(), build);
+    }
+    for row in rows(sql, "SELECT path, turn, is_copied FROM kept_assets ORDER BY path")? {
+        let named = Named { turn: number(&row, 1)?, is_copied: number(&row, 2)? == 1 };
+        ledger.restore_asset(text(&row, 0)?.to_owned(), named);
+    }
+    Ok(ledger)
 }
 
 /// Several statements without a wait between them are one transaction.
 fn write(sql: &SqlStorage, changes: &Changes) -> Result<()> {
+    let put = |query: &str, name: &str, numbers: [u64; 2]| {
+        let [one, other] = numbers.map(|number| number.to_string().into());
+        sql.exec(query, vec![name.into(), one, other]).map(drop)
+    };
+    let remove = |query: &str, name: &str| sql.exec(query, vec![name.into()]).map(drop);
     for (name, build) in &changes.builds {
-        let row = vec![name.as_str().into(), serde_json::to_string(build)?.into()];
-        sql.exec("INSERT OR REPLACE INTO kept_builds (name, build) VALUES (?, ?)", row)?;
+        let numbers = [build.turn, build.until.as_millis()];
+        put("INSERT OR REPLACE INTO kept_builds (name, turn, until) VALUES (?, ?, ?)", name, numbers)?;
     }
     for name in &changes.forgotten_builds {
-        sql.exec("DELETE FROM kept_builds WHERE name = ?", vec![name.as_str().into()])?;
+        remove("DELETE FROM kept_builds WHERE name = ?", name)?;
     }
     for (path, named) in &changes.assets {
-        let row = vec![path.as_str().into(), serde_json::to_string(named)?.into()];
-        sql.exec("INSERT OR REPLACE INTO kept_assets (path, named) VALUES (?, ?)", row)?;
+        let numbers = [named.turn, u64::from(named.is_copied)];
+        put("INSERT OR REPLACE INTO kept_assets (path, turn, is_copied) VALUES (?, ?, ?)", path, numbers)?;
     }
     for path in &changes.forgotten_assets {
-        sql.exec("DELETE FROM kept_assets WHERE path = ?", vec![path.as_str().into()])?;
+        remove("DELETE FROM kept_assets WHERE path = ?", path)?;
     }
     Ok(())
 }

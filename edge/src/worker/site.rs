@@ -83,28 +83,26 @@ async fn kept(edge: &Edge<'_>, request: &Request<'_>, unknown: Answer) -> Result
 async fn find_kept(edge: &Edge<'_>, request: &Request<'_>) -> Result<Option<(Answer, Body)>, JsValue> {
     let path = request.path;
     let Some((mut kept, whole)) = keeping::find(edge.env, path, "").await? else { return Ok(None) };
-    let answer = respond_kept(&kept, request);
-    match &answer.body {
-        Told::File(sent) if sent.is_encoded => {
-            let ending = sent.file.strip_prefix(path).unwrap_or_default();
-            if let Some((_, encoded)) = keeping::find(edge.env, path, ending).await? {
-                Body::Stream(whole).discard();
-                return Ok(Some((answer, Body::Encoded(encoded))));
-            }
-            // KV may know of one key before it does of another.
-            kept.file.encodings = Encodings::default();
-            let answer = respond_kept(&kept, request);
-            Ok(Some((answer, Body::Stream(whole))))
+    let mut answer = respond_kept(&kept, request);
+    if let Told::File(sent) = &answer.body
+        && let Some(ending) = sent.file.strip_prefix(path).filter(|ending| !ending.is_empty())
+    {
+        if let Some((_, encoded)) = keeping::find(edge.env, path, ending).await? {
+            Body::Stream(whole).discard();
+            return Ok(Some((answer, Body::Encoded(encoded))));
         }
-        Told::File(sent) => {
-            let body = part(sent, whole).await?;
-            Ok(Some((answer, body)))
-        }
+        // KV may know of one key before it does of another.
+        kept.file.encodings = Encodings::default();
+        answer = respond_kept(&kept, request);
+    }
+    let body = match &answer.body {
+        Told::File(sent) => part(sent, whole).await?,
         _ => {
             Body::Stream(whole).discard();
-            Ok(Some((answer, Body::Empty)))
+            Body::Empty
         }
-    }
+    };
+    Ok(Some((answer, body)))
 }
 
 /// An answer of the policy with the bytes of the file that it names.

@@ -1,9 +1,13 @@
 //! The built site's table of contents, `manifest.json`: which authored name has
 //! which hashed name, which page answers which path, and what is sent with each.
 
+mod flat;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use flat::Flat;
 
 /// File name of the manifest in the built site.
 pub const FILE_NAME: &str = "manifest.json";
@@ -35,6 +39,7 @@ pub struct Manifest {
 
 /// One immutable file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Flat")]
 pub struct Asset {
     /// Its path on the site, `/assets/{name}.{hash}.{ext}`.
     pub path: String,
@@ -52,6 +57,7 @@ pub struct Asset {
 
 /// An asset of an earlier build.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Flat")]
 pub struct Kept {
     /// What is at its path.
     #[serde(flatten)]
@@ -110,6 +116,7 @@ pub struct Delta {
 
 /// A page and the paths it answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Flat")]
 pub struct Route {
     /// A path; a segment in braces, as in `/products/{id}`, stands for any one segment.
     pub path: String,
@@ -120,6 +127,7 @@ pub struct Route {
 
 /// A page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Flat")]
 pub struct Page {
     /// Its file in the site, such as `/products/_id.html`.
     pub file: String,
@@ -163,6 +171,48 @@ impl Route {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manifest_is_read_as_it_was_written() {
+        let file = |integrity: &str| File {
+            integrity: integrity.into(),
+            size: 7,
+            content_type: "text/css".into(),
+            encodings: Encodings { br: Some(3), zstd: None },
+        };
+        let page = |name: &str| Page {
+            file: name.into(),
+            content: file(name),
+            policy: "default-src 'self'".into(),
+            links: vec!["</a>; rel=preload".into()],
+        };
+        let asset = Asset {
+            path: "/assets/a.1.css".into(),
+            file: file("a"),
+            dictionary_for: Some("/assets/a.*.css".into()),
+            deltas: vec![Delta { dictionary: "d".into(), dcb: Some(1), dcz: None }],
+        };
+        let kept = Kept { file: file("k"), dictionary_for: Some("/assets/a.*.css".into()) };
+        let manifest = Manifest {
+            version: VERSION,
+            build: "b".into(),
+            assets: [("a.css".into(), asset)].into(),
+            kept: [("/assets/a.0.css".into(), kept)].into(),
+            files: [("/robots.txt".into(), file("r"))].into(),
+            routes: vec![Route { path: "/".into(), page: page("/index.html") }],
+            not_found: Some(page("/404.html")),
+        };
+        let json = serde_json::to_string(&manifest).unwrap();
+        assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), manifest);
+        assert_eq!(
+            serde_json::from_str::<Manifest>(&json.replace("policy", "other"))
+                .unwrap_err()
+                .to_string()
+                .split(" at ")
+                .next(),
+            Some("a page without `policy`")
+        );
+    }
 
     fn check(path: &str, file: Option<&str>) {
         let page = |file: &str| Page { file: file.into(), ..Page::default() };

@@ -1,6 +1,6 @@
 //! The manifest, to be looked up by path.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::entry::Entry;
 use super::{ASSET_PREFIX, BUILD_PATH};
@@ -10,8 +10,8 @@ use crate::manifest::Manifest;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     manifest: Manifest,
-    /// Authored names of current assets.
-    names: HashMap<String, String>,
+    /// Authored names of current assets, by path.
+    names: BTreeMap<String, String>,
 }
 
 /// What is at a path.
@@ -27,7 +27,10 @@ pub(super) enum Found<'a> {
 impl Index {
     /// Of a manifest, whose version the caller has looked at.
     pub fn new(manifest: Manifest) -> Self {
-        let names = manifest.assets.iter().map(|(name, asset)| (asset.path.clone(), name.clone())).collect();
+        let mut names = BTreeMap::new();
+        for (name, asset) in &manifest.assets {
+            names.insert(asset.path.clone(), name.clone());
+        }
         Self { manifest, names }
     }
 

@@ -1,3 +1,5 @@
+//! The site's answers, in tables, and what holds for all of them.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -3,20 +3,26 @@
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
+use crate::built::{Built, decompress, text};
 use crate::raw;
 use crate::shelf::Shelf;
-use crate::site::{Built, decompress, text};
 use crate::support::tidewall::Folder;
 use crate::workerd::{Setup, Workerd};
 use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("site::serving::a_file_is_sent_in_a_form_that_its_client_takes", a_file_in_a_form_that_its_client_takes),
-    ("site::serving::who_has_a_file_is_not_sent_it_again", who_has_a_file_is_not_sent_it_again),
-    ("site::serving::a_part_is_sent_of_the_bytes_as_they_are", a_part_is_sent_of_the_bytes_as_they_are),
-    ("site::serving::a_head_says_what_its_get_would", a_head_says_what_its_get_would),
-    ("site::serving::what_is_not_there_is_no_page_for_programs", what_is_not_there_is_no_page_for_programs),
-    ("site::serving::a_difference_is_sent_to_who_has_the_dictionary", a_difference_to_who_has_the_dictionary),
+    (
+        "built::serving::a_file_is_sent_in_a_form_that_its_client_takes",
+        a_file_in_a_form_that_its_client_takes,
+    ),
+    ("built::serving::who_has_a_file_is_not_sent_it_again", who_has_a_file_is_not_sent_it_again),
+    ("built::serving::a_part_is_sent_of_the_bytes_as_they_are", a_part_is_sent_of_the_bytes_as_they_are),
+    ("built::serving::a_head_says_what_its_get_would", a_head_says_what_its_get_would),
+    ("built::serving::what_is_not_there_is_no_page_for_programs", what_is_not_there_is_no_page_for_programs),
+    (
+        "built::serving::a_difference_is_sent_to_who_has_the_dictionary",
+        a_difference_to_who_has_the_dictionary,
+    ),
 ];
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";

@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use crate::built::{Built, text};
 use crate::shelf::Shelf;
-use crate::site::{Built, text};
 use crate::support::browser::Chromium;
 use crate::support::poll;
 use crate::support::tidewall::Folder;
@@ -12,7 +12,7 @@ use crate::workerd::{Setup, Workerd};
 use crate::world::{Test, World};
 
 pub(crate) const TESTS: &[Test] =
-    &[("site::dictionaries::a_browser_is_sent_what_has_changed", a_browser_is_sent_what_has_changed)];
+    &[("built::dictionaries::a_browser_is_sent_what_has_changed", a_browser_is_sent_what_has_changed)];
 
 const DEADLINE: Duration = Duration::from_secs(60);
 

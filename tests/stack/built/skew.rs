@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use reqwest::{Method, Response};
 
+use crate::built::{Built, decompress, text};
 use crate::shelf::{Fault, Shelf};
-use crate::site::{Built, decompress, text};
 use crate::support::poll;
 use crate::support::tidewall::Folder;
 use crate::workerd::{Setup, Workerd};
 use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("site::skew::clients_of_twenty_builds_load_all_of_their_own", clients_of_twenty_builds),
-    ("site::skew::a_copy_that_was_cut_short_goes_on", a_copy_that_was_cut_short_goes_on),
-    ("site::skew::what_is_kept_is_served_as_what_is_current", what_is_kept_is_served_as_what_is_current),
-    ("site::skew::while_kv_fails_nobody_hears_that_nothing_is_there", while_kv_fails),
+    ("built::skew::clients_of_twenty_builds_load_all_of_their_own", clients_of_twenty_builds),
+    ("built::skew::a_copy_that_was_cut_short_goes_on", a_copy_that_was_cut_short_goes_on),
+    ("built::skew::what_is_kept_is_served_as_what_is_current", what_is_kept_is_served_as_what_is_current),
+    ("built::skew::while_kv_fails_nobody_hears_that_nothing_is_there", while_kv_fails),
 ];
 
 const BUILDS: usize = 20;
