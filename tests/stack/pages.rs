@@ -1,5 +1,13 @@
 //! The pages, as a browser gets them and as a person sees them.
 
+use std::fs;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
 use crate::support::browser::Chromium;
 use crate::world::{Test, World, field};
 
@@ -7,6 +15,12 @@ pub(crate) const TESTS: &[Test] = &[
     ("pages::a_person_opens_the_shop_and_a_product", a_person_opens_the_shop_and_a_product),
     ("pages::filters_live_in_the_url", filters_live_in_the_url),
     ("pages::pages_and_assets_say_how_long_they_may_be_kept", pages_and_assets_say_how_long_they_may_be_kept),
+    ("pages::the_manifest_is_as_its_schema_describes_it", the_manifest_is_as_its_schema_describes_it),
+    ("pages::a_page_lets_live_reload_run_while_developing", a_page_lets_live_reload_run_while_developing),
+    (
+        "pages::a_page_runs_what_it_was_built_with_and_nothing_else",
+        a_page_runs_what_it_was_built_with_and_nothing_else,
+    ),
 ];
 
 fn a_person_opens_the_shop_and_a_product(world: &World) {
@@ -74,5 +88,67 @@ fn pages_and_assets_say_how_long_they_may_be_kept(world: &World) {
         let missing = world.get(&format!("{}/assets/styles.0000000000000000.css", world.edge())).await;
         assert_eq!((missing.status().as_u16(), field(&missing, "cache-control")), (404, "no-store".into()));
         assert_eq!(field(&missing, "content-type"), "application/problem+json");
+    });
+}
+
+fn the_manifest_is_as_its_schema_describes_it(_: &World) {
+    let read = |path: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap())
+            .unwrap()
+    };
+    let schema = read("origin/api/manifest.schema.json");
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let manifest = read("target/dev/site/manifest.json");
+    if let Err(error) = validator.validate(&manifest) {
+        panic!("{error} at {}", error.instance_path());
+    }
+    let broken: [(&str, Value); 5] = [
+        ("/version", json!(1)),
+        ("/build", json!("latest")),
+        ("/assets/app.js/integrity", json!("md5-1")),
+        ("/assets/app.js/path", json!("/app.js")),
+        ("/routes/0/mistyped", json!(1)),
+    ];
+    for (place, value) in broken {
+        let mut other = manifest.clone();
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        other.pointer_mut(parent).unwrap()[name] = value;
+        assert!(!validator.is_valid(&other), "{place}");
+    }
+}
+
+/// wrangler appends a script of its own to pages, which their policy names by its hash.
+fn a_page_lets_live_reload_run_while_developing(world: &World) {
+    let wrangler =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/wrangler/wrangler-dist/ProxyWorker.js");
+    let source = fs::read_to_string(wrangler).unwrap();
+    let constant =
+        |name: &str| source.split(&format!("{name} = \"")).nth(1).unwrap().split('"').next().unwrap();
+    let template = source.split("liveReloadScript = `").nth(1).unwrap().split('`').next().unwrap();
+    let script = template.split_once("javascript\">").unwrap().1.split("</script>").next().unwrap();
+    let script = ["LIVE_RELOAD_PATHNAME", "LIVE_RELOAD_PROTOCOL"]
+        .iter()
+        .fold(script.to_owned(), |script, name| script.replace(&format!("${{{name}}}"), constant(name)));
+    let hash = format!("'sha256-{}'", STANDARD.encode(Sha256::digest(&script)));
+    world.run(async {
+        let page = world.get(&format!("{}/", world.edge())).await;
+        let policy = field(&page, "content-security-policy");
+        assert!(policy.contains(&hash), "{hash} is not in {policy}");
+    });
+}
+
+fn a_page_runs_what_it_was_built_with_and_nothing_else(world: &World) {
+    world.run(async {
+        let chromium = Chromium::launch().await;
+        let mut tab = chromium.open(&format!("{}/", world.edge())).await;
+        tab.until("document.querySelectorAll('main a[href^=\"/products/\"]').length >= 24").await;
+        assert_eq!(tab.console(), Vec::<String>::new());
+        tab.until(
+            "(() => { const script = document.createElement('script'); script.textContent = 'window.ran = true'; \
+             document.head.append(script); return true; })()",
+        )
+        .await;
+        assert_eq!(tab.text("String(window.ran)").await, "undefined");
+        chromium.close().await;
     });
 }
