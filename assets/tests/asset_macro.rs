@@ -1,5 +1,7 @@
 //! `asset!`, as the compiler takes it.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
