@@ -116,7 +116,11 @@ pub fn dcz(bytes: &[u8], earlier: &[u8], effort: Effort) -> io::Result<Option<Ve
     stream.extend(Sha256::digest(earlier));
     let mut encoder = zstd::Encoder::with_ref_prefix(stream, effort.zstd(), earlier)?;
     zstd_with(&mut encoder, bytes)?;
-    Ok(Some(encoder.finish()?))
+    let stream = encoder.finish()?;
+    let mut back = Vec::new();
+    let begun = DCZ_MAGIC.len() + <Sha256 as Digest>::output_size();
+    io::copy(&mut zstd::Decoder::with_ref_prefix(&stream[begun..], earlier)?, &mut back)?;
+    Ok((back == bytes).then_some(stream))
 }
 
 fn zstd_with(encoder: &mut zstd::Encoder<'_, Vec<u8>>, bytes: &[u8]) -> io::Result<()> {
@@ -175,6 +179,9 @@ mod tests {
         assert_eq!(unbrotli_after(&brotli(bytes, effort).unwrap(), &[]).unwrap(), bytes);
         assert_eq!(zstd::decode_all(&*zstd(bytes, effort).unwrap()).unwrap(), bytes);
         let digest = Sha256::digest(earlier);
+        if effort == Effort::Most && earlier.len() > 1 {
+            assert!(dcz(bytes, earlier, effort).unwrap().is_some(), "{bytes:?} after {earlier:?}");
+        }
         if let Some(stream) = dcb(bytes, earlier, effort).unwrap() {
             assert_eq!((&stream[..4], &stream[4..36]), (&DCB_MAGIC[..], &digest[..]));
             assert_eq!(unbrotli_after(&stream[36..], earlier).unwrap(), bytes);

@@ -47,6 +47,9 @@ pub enum Flaw {
     /// Two files of one name, but with other contents.
     #[error("two files have this name, and different contents; rename one")]
     TwoContents,
+    /// Two files name one source map.
+    #[error("`{0}` is the source map of another file already; give each its own")]
+    MappedTwice(String),
     /// On some machines these are one file.
     #[error("its name differs from `{0}` by case alone, which not every file system tells apart; rename one")]
     SameButCase(String),

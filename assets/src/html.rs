@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +10,10 @@ use lol_html::{RewriteStrSettings, element, rewrite_str, text};
 use sha2::{Digest, Sha256};
 
 use crate::error::{BuildError, Flaw, Found, line_of};
-use crate::format::{Format, script};
+use crate::format::{Format, css, script};
 use crate::name::Asset;
 use crate::pipeline::{Built, missing};
-use crate::reference::{Kind, Reference, Target, resolve};
+use crate::reference::{Kind, Reference, Target, origin, resolve};
 
 /// A finished page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,20 +41,24 @@ pub struct Others<'a> {
 }
 
 /// Attributes that name something to be loaded, by element.
-const LOADED: [(&str, &str); 15] = [
+const LOADED: [(&str, &str); 19] = [
     ("audio", "src"),
     ("embed", "src"),
+    ("iframe", "src"),
     ("image", "href"),
+    ("image", "xlink:href"),
     ("img", "src"),
     ("img", "srcset"),
     ("input", "src"),
     ("link", "href"),
+    ("link", "imagesrcset"),
     ("object", "data"),
     ("script", "src"),
     ("source", "src"),
     ("source", "srcset"),
     ("track", "src"),
     ("use", "href"),
+    ("use", "xlink:href"),
     ("video", "poster"),
     ("video", "src"),
 ];
@@ -74,6 +77,8 @@ impl Built {
     /// # Errors
     /// It names what isn't there, or has what its policy wouldn't let run.
     pub fn page(&self, name: &str, html: &str, others: Others<'_>) -> Result<Page, BuildError> {
+        // As a browser reads it: hashes are of what it has then (HTML, section 13.2.3.5).
+        let html = &html.replace("\r\n", "\n").replace('\r', "\n");
         let first = Pass { built: self, name, html, others, import_map: None };
         let found = first.run().map_err(|found| found.of(name))?.1;
         let modules = self.modules(&found.modules);
@@ -83,7 +88,13 @@ impl Built {
             serde_json::json!({ "integrity": integrity }).to_string()
         });
         let second = Pass { import_map, ..first };
-        let (html, found) = second.run().map_err(|found| found.of(name))?;
+        let (html, mut found) = second.run().map_err(|found| found.of(name))?;
+        for asset in modules {
+            let link = format!("<{}>; rel=modulepreload; integrity=\"{}\"", asset.path, asset.integrity);
+            if !found.links.contains(&link) {
+                found.links.push(link);
+            }
+        }
         Ok(Page {
             name: name.to_owned(),
             policy: found.policy(),
@@ -144,7 +155,6 @@ struct Met {
 struct Inline {
     text: String,
     start: usize,
-    is_module: bool,
     directive: &'static str,
 }
 
@@ -161,13 +171,20 @@ impl Met {
             ("connect-src", "'self'"),
             ("manifest-src", "'self'"),
             ("worker-src", "'self'"),
+            ("object-src", ""),
+            ("frame-src", ""),
             ("base-uri", "'none'"),
             ("form-action", "'self'"),
             ("frame-ancestors", "'none'"),
         ];
         let directives = fixed.map(|(directive, sources)| {
-            let more = self.sources.get(directive).into_iter().flatten();
-            more.fold(format!("{directive} {sources}"), |all, source| all + " " + source)
+            let more = self.sources.get(directive).into_iter().flatten().map(String::as_str);
+            let mut all: Vec<&str> =
+                [sources].into_iter().filter(|fixed| !fixed.is_empty()).chain(more).collect();
+            if all.is_empty() {
+                all.push("'none'");
+            }
+            format!("{directive} {}", all.join(" "))
         });
         directives.join("; ")
     }
@@ -184,6 +201,9 @@ impl Met {
 impl Pass<'_> {
     fn run(&self) -> Result<(String, Met), Found> {
         let met = RefCell::new(Met::default());
+        for (directive, origin) in &self.built.outside {
+            met.borrow_mut().allow(directive, origin.clone());
+        }
         for script in self.others.scripts {
             met.borrow_mut().allow("script-src", (*script).to_owned());
         }
@@ -262,14 +282,18 @@ impl Pass<'_> {
             {
                 continue;
             }
-            if *name == "srcset" {
-                let other = self.source_set(text, line, met);
-                set(element, name, text, &other);
+            if matches!(*name, "srcset" | "imagesrcset") {
+                if let Some(other) = self.source_set(text, line, met) {
+                    set(element, name, text, &other);
+                }
                 continue;
             }
-            let directive = directive(&tag, &relation, value("as"));
+            let directive = directive(&tag, name, &relation, value("as"));
             let reference = Reference { url: text.to_owned(), line, kind: Kind::Loaded };
             if let Some((asset, url)) = self.asset(&reference, directive, met) {
+                if matches!(directive, "object-src" | "frame-src") {
+                    met.allow(directive, "'self'".to_owned());
+                }
                 set(element, name, text, &url);
                 loaded = Some(asset);
             }
@@ -302,7 +326,7 @@ impl Pass<'_> {
         }
         if ((tag == "script" && value("src").is_none()) || tag == "style") && !is_data {
             let directive = if tag == "style" { "style-src" } else { "script-src" };
-            met.inline = Some(Inline { text: String::new(), start: 0, is_module, directive });
+            met.inline = Some(Inline { text: String::new(), start: 0, directive });
         }
     }
 
@@ -392,9 +416,10 @@ impl Pass<'_> {
         self.built.files.contains_key(name) || self.built.pages.contains_key(name)
     }
 
-    /// `srcset`: URLs, each with a descriptor (HTML, section 4.8.4.2.1).
-    fn source_set(&self, text: &str, line: u32, met: &mut Met) -> String {
+    /// `srcset`: URLs, each with a descriptor (HTML, section 4.8.4.2.1). `None`: none is ours.
+    fn source_set(&self, text: &str, line: u32, met: &mut Met) -> Option<String> {
         let mut all = Vec::new();
+        let mut is_renamed = false;
         let mut rest = text.trim();
         while !rest.is_empty() {
             let (url, after) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
@@ -403,75 +428,71 @@ impl Pass<'_> {
                 None => after.split_once(',').unwrap_or((after, "")),
             };
             let reference = Reference { url: url.trim_end_matches(',').to_owned(), line, kind: Kind::Loaded };
-            let other = self.asset(&reference, "img-src", met).map_or(reference.url, |(_, url)| url);
+            let ours = self.asset(&reference, "img-src", met).map(|(_, url)| url);
+            is_renamed |= ours.is_some();
+            let other = ours.unwrap_or(reference.url);
             all.push(format!("{other} {}", descriptor.trim()).trim_end().to_owned());
             rest = next.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
         }
-        all.join(", ")
+        is_renamed.then(|| all.join(", "))
     }
 
     /// The text of a script or style as it is written, which the policy allows by its hash.
     fn inline(&self, inline: Inline, met: &mut Met) -> String {
-        let Inline { text, start, is_module, directive } = inline;
-        let first_line = line_of(self.html, start);
-        let text = if is_module { self.inline_module(&text, first_line, met) } else { text };
+        let first_line = line_of(self.html, inline.start);
+        let text = match self.followed(&inline, first_line, met) {
+            Ok(text) => text,
+            Err(found) => {
+                let line = found.line.map(|line| line + first_line - 1);
+                met.flaw.get_or_insert(Found { line, ..found });
+                inline.text
+            }
+        };
         if !text.trim().is_empty() {
-            met.allow(directive, hash_source(&text));
+            met.allow(inline.directive, hash_source(&text));
         }
         text
     }
 
-    fn inline_module(&self, text: &str, first_line: u32, met: &mut Met) -> String {
-        let fail = |met: &mut Met, found: Found| {
-            let line = found.line.map(|line| line + first_line - 1);
-            met.flaw.get_or_insert(Found { line, ..found });
-        };
-        let references = match script::references(text) {
-            Ok(references) => references,
-            Err(found) => {
-                fail(met, found);
-                return text.to_owned();
-            }
-        };
+    /// The text with the names of what it imports or shows.
+    fn followed(&self, inline: &Inline, first_line: u32, met: &mut Met) -> Result<String, Found> {
+        let is_style = inline.directive == "style-src";
+        let text = inline.text.as_str();
+        let references = if is_style { css::references(text)? } else { script::references(text)? };
         let mut urls = BTreeMap::new();
         for reference in references {
             let placed = Reference { line: reference.line + first_line - 1, ..reference };
-            if let Some((asset, url)) = self.asset(&placed, "script-src", met) {
-                met.modules.insert(asset.name.clone());
+            let directive = if is_style { "img-src" } else { "script-src" };
+            if let Some((asset, url)) = self.asset(&placed, directive, met) {
+                if !is_style {
+                    met.modules.insert(asset.name.clone());
+                }
                 urls.insert(placed.url, url);
             }
         }
-        match script::renamed(text, &|reference| urls.get(&reference.url).cloned()) {
-            Ok(text) => text,
-            Err(found) => {
-                fail(met, found);
-                text.to_owned()
-            }
+        // What names nothing stays to the letter.
+        if urls.is_empty() {
+            return Ok(text.to_owned());
         }
+        let rename = |reference: &Reference| urls.get(&reference.url).cloned();
+        if is_style { Ok(css::minify(text, None, &rename)?.code) } else { script::renamed(text, &rename) }
     }
 }
 
-/// Which directive of the policy is about what an element loads.
-fn directive(tag: &str, relation: &str, preload_as: Option<&str>) -> &'static str {
+/// Which directive of the policy is about what an element loads by an attribute.
+fn directive(tag: &str, attribute: &str, relation: &str, preload_as: Option<&str>) -> &'static str {
     match (tag, relation, preload_as) {
         ("script", ..) | ("link", "modulepreload", _) | ("link", "preload", Some("script")) => "script-src",
         ("link", "stylesheet", _) | ("link", "preload", Some("style")) => "style-src",
         ("link", "preload", Some("font")) => "font-src",
         ("link", "preload", Some("fetch")) => "connect-src",
+        ("link", "preload", Some("audio" | "video" | "track")) => "media-src",
         ("link", "manifest", _) => "manifest-src",
-        ("audio" | "video" | "source" | "track", ..) => "media-src",
+        ("embed" | "object", ..) => "object-src",
+        ("iframe", ..) => "frame-src",
+        ("audio" | "video" | "source" | "track", ..) if attribute == "src" => "media-src",
         _ => "img-src",
     }
-}
-
-/// Scheme, host and port of a URL of another site.
-fn origin(url: &str) -> Option<String> {
-    let (scheme, rest) = match url.strip_prefix("//") {
-        Some(rest) => ("https", rest),
-        None => url.split_once("://")?,
-    };
-    let host = rest.split(['/', '?', '#']).next()?;
-    (!host.is_empty()).then(|| format!("{scheme}://{host}"))
 }
 
 /// How a policy names a text (CSP Level 3, section 2.3.1).
@@ -486,19 +507,9 @@ fn set(element: &mut Element<'_, '_>, name: &str, old: &str, new: &str) {
     }
 }
 
-/// A value in double quotes.
+/// A value in double quotes. What was read had its entities, and has them still.
 fn escaped(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '&' => text.push_str("&amp;"),
-            '"' => text.push_str("&quot;"),
-            // Writing to a string cannot fail.
-            c if c.is_control() => drop(write!(text, "&#{};", u32::from(c))),
-            c => text.push(c),
-        }
-    }
-    text
+    value.replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -612,6 +623,7 @@ mod tests {
                 ),
                 format!("<{}>; rel=modulepreload; integrity=\"{}\"", path("app.js"), integrity("app.js")),
                 format!("<{}>; rel=preload; as=fetch; crossorigin", path("app.wasm")),
+                format!("<{}>; rel=modulepreload; integrity=\"{}\"", path("b.js"), integrity("b.js")),
             ]
         );
         assert_eq!(page.paths.len(), 4);
@@ -643,6 +655,42 @@ mod tests {
                 .policy;
         assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval' https://cdn.example;"), "{policy}");
         assert!(policy.contains("img-src 'self' data: https://img.example;"), "{policy}");
+    }
+
+    #[test]
+    fn lines_end_as_a_browser_reads_them() {
+        let page = page("<script>\r\ngo();\r</script>");
+        assert_eq!(page.html, "<script>\ngo();\n</script>");
+        assert!(page.policy.contains(&hash_source("\ngo();\n")), "{}", page.policy);
+    }
+
+    #[test]
+    fn entities_stay_as_they_are() {
+        let html = "<img src=\"https://a.example/?x=1&amp;y=2\"><img srcset=\"https://a.example/?x=1&amp;y=2 1x,\n  https://a.example/b 2x\">";
+        assert_eq!(page(html).html, html);
+        let html = page("<img src=\"logo.svg?a=1&amp;b=2\">").html;
+        assert!(html.contains(&format!("{}?a=1&amp;b=2", path("logo.svg"))), "{html}");
+    }
+
+    #[test]
+    fn inline_styles_and_scripts_of_the_old_kind_are_followed_too() {
+        let html =
+            page("<style>a { background: url(logo.svg) }</style><script>import('./app.js')</script>").html;
+        assert!(html.contains(&format!("url({})", path("logo.svg"))), "{html}");
+        assert!(html.contains(&format!("import({:?})", path("app.js"))), "{html}");
+        refused(
+            "<style>\na { background: url(lgo.svg) }</style>",
+            "index.html:2: there is no `lgo.svg`; is it `logo.svg`?",
+        );
+    }
+
+    #[test]
+    fn what_is_embedded_has_directives_of_its_own() {
+        let policy = page("<p>").policy;
+        assert!(policy.contains("object-src 'none'; frame-src 'none'"), "{policy}");
+        let policy = page("<object data=\"guide.pdf\"></object><iframe src=\"https://map.example/x\"></iframe><video poster=\"https://img.example/p.jpg\"></video>").policy;
+        assert!(policy.contains("object-src 'self'; frame-src https://map.example"), "{policy}");
+        assert!(policy.contains("img-src 'self' data: https://img.example"), "{policy}");
     }
 
     #[test]

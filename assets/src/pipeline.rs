@@ -10,7 +10,7 @@ use crate::error::{BuildError, Flaw, Found};
 use crate::format::{self, Format, css, image, script, svg, web_manifest};
 use crate::name::{Asset, is_page, keeps_name};
 use crate::nearest;
-use crate::reference::{Kind, Reference, Target, resolve};
+use crate::reference::{Kind, Reference, Target, origin, resolve};
 
 /// How many names are offered for a wrong one.
 const SUGGESTIONS: usize = 2;
@@ -40,6 +40,9 @@ pub struct Built {
     pub pages: BTreeMap<String, String>,
     /// Other files that keep their names, such as `robots.txt`.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Other sites that style sheets and scripts load from, by the directive of a page's policy
+    /// that is about it.
+    pub outside: BTreeSet<(&'static str, String)>,
 }
 
 /// Builds `sources`; the order in which they come makes no difference.
@@ -69,7 +72,15 @@ pub fn build(sources: Vec<Source>) -> Result<Built, BuildError> {
             return Err(Found::somewhere(Flaw::TwoContents).of(&name));
         }
     }
-    let mut making = Making { sources: &rest, built: &mut built.assets, open: Vec::new() };
+    let keeping = built.files.keys().chain(built.pages.keys()).map(String::as_str).collect();
+    let mut making = Making {
+        sources: &rest,
+        keeping,
+        built: &mut built.assets,
+        outside: &mut built.outside,
+        mapped: BTreeSet::new(),
+        open: Vec::new(),
+    };
     for name in rest.keys() {
         making.finish(name)?;
     }
@@ -121,6 +132,11 @@ fn check_hashes(assets: &BTreeMap<String, Asset>) -> Result<(), BuildError> {
 
 struct Making<'a> {
     sources: &'a BTreeMap<String, Vec<u8>>,
+    /// Names of files that keep theirs.
+    keeping: BTreeSet<&'a str>,
+    outside: &'a mut BTreeSet<(&'static str, String)>,
+    /// Source maps that are of a file already.
+    mapped: BTreeSet<String>,
     built: &'a mut BTreeMap<String, Asset>,
     /// Files that wait for those they refer to, the outermost first.
     open: Vec<String>,
@@ -137,6 +153,7 @@ impl Making<'_> {
         self.open.push(name.to_owned());
         let mut referred = Vec::new();
         for reference in &references {
+            self.outside.extend(outside(format, reference));
             let Some(other) = self.file(name, reference).map_err(|found| found.of(name))? else { continue };
             if let Some(start) = self.open.iter().position(|open| *open == other) {
                 let mut cycle = self.open[start..].to_vec();
@@ -153,6 +170,8 @@ impl Making<'_> {
         for mut asset in made {
             if asset.name == name {
                 asset.references.clone_from(&referred);
+            } else if !self.mapped.insert(asset.name.clone()) {
+                return Err(Found::somewhere(Flaw::MappedTwice(asset.name)).of(name));
             }
             self.built.insert(asset.name.clone(), asset);
         }
@@ -171,6 +190,7 @@ impl Making<'_> {
                 None => Err(missing(self.sources.keys(), &path, reference)),
             },
             Target::File { name, .. } if self.sources.contains_key(&name) => Ok(Some(name)),
+            Target::File { name, .. } if self.keeping.contains(name.as_str()) => Ok(None),
             Target::File { .. } if reference.kind == Kind::Linked => Ok(None),
             Target::File { name, .. } => Err(missing(self.sources.keys(), &name, reference)),
         }
@@ -229,8 +249,23 @@ impl Making<'_> {
         let Target::File { name, suffix } = resolve(referrer, &reference.url, reference.kind) else {
             return None;
         };
+        if self.keeping.contains(name.as_str()) {
+            return Some(format!("/{name}{suffix}"));
+        }
         Some(format!("{}{suffix}", self.built.get(&name)?.path))
     }
+}
+
+/// What a page that loads the file must let it load from elsewhere.
+fn outside(format: Format, reference: &Reference) -> Vec<(&'static str, String)> {
+    let directives: &[&'static str] = match format {
+        // Which of the three a URL is the name doesn't say.
+        Format::Css => &["font-src", "img-src", "style-src"],
+        Format::Script if reference.kind == Kind::Imported => &["script-src"],
+        _ => &[],
+    };
+    let origin = origin(&reference.url);
+    directives.iter().filter_map(|directive| Some((*directive, origin.clone()?))).collect()
 }
 
 pub(crate) fn missing<'a>(
@@ -414,6 +449,44 @@ mod tests {
         assert_eq!(built.pages.keys().collect::<Vec<_>>(), ["about.html"]);
         assert_eq!(built.files.keys().collect::<Vec<_>>(), [".well-known/security.txt", "robots.txt"]);
         assert_eq!(built.assets.keys().collect::<Vec<_>>(), ["notes.txt"]);
+    }
+
+    #[test]
+    fn assets_may_name_what_keeps_its_name() {
+        let built =
+            built(&[("favicon.ico", "x"), ("a/a.webmanifest", "{\"icons\":[{\"src\":\"../favicon.ico\"}]}")]);
+        assert!(text(&built, "a/a.webmanifest").contains("\"/favicon.ico\""));
+    }
+
+    #[test]
+    fn other_sites_that_files_load_from_are_known() {
+        let built = built(&[
+            ("a.css", "@import 'https://fonts.example/css?x';"),
+            ("b.js", "import 'https://cdn.example/x.js'"),
+        ]);
+        let expected = [
+            ("font-src", "https://fonts.example"),
+            ("img-src", "https://fonts.example"),
+            ("script-src", "https://cdn.example"),
+            ("style-src", "https://fonts.example"),
+        ];
+        assert_eq!(
+            built.outside,
+            BTreeSet::from(expected.map(|(directive, origin)| (directive, origin.to_owned())))
+        );
+    }
+
+    #[test]
+    fn a_source_map_is_of_one_file() {
+        let map = r#"{"version":3,"sources":["main.ts"],"names":[],"mappings":"AAAA"}"#;
+        refused(
+            &[
+                ("a.js", "a();\n//# sourceMappingURL=m.map"),
+                ("b.js", "b();\n//# sourceMappingURL=m.map"),
+                ("m.map", map),
+            ],
+            "b.js: `m.map` is the source map of another file already; give each its own",
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) enum Kind {
 /// What a URL means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Nothing of ours: another site, data, a part of the same document.
+    /// No file of ours: another site, data, a folder, a part of the same document.
     Elsewhere,
     /// What lies at a hashed path already.
     Hashed(String),
@@ -41,7 +41,7 @@ pub(crate) enum Target {
 pub(crate) fn resolve(referrer: &str, url: &str, kind: Kind) -> Target {
     let url = url.trim();
     let (path, suffix) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
-    if path.is_empty() || path.starts_with("//") || has_scheme(path) {
+    if path.is_empty() || path.ends_with('/') || path.starts_with("//") || has_scheme(path) {
         return Target::Elsewhere;
     }
     if path.starts_with(PATH_PREFIX) {
@@ -73,6 +73,16 @@ fn has_scheme(url: &str) -> bool {
     let Some((scheme, _)) = url.split_once(':') else { return false };
     scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+/// Scheme, host and port of a URL of another site.
+pub(crate) fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = match url.strip_prefix("//") {
+        Some(rest) => ("https", rest),
+        None => url.split_once("://")?,
+    };
+    let host = rest.split(['/', '?', '#']).next()?;
+    (!host.is_empty()).then(|| format!("{scheme}://{host}"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tidewall_api::manifest::Kept;
+use tidewall_api::manifest::{Encodings, Kept};
 
 use crate::failure::{Failure, IoContext};
 
@@ -30,6 +30,9 @@ struct Release {
     build: String,
     /// By path.
     assets: BTreeMap<String, Named>,
+    /// Files of its pages.
+    #[serde(default)]
+    pages: Vec<String>,
 }
 
 /// An asset, and what its author calls it.
@@ -62,9 +65,9 @@ impl Releases {
     }
 
     /// Puts a build on record as the current one.
-    pub(super) fn add(&mut self, build: &str, assets: BTreeMap<String, Named>) {
+    pub(super) fn add(&mut self, build: &str, assets: BTreeMap<String, Named>, pages: Vec<String>) {
         self.builds.retain(|release| release.build != build);
-        self.builds.insert(0, Release { build: build.to_owned(), assets });
+        self.builds.insert(0, Release { build: build.to_owned(), assets, pages });
         self.builds.truncate(BUILDS_MAX);
     }
 
@@ -77,10 +80,15 @@ impl Releases {
             .collect()
     }
 
-    /// Forgets assets of which the file is gone.
-    pub(super) fn keep_only(&mut self, is_there: impl Fn(&str) -> bool) {
+    /// Files of the pages of all builds.
+    pub(super) fn pages(&self) -> impl Iterator<Item = &str> {
+        self.builds.iter().flat_map(|release| &release.pages).map(String::as_str)
+    }
+
+    /// Forgets assets of which not all the files are there.
+    pub(super) fn keep_only(&mut self, is_there: impl Fn(&str, &Encodings) -> bool) {
         for release in &mut self.builds {
-            release.assets.retain(|path, _| is_there(path));
+            release.assets.retain(|path, named| is_there(path, &named.kept.file.encodings));
         }
     }
 
@@ -116,25 +124,35 @@ mod tests {
     #[test]
     fn what_only_earlier_builds_have_is_kept() {
         let mut releases = Releases::default();
-        releases.add("1", assets(&["a.1", "b.1"]));
-        releases.add("2", assets(&["a.2", "b.1"]));
+        releases.add("1", assets(&["a.1", "b.1"]), Vec::new());
+        releases.add("2", assets(&["a.2", "b.1"]), Vec::new());
         assert_eq!(releases.kept().into_keys().collect::<Vec<_>>(), ["a.1"]);
     }
 
     #[test]
     fn a_build_that_comes_again_is_the_current_one() {
         let mut releases = Releases::default();
-        releases.add("1", assets(&["a.1"]));
-        releases.add("2", assets(&["a.2"]));
-        releases.add("1", assets(&["a.1"]));
+        releases.add("1", assets(&["a.1"]), Vec::new());
+        releases.add("2", assets(&["a.2"]), Vec::new());
+        releases.add("1", assets(&["a.1"]), Vec::new());
         assert_eq!(releases.kept().into_keys().collect::<Vec<_>>(), ["a.2"]);
+    }
+
+    #[test]
+    fn what_is_not_there_any_more_is_forgotten() {
+        let mut releases = Releases::default();
+        releases.add("1", assets(&["a.1", "b.1"]), vec!["/pages/x.1.html".to_owned()]);
+        releases.add("2", assets(&["a.2"]), vec!["/pages/x.2.html".to_owned()]);
+        releases.keep_only(|path, _| path != "b.1");
+        assert_eq!(releases.kept().into_keys().collect::<Vec<_>>(), ["a.1"]);
+        assert_eq!(releases.pages().collect::<Vec<_>>(), ["/pages/x.2.html", "/pages/x.1.html"]);
     }
 
     #[test]
     fn twenty_builds_are_kept() {
         let mut releases = Releases::default();
         for build in 0..30 {
-            releases.add(&build.to_string(), assets(&[&format!("a.{build}")]));
+            releases.add(&build.to_string(), assets(&[&format!("a.{build}")]), Vec::new());
         }
         let kept = releases.kept();
         assert_eq!(kept.len(), BUILDS_MAX - 1);
@@ -145,7 +163,11 @@ mod tests {
     fn the_newest_contents_come_first() {
         let mut releases = Releases::default();
         for build in 0..6 {
-            releases.add(&build.to_string(), assets(&[&format!("a.{build}"), &format!("b.{build}")]));
+            releases.add(
+                &build.to_string(),
+                assets(&[&format!("a.{build}"), &format!("b.{build}")]),
+                Vec::new(),
+            );
         }
         assert_eq!(releases.earlier("a", "a.6"), ["a.5", "a.4", "a.3"]);
         assert_eq!(releases.earlier("a", "a.5"), ["a.4", "a.3", "a.2"]);

@@ -30,6 +30,12 @@ const SERVED: [&str; 1] = ["/api/"];
 /// The script with which `wrangler dev --live-reload` makes pages load themselves again, by its
 /// hash. It is the same in each page, and changes with wrangler only.
 const LIVE_RELOAD: [&str; 1] = ["'sha256-g5a3SrOYIecCloZ8S7M4xdT1pbYi6e7mjHrmwphRxfE='"];
+/// Paths below which no page lies: those of the origins, of assets and of the edge's own.
+const RESERVED: [&str; 3] = ["/api/", PATH_PREFIX, "/_tidewall/"];
+/// Folder of the pages' files in the site.
+const PAGES: &str = "pages/";
+/// Digits of the hash in the name of a page's file.
+const PAGE_DIGITS: usize = 16;
 /// Digits of a build's name: 64 bits, as in the names of assets.
 const BUILD_DIGITS: usize = 16;
 /// Digits of a dictionary's hash in the name of a difference's file.
@@ -84,7 +90,8 @@ fn check_names(built: &Built) -> Result<(), Failure> {
 #[derive(Debug)]
 struct Page {
     route: String,
-    /// In the site, such as `/index.html`.
+    /// In the site, such as `/pages/index.{hash}.html`: what is sent for a page is what its
+    /// manifest says of it, also while another site takes its place.
     file: String,
     page: tidewall_assets::Page,
 }
@@ -116,16 +123,25 @@ fn pages_of(built: &Built, build: &str, others: Others<'_>) -> Result<Vec<Page>,
     let all = rendered.into_iter().map(|page| (page.route, page.file, page.html)).chain(own);
     let mut pages: Vec<Page> = Vec::new();
     for (route, file, html) in all {
-        if pages.iter().any(|page| page.route == route) {
+        let name = file.trim_start_matches('/');
+        if RESERVED.iter().any(|prefix| format!("{route}/").starts_with(prefix)) {
             return Err(Failure::new(format!(
-                "public{file} would answer {route}, which is a page of the app; rename it"
+                "{name} would answer {route}, which is never a page's; rename it"
             )));
         }
-        let page = built
-            .page(file.trim_start_matches('/'), &html, others)
-            .map_err(|error| Failure::new(error.to_string()))?;
+        if let Some(other) = pages.iter().find(|page| page.route == route) {
+            return Err(Failure::new(format!(
+                "{name} and {} would both answer {route}; rename one",
+                other.page.name
+            )));
+        }
+        let page = built.page(name, &html, others).map_err(|error| Failure::new(error.to_string()))?;
+        let digest = hex(&Sha256::digest(&page.html), PAGE_DIGITS);
+        let file = format!("/{PAGES}{}.{digest}.html", name.trim_end_matches(".html"));
         pages.push(Page { route, file, page });
     }
+    // The most specific first: one with a parameter answers what no other does.
+    pages.sort_by_key(|page| page.route.matches('{').count());
     Ok(pages)
 }
 
@@ -169,7 +185,9 @@ impl Site {
         let mut releases = Releases::read(folder);
         let is_same_encoder = releases.encoder == effort.version();
         releases.encoder = effort.version().to_owned();
-        releases.keep_only(|path| folder.join(path.trim_start_matches('/')).is_file());
+        releases.keep_only(|path, encodings| {
+            forms(encodings).all(|(ending, _)| below(folder, &format!("{path}{ending}")).is_file())
+        });
 
         let mut work = JoinSet::new();
         for asset in self.built.assets.values() {
@@ -216,6 +234,14 @@ impl Site {
                     format!("{}{suffix}", path.trim_start_matches('/')),
                     fs::read(&file).or_fail("read", &file)?,
                 );
+            }
+        }
+        // Whoever serves the site may not have heard of this build yet.
+        for name in releases.pages() {
+            for (ending, _) in forms(&ALL_FORMS) {
+                if let Ok(bytes) = fs::read(below(folder, &format!("{name}{ending}"))) {
+                    all.insert(format!("{}{ending}", name.trim_start_matches('/')), bytes);
+                }
             }
         }
         for one in made.into_values() {
@@ -266,7 +292,8 @@ impl Site {
                 routes.push(Route { path: one.route.clone(), page: page(one)? });
             }
         }
-        releases.add(&self.build, named);
+        let pages = self.pages.iter().map(|page| page.file.clone()).collect();
+        releases.add(&self.build, named, pages);
         let files = self.built.files.keys().map(|name| Ok((format!("/{name}"), found(name)?.file.clone())));
         Ok(Manifest {
             version: manifest::VERSION,
@@ -308,6 +335,9 @@ fn forms(encodings: &Encodings) -> impl Iterator<Item = (&'static str, Option<u6
     [("", None)].into_iter().chain(compressed.into_iter().filter(|(_, size)| size.is_some()))
 }
 
+/// As if a file had all of its forms.
+const ALL_FORMS: Encodings = Encodings { br: Some(0), zstd: Some(0) };
+
 /// One file that is to be compressed.
 struct Job {
     /// Below the site's folder.
@@ -347,29 +377,29 @@ impl Job {
             forms: Files::new(),
         };
         if is_compressible(self.content_type) && self.bytes.len() >= COMPRESSED_BYTES_MIN {
+            let size = made.file.size;
             made.file.encodings = Encodings {
-                br: self
-                    .form(&mut made.forms, ".br", || compress::brotli(&self.bytes, self.effort).map(Some))?,
-                zstd: self
-                    .form(&mut made.forms, ".zst", || compress::zstd(&self.bytes, self.effort).map(Some))?,
+                br: self.form(&mut made.forms, ".br", size, || {
+                    compress::brotli(&self.bytes, self.effort).map(Some)
+                })?,
+                zstd: self.form(&mut made.forms, ".zst", size, || {
+                    compress::zstd(&self.bytes, self.effort).map(Some)
+                })?,
             };
             for path in &self.earlier {
                 let earlier = fs::read(path).or_fail("read", path)?;
                 let dictionary = Sha256::digest(&earlier);
                 let digits = hex(&dictionary, DICTIONARY_DIGITS);
-                let least = made.file.encodings.br.unwrap_or(u64::MAX);
-                let dcb = self.form(&mut made.forms, &format!(".{digits}.dcb"), || {
+                // One that is no shorter than the file is of no use to anybody.
+                let least = made.file.encodings.br.unwrap_or(made.file.size);
+                let dcb = self.form(&mut made.forms, &format!(".{digits}.dcb"), least, || {
                     compress::dcb(&self.bytes, &earlier, self.effort)
                 })?;
-                let dcz = self.form(&mut made.forms, &format!(".{digits}.dcz"), || {
+                let dcz = self.form(&mut made.forms, &format!(".{digits}.dcz"), least, || {
                     compress::dcz(&self.bytes, &earlier, self.effort)
                 })?;
-                let delta = Delta { dictionary: STANDARD.encode(dictionary), dcb, dcz };
-                // One that is no shorter than the file is of no use to anybody.
-                if delta.dcb.into_iter().chain(delta.dcz).any(|size| size < least) {
-                    made.deltas.push(delta);
-                } else {
-                    made.forms.retain(|name, _| !name.contains(&digits));
+                if dcb.is_some() || dcz.is_some() {
+                    made.deltas.push(Delta { dictionary: STANDARD.encode(dictionary), dcb, dcz });
                 }
             }
         }
@@ -377,11 +407,12 @@ impl Job {
         Ok(made)
     }
 
-    /// The size of a form if it is smaller than the file, which it then lies beside.
+    /// The size of a form if that is less than `least`; then it lies beside the file.
     fn form(
         &self,
         forms: &mut Files,
         ending: &str,
+        least: u64,
         make: impl FnOnce() -> std::io::Result<Option<Vec<u8>>>,
     ) -> Result<Option<u64>, Failure> {
         let before = self.made.as_ref().and_then(|path| {
@@ -395,7 +426,7 @@ impl Job {
                 make().map_err(|error| Failure::new(format!("cannot compress {}: {error}", self.name)))?
             }
         };
-        let Some(form) = made.filter(|form| form.len() < self.bytes.len()) else { return Ok(None) };
+        let Some(form) = made.filter(|form| (form.len() as u64) < least) else { return Ok(None) };
         let size = form.len() as u64;
         forms.insert(format!("{}{ending}", self.name), form);
         Ok(Some(size))
@@ -483,7 +514,7 @@ mod tests {
         let text = "a line\n".repeat(100);
         let made = job(text.as_bytes(), "text/plain; charset=utf-8").run().unwrap();
         assert_eq!(made.forms.keys().collect::<Vec<_>>(), ["a.br", "a.zst"]);
-        let random: Vec<u8> = (0u32..400).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let random: Vec<u8> = (0u8..12).flat_map(|number| Sha256::digest([number])).collect();
         for (bytes, content_type) in
             [(&random[..], "text/css"), (text.as_bytes(), "image/png"), (b"short", "text/css")]
         {

@@ -2,11 +2,11 @@
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
-    Argument, ExportAllDeclaration, ExportFromDeclaration, Expression, ImportDeclaration, ImportExpression,
-    NewExpression, Program, StringLiteral,
+    Argument, CallExpression, ExportAllDeclaration, ExportFromDeclaration, Expression, ImportDeclaration,
+    ImportExpression, NewExpression, Program, StringLiteral,
 };
 use oxc_ast_visit::{Visit, walk};
-use oxc_codegen::{Codegen, CodegenOptions, CommentOptions};
+use oxc_codegen::{Codegen, CodegenOptions, CommentOptions, LegalComment};
 use oxc_minifier::{CompressOptions, CompressOptionsUnused, MangleOptions, Minifier, MinifierOptions};
 use oxc_parser::{Parser, ParserReturn};
 use oxc_span::{SourceType, Span};
@@ -53,7 +53,8 @@ pub(crate) fn minify(source: &str, map: Option<&str>, rename: Rename<'_>) -> Res
     let printed = Codegen::new()
         .with_options(CodegenOptions {
             minify: true,
-            comments: CommentOptions::disabled(),
+            // What a licence asks to be kept.
+            comments: CommentOptions { legal: LegalComment::Inline, ..CommentOptions::disabled() },
             source_map_path: map.map(|_| "source.js".into()),
             ..CodegenOptions::default()
         })
@@ -190,9 +191,22 @@ impl<'a> Visit<'a> for Walk {
             && base.property.name == "url"
             && matches!(base.object, Expression::ImportMeta(_))
         {
-            self.meet(literal, Kind::Loaded);
+            // From the root it may be a route of a server.
+            self.meet(literal, if literal.value.starts_with('/') { Kind::Linked } else { Kind::Loaded });
         }
         walk::walk_new_expression(self, expression);
+    }
+
+    /// `import.meta.resolve("…")`.
+    fn visit_call_expression(&mut self, call: &CallExpression<'a>) {
+        if let Expression::StaticMemberExpression(callee) = &call.callee
+            && callee.property.name == "resolve"
+            && matches!(callee.object, Expression::ImportMeta(_))
+            && let [Argument::StringLiteral(literal)] = &call.arguments[..]
+        {
+            self.meet(literal, Kind::Imported);
+        }
+        walk::walk_call_expression(self, call);
     }
 }
 
@@ -223,6 +237,7 @@ mod tests {
         );
         check("export * from './a.js'; export { b } from './b.js';", &["./a.js", "./b.js"]);
         check("const a = () => import('./a.js');", &["./a.js"]);
+        check("const a = import.meta.resolve('./a.js');", &["./a.js"]);
         check("const wasm = new URL('app_bg.wasm', import.meta.url);", &["app_bg.wasm"]);
         check("new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });", &["./worker.js"]);
     }
@@ -250,6 +265,11 @@ mod tests {
             minified(source),
             "import{greet as e}from\"/assets/a.js\";export const hello=()=>e(`you!`);"
         );
+    }
+
+    #[test]
+    fn licences_stay() {
+        assert!(minified("/*! MIT */\nexport const a = 1; /* gone */").contains("/*! MIT */"));
     }
 
     #[test]

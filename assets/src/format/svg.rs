@@ -12,7 +12,7 @@ use crate::format::image::Dimensions;
 use crate::reference::{Kind, Reference};
 
 /// Elements in which white space is text.
-const TEXTUAL: [&str; 6] = ["text", "tspan", "textPath", "title", "desc", "style"];
+const TEXTUAL: [&str; 7] = ["desc", "foreignObject", "style", "text", "textPath", "title", "tspan"];
 
 /// The drawings and pictures that it shows.
 pub(crate) fn references(source: &str) -> Result<Vec<Reference>, Found> {
@@ -24,7 +24,7 @@ pub(crate) fn references(source: &str) -> Result<Vec<Reference>, Found> {
             Event::Start(element) | Event::Empty(element) => {
                 for attribute in element.attributes() {
                     let attribute = attribute.map_err(|error| syntax(source, &reader, &error))?;
-                    found.extend(reference(&attribute, line));
+                    found.extend(reference(&element, &attribute, line));
                 }
             }
             Event::Eof => return Ok(found),
@@ -107,7 +107,7 @@ fn renamed<'a>(element: &BytesStart<'_>, line: u32, rename: Rename<'_>) -> Bytes
     let mut copy = BytesStart::new(element.name().as_ref().to_owned());
     // They were read once before, so all are well-formed.
     for attribute in element.attributes().flatten() {
-        let other = reference(&attribute, line).and_then(|reference| rename(&reference));
+        let other = reference(element, &attribute, line).and_then(|reference| rename(&reference));
         let value = other.map_or(attribute.value, Cow::Owned);
         // As it is: what was escaped stays so.
         copy.push_attribute(Attribute { key: attribute.key, value });
@@ -115,13 +115,14 @@ fn renamed<'a>(element: &BytesStart<'_>, line: u32, rename: Rename<'_>) -> Bytes
     copy
 }
 
-fn reference(attribute: &Attribute<'_>, line: u32) -> Option<Reference> {
+fn reference(element: &BytesStart<'_>, attribute: &Attribute<'_>, line: u32) -> Option<Reference> {
     if attribute.key.local_name().as_ref() != "href" {
         return None;
     }
     let url = attribute.value.clone().into_owned();
-    // `a` has it, too, for a person to follow.
-    Some(Reference { kind: if url.contains('.') { Kind::Loaded } else { Kind::Linked }, url, line })
+    // `a` has it for a person to follow.
+    let kind = if element.local_name().as_ref() == "a" { Kind::Linked } else { Kind::Loaded };
+    Some(Reference { url, line, kind })
 }
 
 fn line(source: &str, reader: &Reader<&[u8]>) -> u32 {

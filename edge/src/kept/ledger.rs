@@ -123,6 +123,16 @@ impl Ledger {
         changes
     }
 
+    /// An asset may not be whole in KV any more.
+    pub fn begins_to_go(&mut self, path: &str) -> Changes {
+        let mut changes = Changes::default();
+        if let Ok(place) = self.place(path) {
+            self.assets[place].1.is_copied = false;
+            changes.assets.push(self.assets[place].clone());
+        }
+        changes
+    }
+
     /// The assets that no build needs any more. One stays while one of the last
     /// [`BUILDS_MIN`] builds names it, or the last build that does was served within [`STAY`].
     pub fn gone(&self, now: Timestamp) -> Vec<String> {
@@ -209,6 +219,16 @@ mod tests {
     #[test]
     fn what_a_later_build_names_as_well_stays_with_that() {
         assert!(!days(0..100).gone(at(10_000)).contains(&"/always".to_owned()));
+    }
+
+    #[test]
+    fn what_was_removed_in_part_is_copied_again() {
+        let mut ledger = days(0..1);
+        ledger.copied("/0");
+        assert!(ledger.has("/0"));
+        let changes = ledger.begins_to_go("/0");
+        assert_eq!(changes.assets, [("/0".to_owned(), Named { turn: 1, is_copied: false })]);
+        assert!(!ledger.has("/0"));
     }
 
     #[test]

@@ -18,10 +18,19 @@ pub const FILES_MAX_BESIDE: usize = 4;
 /// Paths that are removed with one alarm, each with all of its forms.
 pub const PATHS_REMOVED_MAX: usize = 40;
 
+/// Digits of the hash in a path.
+const HASH_DIGITS: usize = 16;
+
 /// Longest key of KV in bytes, and its largest value:
 /// <https://developers.cloudflare.com/kv/platform/limits/>.
 const KEY_BYTES_MAX: usize = 512;
 const VALUE_BYTES_MAX: u64 = 25 * 1024 * 1024;
+
+/// Whether a path may be that of an asset: it holds a hash, as all that a build names do. Others
+/// need not be looked for.
+pub fn may_be_kept(path: &str) -> bool {
+    path.split('.').any(|part| part.len() == HASH_DIGITS && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
 
 /// Under which key a form of an asset lies: its path behind what begins no other key, as what is
 /// cached lies under URLs. The form stands before the path, so that no path is that of a form.
@@ -53,9 +62,14 @@ pub fn forms(kept: &Kept) -> Vec<Form> {
     sizes.into_iter().filter_map(|(ending, size)| Some(Form { ending, size: size? })).collect()
 }
 
-/// The assets of a build that can be kept, by path.
+/// The assets of a build that can be kept, by path: pictures last, for a page can do without one
+/// if the next build comes before all are copied.
 pub fn assets(manifest: &Manifest) -> impl Iterator<Item = (&str, Kept)> {
-    manifest.assets.values().filter_map(|asset| {
+    let of_kind = |is_picture| {
+        let all = manifest.assets.values();
+        all.filter(move |asset| asset.file.content_type.starts_with("image/") == is_picture)
+    };
+    of_kind(false).chain(of_kind(true)).filter_map(|asset| {
         let kept = Kept { file: asset.file.clone(), dictionary_for: asset.dictionary_for.clone() };
         let fits = |form: &Form| form.size <= VALUE_BYTES_MAX && key(&asset.path, form.ending).is_some();
         forms(&kept).iter().all(fits).then_some((asset.path.as_str(), kept))
@@ -78,6 +92,31 @@ mod tests {
         let file = asset("/assets/a.js", 10, Some(5)).file;
         let forms = forms(&Kept { file, dictionary_for: None }).into_iter().map(|form| form.ending);
         assert_eq!(forms.collect::<Vec<_>>(), [".br", ""]);
+    }
+
+    #[test]
+    fn only_what_holds_a_hash_is_looked_for() {
+        assert!(may_be_kept("/assets/app.0123456789abcdef.js"));
+        assert!(may_be_kept("/assets/LICENSE.0123456789abcdef"));
+        for path in
+            ["/assets/app.js", "/assets/0123456789abcde.js", "/assets/app.0123456789abcdeg.js", "/assets/"]
+        {
+            assert!(!may_be_kept(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_copied_last() {
+        let asset = |path: &str, kind: &str| {
+            let file = File { content_type: kind.to_owned(), ..File::default() };
+            (path.to_owned(), Asset { path: path.to_owned(), file, ..Asset::default() })
+        };
+        let all = [asset("/assets/a.svg", "image/svg+xml"), asset("/assets/b.css", "text/css")];
+        let manifest = Manifest { assets: all.into(), ..Manifest::default() };
+        assert_eq!(
+            assets(&manifest).map(|(path, _)| path).collect::<Vec<_>>(),
+            ["/assets/b.css", "/assets/a.svg"]
+        );
     }
 
     #[test]

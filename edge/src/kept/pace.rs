@@ -49,6 +49,11 @@ impl Pace {
         true
     }
 
+    /// There will be no alarm for what was heard.
+    pub fn unheard(&mut self) {
+        self.next = None;
+    }
+
     /// Whether it is time for a part of the work.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.looked.is_none() || self.next.is_some_and(|next| next <= now)

@@ -8,6 +8,7 @@
 //! assets of earlier builds, by its alarm.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use futures::future::{join, join_all};
 use js_sys::futures::JsFuture;
@@ -38,6 +39,10 @@ const SCHEMA: &str = "
     DROP TABLE IF EXISTS writes;
     CREATE TABLE IF NOT EXISTS remembered (id INTEGER PRIMARY KEY, seq TEXT NOT NULL, write TEXT NOT NULL);
 ";
+
+/// Time that a part of keeping assets may take, and while origins are to be looked at again.
+const STEP_DEADLINE: Duration = Duration::from_secs(60);
+const STEP_DEADLINE_BESIDE: Duration = Duration::from_secs(2);
 
 /// The keeper.
 #[durable_object(alarm)]
@@ -78,6 +83,7 @@ impl DurableObject for Control {
             && let Err(error) = self.state.storage().set_alarm(0).await
         {
             worker::console_warn!("the site's assets can't be kept: {error}");
+            self.keeping.unheard();
         }
         if !question.failing.is_empty()
             && let Ok(origins) = self.origins()
@@ -91,14 +97,17 @@ impl DurableObject for Control {
 
     async fn alarm(&self) -> Result<Response> {
         let to_probe = self.watch.borrow().to_probe();
-        let files_max = if to_probe.is_empty() { FILES_MAX } else { FILES_MAX_BESIDE };
-        let (probed, ()) =
-            join(self.probe_all(&to_probe), self.keeping.step(&self.sql, &self.env, files_max)).await;
-        probed?;
+        let (files_max, deadline) = match to_probe.is_empty() {
+            true => (FILES_MAX, STEP_DEADLINE),
+            false => (FILES_MAX_BESIDE, STEP_DEADLINE_BESIDE),
+        };
+        let keeping = self.keeping.step(&self.sql, &self.env, files_max, deadline);
+        let (probed, ()) = join(self.probe_all(&to_probe), keeping).await;
         let pauses = [self.watch.borrow().pause(js::now()), self.keeping.pause()];
         if let Some(pause) = pauses.into_iter().flatten().min() {
             self.state.storage().set_alarm(pause).await?;
         }
+        probed?;
         Response::empty()
     }
 }

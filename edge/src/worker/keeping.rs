@@ -43,17 +43,24 @@ impl Keeping {
         self.pace.borrow_mut().heard(build, js::now())
     }
 
+    /// There will be no alarm for what was heard.
+    pub(super) fn unheard(&self) {
+        self.pace.borrow_mut().unheard();
+    }
+
     /// Time to the next part of the work, if any is left.
     pub(super) fn pause(&self) -> Option<Duration> {
         self.pace.borrow().pause(js::now())
     }
 
-    /// Does a part of the work, if it is time: copies so many files at most.
-    pub(super) async fn step(&self, sql: &SqlStorage, env: &Env, files_max: usize) {
+    /// Does a part of the work, if it is time: copies so many files at most, and ends by the deadline.
+    pub(super) async fn step(&self, sql: &SqlStorage, env: &Env, files_max: usize, deadline: Duration) {
         if !self.pace.borrow().is_due(js::now()) {
             return;
         }
-        let step = step(sql, env, files_max).await.unwrap_or_else(|error| {
+        // What was done is on record, file by file.
+        let step = within(deadline, step(sql, env, files_max)).await;
+        let step = step.unwrap_or_else(|| Err("it took too long".into())).unwrap_or_else(|error| {
             worker::console_warn!("assets can't be kept: {error}");
             Step::Stuck
         });
@@ -78,6 +85,8 @@ async fn step(sql: &SqlStorage, env: &Env, files_max: usize) -> Result<Step> {
     }
     let gone = ledger.gone(js::now());
     for path in gone.iter().take(PATHS_REMOVED_MAX) {
+        // A build that names it again would else find a part of it.
+        write(sql, &ledger.begins_to_go(path))?;
         for key in keys(path) {
             kv.delete(&key).await?;
         }

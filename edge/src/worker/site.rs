@@ -12,6 +12,7 @@ use worker::Env;
 use worker::worker_sys::Fetcher;
 
 use crate::fields::Fields;
+use crate::kept::may_be_kept;
 use crate::problems;
 use crate::worker::incoming::Incoming;
 use crate::worker::reply::{Body, Reply};
@@ -82,6 +83,9 @@ async fn kept(edge: &Edge<'_>, request: &Request<'_>, unknown: Answer) -> Result
 
 async fn find_kept(edge: &Edge<'_>, request: &Request<'_>) -> Result<Option<(Answer, Body)>, JsValue> {
     let path = request.path;
+    if !may_be_kept(path) {
+        return Ok(None);
+    }
     let Some((mut kept, whole)) = keeping::find(edge.env, path, "").await? else { return Ok(None) };
     let mut answer = respond_kept(&kept, request);
     if let Told::File(sent) = &answer.body

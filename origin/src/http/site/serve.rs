@@ -1,12 +1,14 @@
 //! Answers with the site what no route answers.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use tidewall_api::site::{self, Answer, Outcome, respond};
+use tidewall_api::site::{self, Answer, Index, Outcome, respond};
 
 use super::file::{self, Broken};
 use super::label::Label;
@@ -37,10 +39,15 @@ pub(in crate::http) async fn serve(State(site): State<Site>, request: Request) -
     site.look().await;
     let method = request.method().as_str();
     let fields = Fields::of(request.headers());
-    let mut answered = answer(&site, &fields.request(method, path)).await;
-    // It may have been built again between the look and the file.
-    if answered.is_err() && site.look().await {
-        answered = answer(&site, &fields.request(method, path)).await;
+    let index = site.index();
+    let mut answered = answer(&site, &index, &fields.request(method, path)).await;
+    if answered.is_err() {
+        // It may have been built again between the look and the file.
+        site.look().await;
+        let newer = site.index();
+        if !Arc::ptr_eq(&index, &newer) {
+            answered = answer(&site, &newer, &fields.request(method, path)).await;
+        }
     }
     let mut response = answered.unwrap_or_else(|broken| ApiError::internal(broken).into_response());
     if let Some(label) = Label::of(&site.index(), path) {
@@ -78,8 +85,8 @@ impl Fields {
     }
 }
 
-async fn answer(site: &Site, request: &site::Request<'_>) -> Result<Response, Broken> {
-    let answer = respond(&site.index(), request);
+async fn answer(site: &Site, index: &Index, request: &site::Request<'_>) -> Result<Response, Broken> {
+    let answer = respond(index, request);
     let length = answer.field("content-length").and_then(|length| length.parse().ok());
     let Answer { outcome, status, fields, body } = answer;
     let mut response = Response::default();

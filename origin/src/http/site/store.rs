@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tidewall_api::manifest::FILE_NAME;
 use tidewall_api::site::Index;
 use tokio::fs;
+use tokio::sync::Mutex;
 
 use super::contents::{self, SiteError};
 use crate::telemetry::chain;
@@ -23,6 +24,8 @@ pub struct Site(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     current: RwLock<Current>,
+    /// Held while the manifest is read, so that who looks meanwhile waits for what comes of it.
+    reading: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl Site {
         let stamp = stamp(&manifest).await;
         let index = Arc::new(load(&manifest).await?);
         let current = RwLock::new(Current { index, stamp, looked: Instant::now() });
-        Ok(Self(Arc::new(Inner { folder: folder.to_owned(), current })))
+        Ok(Self(Arc::new(Inner { folder: folder.to_owned(), current, reading: Mutex::default() })))
     }
 
     /// What it has, as of the last look.
@@ -55,30 +58,37 @@ impl Site {
         Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner).index)
     }
 
-    /// Looks whether it was built again, and says whether it was.
-    pub(super) async fn look(&self) -> bool {
+    /// Looks whether it was built again.
+    pub(super) async fn look(&self) {
         let manifest = self.0.folder.join(FILE_NAME);
         // Taken before the manifest is read: what changes meanwhile is found by the next look.
-        let stamp = stamp(&manifest).await;
-        let is_known = {
-            let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
-            current.looked = Instant::now();
-            std::mem::replace(&mut current.stamp, stamp) == stamp
-        };
-        if is_known {
-            return false;
+        if self.is_known(stamp(&manifest).await) {
+            return;
         }
-        match load(&manifest).await {
+        let _reading = self.0.reading.lock().await;
+        let stamp = stamp(&manifest).await;
+        if self.is_known(stamp) {
+            return;
+        }
+        let loaded = load(&manifest).await;
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.stamp = stamp;
+        match loaded {
             Ok(index) => {
                 tracing::info!(build = index.manifest().build, "the site was built again");
-                self.0.current.write().unwrap_or_else(PoisonError::into_inner).index = Arc::new(index);
-                true
+                current.index = Arc::new(index);
             }
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "the site was changed, the last one is served on");
-                false
             }
         }
+    }
+
+    /// Whether the manifest with this stamp has been read, or could not be.
+    fn is_known(&self, stamp: Option<Stamp>) -> bool {
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.looked = Instant::now();
+        current.stamp == stamp
     }
 
     /// The same, unless somebody has looked just now.
