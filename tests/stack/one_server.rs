@@ -96,20 +96,21 @@ fn an_origin_serves_the_site_as_the_edge_does(world: &World) {
         for path in ["/", "/products/7", asset, "/build.json"] {
             let whole = check(Method::GET, path, &[], 200).await;
             check(Method::HEAD, path, &[], 200).await;
-            let tag = whole.fields.iter().find(|(name, _)| *name == "etag");
-            if let Some((_, tag)) = tag {
-                check(Method::GET, path, &[("if-none-match", tag)], 304).await;
-            } else {
-                // Only a build without a name has no tag.
-                assert_eq!((path, whole.body.as_slice()), ("/build.json", &br#"{"build":""}"#[..]));
-            }
+            let (_, tag) =
+                whole.fields.iter().find(|(name, _)| *name == "etag").expect("all of it has a tag");
+            check(Method::GET, path, &[("if-none-match", tag)], 304).await;
         }
-        for coding in ["br", "zstd", "gzip, br;q=0.5"] {
-            let said = [("accept-encoding", coding)];
-            let from_origin = ask(world, &origin, &Method::GET, asset, &said).await;
-            // What has no such form the platform before the edge compresses as it likes.
-            if from_origin.fields.iter().any(|(name, _)| *name == "content-encoding") {
-                check(Method::GET, asset, &said, 200).await;
+        // `wrangler dev` encodes anew for whoever takes gzip, which is not the edge's doing.
+        for (said, coding) in
+            [("br", "br"), ("zstd", "zstd"), ("br;q=0.5, zstd", "zstd"), ("br, zstd;q=0.5", "br")]
+        {
+            for path in [asset, "/"] {
+                let answer = check(Method::GET, path, &[("accept-encoding", said)], 200).await;
+                assert!(
+                    answer.fields.contains(&("content-encoding", coding.to_owned())),
+                    "{said}: {:?}",
+                    answer.fields
+                );
             }
         }
         check(Method::GET, asset, &[("accept-encoding", "identity;q=0, *;q=0")], 406).await;
