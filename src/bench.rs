@@ -1,8 +1,8 @@
 //! `tidewall bench`: measures Tidewall beside its peers, on servers of its own.
 //!
 //! What is measured, and how, is in the package `tidewall-bench`; this brings up
-//! what it is measured on, a primary with two replicas and the Worker as it is
-//! deployed, as far as it is needed, and runs that program.
+//! what it is measured on, a primary with two replicas, and Worker and site as
+//! they are deployed, as far as it is needed, and runs that program.
 
 mod program;
 
@@ -23,8 +23,13 @@ use crate::workspace::{Flavor, Workspace};
 use crate::{cargo, npm};
 
 /// What can be measured: the names in `tidewall_bench::catalog`, and on what.
-const KNOWN: &[(&str, On)] =
-    &[("balance", On::Worker), ("edge", On::Worker), ("pool", On::Database), ("replicas", On::Database)];
+const KNOWN: &[(&str, On)] = &[
+    ("balance", On::Worker),
+    ("cdn", On::Site),
+    ("edge", On::Worker),
+    ("pool", On::Database),
+    ("replicas", On::Database),
+];
 /// A primary and two replicas.
 const SERVERS: u16 = 3;
 /// Orders that the measured database has.
@@ -39,6 +44,8 @@ enum On {
     Database,
     /// The Worker.
     Worker,
+    /// The Worker and the site.
+    Site,
 }
 
 /// Measures, and prints what came of it.
@@ -107,9 +114,14 @@ impl Run<'_> {
     async fn measure(&self, supervisor: &Supervisor) -> Result<(), Failure> {
         let Self { workspace, progress, .. } = self;
         npm::ensure(workspace, progress).await?;
-        if self.needs(On::Worker) {
+        let parts: &[Part] = match (self.needs(On::Site), self.needs(On::Worker)) {
+            (true, _) => &[Part::Site, Part::Worker],
+            (false, true) => &[Part::Worker],
+            (false, false) => &[],
+        };
+        if !parts.is_empty() {
             cargo::ensure_wasm_target(workspace).await?;
-            build::build(workspace, Flavor::Release, &[Part::Worker], progress).await?;
+            build::build(workspace, Flavor::Release, parts, progress).await?;
         }
         let servers = match self.needs(On::Database) {
             true => Some(self.start_servers(supervisor).await?),
@@ -168,7 +180,7 @@ mod tests {
         let failure = check(&["pool".to_owned(), "pond".to_owned()]).unwrap_err().to_string();
         assert_eq!(
             failure,
-            "there is no bench `pond`; there are: balance, edge, pool, replicas, and all of them without a name"
+            "there is no bench `pond`; there are: balance, cdn, edge, pool, replicas, and all of them without a name"
         );
     }
 }

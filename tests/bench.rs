@@ -22,7 +22,7 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         error,
-        "tidewall: there is no bench `pond`; there are: balance, edge, pool, replicas, and all of them without a name\n"
+        "tidewall: there is no bench `pond`; there are: balance, cdn, edge, pool, replicas, and all of them without a name\n"
     );
     assert!(output.stdout.is_empty());
 }
@@ -40,6 +40,7 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
         primary: stack.text("/primary"),
         replicas: Vec::new(),
         worker: PathBuf::new(),
+        site: PathBuf::new(),
         effort: EFFORT,
         pairs: 0,
     };
@@ -68,13 +69,56 @@ fn on_a_worker() -> Setting {
     let folder = Folder::new();
     let args = ["edge", "--edge-port", "0", "--origin", "http://127.0.0.1:1"];
     drop(Running::start(&folder.0, &args, &[]));
+    built()
+}
+
+/// What a build for one's own machine has left.
+fn built() -> Setting {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dev");
     Setting {
         primary: String::new(),
         replicas: Vec::new(),
-        worker: Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dev/edge"),
+        worker: built.join("edge"),
+        site: built.join("site"),
         effort: EFFORT,
         pairs: 0,
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_site_is_measured_from_far_and_from_near() {
+    let build = output(&["build", "--dev"]);
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    let results = serde_json::to_value(Bench::Cdn.run(&built()).await.unwrap()).unwrap();
+    let results = results.as_array().unwrap();
+    let names: Vec<_> = results.iter().map(|result| result["name"].as_str().unwrap()).collect();
+    let expected = [
+        "cdn/file-from-edge",
+        "cdn/file-from-origin",
+        "cdn/first-view",
+        "cdn/first-view-bytes",
+        "cdn/repeat-view",
+        "cdn/repeat-view-bytes",
+        "cdn/changed-view",
+        "cdn/changed-view-bytes",
+        "cdn/delta-share",
+        "cdn/bill-by-article",
+        "cdn/bill",
+        "cdn/bill-returning",
+    ];
+    assert_eq!(names, expected);
+    let figure = |name: &str| {
+        let result = results.iter().find(|result| result["name"] == name).unwrap();
+        (result["tidewall"].as_f64().unwrap(), result["peers"]["origin alone"].as_f64())
+    };
+    // No link is faster than it says, however busy the machine is.
+    assert!(figure("cdn/file-from-edge").0 >= 2.0 && figure("cdn/file-from-origin").0 >= 2.2);
+    let (first, repeat) = (figure("cdn/first-view-bytes"), figure("cdn/repeat-view-bytes"));
+    assert!(repeat.0 < first.0 / 10.0 && repeat.1 < first.1, "{first:?} {repeat:?}");
+    assert!(figure("cdn/repeat-view").1.unwrap() >= 0.2, "{:?}", figure("cdn/repeat-view"));
+    let share = figure("cdn/delta-share").0;
+    assert!(share > 0.0 && share < 100.0, "{share}");
+    assert_eq!(figure("cdn/bill-by-article"), (180.0, Some(900.0)));
 }
 
 #[cfg(target_os = "linux")]

@@ -12,6 +12,8 @@ use crate::{edge, pool, replicas};
 pub enum Bench {
     /// The edge: its balancer, as a Worker.
     Balance,
+    /// The edge: the site, as a Worker and as an origin serve it.
+    Cdn,
     /// The edge: its cache, as a Worker.
     Edge,
     /// The connection pool.
@@ -29,6 +31,8 @@ pub struct Setting {
     pub replicas: Vec<String>,
     /// Folder of the built Worker.
     pub worker: PathBuf,
+    /// Folder of the built site.
+    pub site: PathBuf,
     /// How long to measure.
     pub effort: Effort,
     /// How many pairs of a write and a read `replicas` makes.
@@ -37,12 +41,13 @@ pub struct Setting {
 
 impl Bench {
     /// All of them, in the order in which they run.
-    pub const ALL: &[Self] = &[Self::Balance, Self::Edge, Self::Pool, Self::Replicas];
+    pub const ALL: &[Self] = &[Self::Balance, Self::Cdn, Self::Edge, Self::Pool, Self::Replicas];
 
     /// As a person types it, and as its results' names begin.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Balance => "balance",
+            Self::Cdn => "cdn",
             Self::Edge => "edge",
             Self::Pool => "pool",
             Self::Replicas => "replicas",
@@ -52,7 +57,7 @@ impl Bench {
     /// Whether it is measured on database servers.
     pub const fn needs_database(self) -> bool {
         match self {
-            Self::Balance | Self::Edge => false,
+            Self::Balance | Self::Cdn | Self::Edge => false,
             Self::Pool | Self::Replicas => true,
         }
     }
@@ -64,6 +69,7 @@ impl Bench {
     pub async fn run(self, setting: &Setting) -> Result<Vec<Measurement>, BenchError> {
         match self {
             Self::Balance => edge::balance(setting).await,
+            Self::Cdn => edge::cdn(setting).await,
             Self::Edge => edge::run(setting).await,
             Self::Pool => pool::run(setting).await,
             Self::Replicas => replicas::run(setting).await,
@@ -105,6 +111,9 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
-        check(&["pool", "pond"], Err("there is no bench `pond`; there are: balance, edge, pool, replicas"));
+        check(
+            &["pool", "pond"],
+            Err("there is no bench `pond`; there are: balance, cdn, edge, pool, replicas"),
+        );
     }
 }

@@ -5,7 +5,7 @@
 //!   `plain`, a Worker in JavaScript, and the `proxies`.
 //! - `speedup`: mean latency at 80 % hits. `burst`: many for one that isn't stored.
 //! - `memory`: whether it is bounded. `size`: what is deployed.
-//! - `balance`: the bench of that name, which shares the rest.
+//! - `balance`, `cdn`: the benches of these names, which share the rest.
 //! - `tidewall`: the Worker under test; `workerd`: how one is run; `process`: what
 //!   it takes; `folder`: where it lives. `origin`, `storage`: what it stands before
 //!   and on. `crowd`: who ask; `http`: in which words.
@@ -15,6 +15,7 @@
 
 mod balance;
 mod burst;
+mod cdn;
 mod crowd;
 mod folder;
 mod hit;
@@ -34,6 +35,7 @@ use crate::catalog::Setting;
 use crate::error::{BenchError, Reason};
 use crate::report::Measurement;
 pub use balance::run as balance;
+pub use cdn::run as cdn;
 use hit::Level;
 use origin::Origin;
 

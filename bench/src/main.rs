@@ -1,7 +1,7 @@
 //! The program that `tidewall bench` builds and runs: measures, and prints the report.
 //!
 //! The servers are named by `DATABASE_URL` and `REPLICA_URLS`, never on the
-//! command line: they hold passwords. The Worker is the one in target/edge.
+//! command line: they hold passwords. Worker and site are those in target/edge and target/site.
 
 #![expect(clippy::print_stdout, reason = "a command's results go to standard output")]
 
@@ -76,6 +76,7 @@ async fn measure(cli: &Cli) -> Result<Report, BenchError> {
             .map(str::to_owned)
             .collect(),
         worker: concat!(env!("CARGO_MANIFEST_DIR"), "/../target/edge").into(),
+        site: concat!(env!("CARGO_MANIFEST_DIR"), "/../target/site").into(),
         effort: if cli.quick { Effort::QUICK } else { Effort::FULL },
         pairs: cli.pairs.unwrap_or(if cli.quick { PAIRS_QUICK } else { PAIRS }),
     };

@@ -25,6 +25,7 @@ pub(super) async fn start(level: Level, hit: &Message, storage: Storage) -> Resu
         modules: vec![Module { path: Path::new(SCRIPT).to_owned(), name: "plain.js", kind: "esModule" }],
         variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
         objects: &[],
+        site: None,
     };
     Workerd::start(&worker, storage).await
 }

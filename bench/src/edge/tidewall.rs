@@ -25,6 +25,21 @@ pub(super) async fn before(
     policy: &str,
     storage: Storage,
 ) -> Result<Workerd, Reason> {
+    Workerd::start(&worker(folder, origins, policy)?, storage).await
+}
+
+/// The same before one origin, with the site in the folder `site`.
+pub(super) async fn with_site(
+    folder: &Path,
+    origin: SocketAddr,
+    site: &Path,
+    storage: Storage,
+) -> Result<Workerd, Reason> {
+    let worker = Worker { site: Some(site.to_owned()), ..worker(folder, &[origin], "round-robin")? };
+    Workerd::start(&worker, storage).await
+}
+
+fn worker(folder: &Path, origins: &[SocketAddr], policy: &str) -> Result<Worker, Reason> {
     let mut variables = deployed_variables()?;
     let named = |(id, address): (char, &SocketAddr)| json!({ "id": id, "url": format!("http://{address}") });
     let origins: Vec<_> = ('a'..='z').zip(origins).map(named).collect();
@@ -32,10 +47,10 @@ pub(super) async fn before(
     variables.retain(|(name, _)| name != "ORIGINS" && name != "BALANCE");
     variables.push(("ORIGINS".to_owned(), json!(origins).to_string()));
     variables.push(("BALANCE".to_owned(), balance.to_string()));
-    let worker = Worker {
+    Ok(Worker {
         modules: FILES.map(|(name, kind)| Module { path: folder.join(name), name, kind }).into(),
         variables,
         objects: &[("Control", "CONTROL"), ("Collapse", "COLLAPSE")],
-    };
-    Workerd::start(&worker, storage).await
+        site: None,
+    })
 }

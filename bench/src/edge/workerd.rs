@@ -22,6 +22,8 @@ pub(super) struct Worker {
     pub(super) variables: Vec<(String, String)>,
     /// Classes of Durable Objects, and the bindings of their namespaces.
     pub(super) objects: &'static [(&'static str, &'static str)],
+    /// Folder of the site that it serves, if any.
+    pub(super) site: Option<PathBuf>,
 }
 
 /// A file of a Worker.
@@ -96,6 +98,11 @@ fn config(worker: &Worker, storage: &Storage, address: SocketAddr) -> Result<Str
     for (name, value) in &worker.variables {
         write!(bindings, "(name = {}, json = {}), ", quoted(name), quoted(value))?;
     }
+    let mut site = String::new();
+    if let Some(folder) = &worker.site {
+        site = format!("(name = \"site\", disk = (path = {})),", quoted(&folder.display().to_string()));
+        bindings.push_str("(name = \"ASSETS\", service = \"site\"), ");
+    }
     let mut objects = String::new();
     for (class, binding) in worker.objects {
         write!(bindings, "(name = \"{binding}\", durableObjectNamespace = \"{class}\"), ")?;
@@ -116,6 +123,7 @@ const config :Workerd.Config = (
     (name = "kv", external = (address = "{kv}", http = ())),
     (name = "cache", external = (address = "{cache}", http = ())),
     (name = "disk", disk = (path = ".", writable = true)),
+    {site}
   ],
   sockets = [(name = "http", address = "{address}", http = (), service = "worker")],
 );
