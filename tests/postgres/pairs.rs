@@ -24,6 +24,7 @@ async fn drive(world: &World, reader: Reader, faults: Faults) -> Pairs {
         primary: world.url(0),
         replicas: vec![world.url(1), world.url(2)],
         worker: std::path::PathBuf::new(),
+        site: std::path::PathBuf::new(),
         effort: Effort::QUICK,
         pairs: PAIRS,
     };
