@@ -9,6 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::support::tidewall::{Folder, output, path_with_node};
 
 #[test]
@@ -38,4 +40,43 @@ fn wrangler_accepts_the_configuration_and_the_build() {
     }
     let is_wasm = |path: &Path| path.extension().is_some_and(|extension| extension == "wasm");
     assert!(fs::read_dir(&folder.0).unwrap().any(|entry| is_wasm(&entry.unwrap().path())));
+
+    the_home_page_is_light();
+}
+
+/// What a first visit to the home page loads, compressed: all of it, and what is shown first.
+fn the_home_page_is_light() {
+    const ALL_MAX: u64 = 250_000;
+    const SHOWN_FIRST_MAX: u64 = 50_000;
+    /// Of the products of one page.
+    const PICTURES: usize = 24;
+    /// Fields of an answer, and the first answer of the API; generously.
+    const FIELDS: u64 = 600;
+    const LIST: u64 = 4_000;
+
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/site/manifest.json");
+    let manifest: Value = serde_json::from_str(&fs::read_to_string(manifest).unwrap()).unwrap();
+    let bytes = |file: &Value| {
+        let size = file["encodings"]["br"].as_u64().or_else(|| file["size"].as_u64());
+        size.unwrap_or_else(|| panic!("{file}")) + FIELDS
+    };
+    let asset = |name: &str| bytes(&manifest["assets"][name]);
+    let home = manifest["routes"].as_array().unwrap().iter().find(|route| route["path"] == "/").unwrap();
+    let shown_first = bytes(home) + asset("styles.css");
+    assert!(shown_first <= SHOWN_FIRST_MAX, "{shown_first}");
+
+    let mut pictures: Vec<u64> = manifest["assets"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| name.starts_with("pictures/"))
+        .map(|(_, file)| bytes(file))
+        .collect();
+    assert!(pictures.len() >= 100, "{}", pictures.len());
+    // The largest that a page could have.
+    pictures.sort_by_key(|bytes| std::cmp::Reverse(*bytes));
+    let pictures: u64 = pictures[..PICTURES].iter().sum();
+    let rest = asset("app.js") + asset("app_bg.wasm") + asset("favicon.svg") + LIST + FIELDS;
+    let all = shown_first + rest + pictures;
+    assert!(all <= ALL_MAX, "{all}");
 }
