@@ -324,10 +324,13 @@ impl Pass<'_> {
         if value("type") == Some("importmap") {
             met.fail(line, Flaw::Page("the build writes the import map; import modules by their paths"));
         }
-        if ((tag == "script" && value("src").is_none()) || tag == "style") && !is_data {
-            let directive = if tag == "style" { "style-src" } else { "script-src" };
-            met.inline = Some(Inline { text: String::new(), start: 0, directive });
-        }
+        let is_inline = ((tag == "script" && value("src").is_none()) || tag == "style") && !is_data;
+        // One without a text leaves nothing to the next.
+        met.inline = is_inline.then(|| Inline {
+            text: String::new(),
+            start: 0,
+            directive: if tag == "style" { "style-src" } else { "script-src" },
+        });
     }
 
     /// Adds integrity to what is checked by it, and tells what a browser may fetch early.
@@ -682,6 +685,14 @@ mod tests {
             "<style>\na { background: url(lgo.svg) }</style>",
             "index.html:2: there is no `lgo.svg`; is it `logo.svg`?",
         );
+    }
+
+    #[test]
+    fn data_behind_an_empty_script_stays_data() {
+        let html = "<script></script><script type=\"application/json\">{\"a\":1}</script>";
+        let page = page(html);
+        assert_eq!(page.html, html);
+        assert!(!page.policy.contains("sha256"), "{}", page.policy);
     }
 
     #[test]

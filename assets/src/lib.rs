@@ -29,6 +29,6 @@ pub use error::{BuildError, Flaw};
 pub use format::image::Dimensions;
 #[cfg(feature = "html")]
 pub use html::{Others, Page};
-pub use name::{Asset, PATH_PREFIX, is_page, keeps_name};
+pub use name::{Asset, PATH_PREFIX, hash, hashed, integrity, is_page, keeps_name};
 pub use pipeline::{Built, Source, build};
 pub use source::rust_source;

@@ -38,20 +38,52 @@ impl Asset {
     pub fn new(name: impl Into<String>, bytes: Vec<u8>) -> Self {
         let name = name.into();
         let digest = Sha256::digest(&bytes);
-        let hash: String = digest[..HASH_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = match extension(&name) {
-            Some((stem, extension)) => format!("{PATH_PREFIX}{stem}.{hash}.{extension}"),
-            None => format!("{PATH_PREFIX}{name}.{hash}"),
-        };
         Self {
-            path,
-            integrity: format!("sha256-{}", STANDARD.encode(digest)),
+            path: format!("{PATH_PREFIX}{}", with_hash(&name, &digits(&digest))),
+            integrity: integrity_of(&digest),
             content_type: content_type(&name),
             dimensions: dimensions(&name, &bytes),
             references: Vec::new(),
             name,
             bytes,
         }
+    }
+}
+
+impl Asset {
+    /// Its path with `*` for the hash: what its later contents will be called.
+    pub fn pattern(&self) -> String {
+        format!("{PATH_PREFIX}{}", with_hash(&self.name, "*"))
+    }
+}
+
+/// The name of a file with the hash of its bytes before its last extension.
+pub fn hashed(name: &str, bytes: &[u8]) -> String {
+    with_hash(name, &hash(bytes))
+}
+
+/// The beginning of a content's SHA-256, as in hashed names.
+pub fn hash(bytes: &[u8]) -> String {
+    digits(&Sha256::digest(bytes))
+}
+
+/// Subresource Integrity value of a content.
+pub fn integrity(bytes: &[u8]) -> String {
+    integrity_of(&Sha256::digest(bytes))
+}
+
+fn integrity_of(digest: &[u8]) -> String {
+    format!("sha256-{}", STANDARD.encode(digest))
+}
+
+fn digits(digest: &[u8]) -> String {
+    digest.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn with_hash(name: &str, hash: &str) -> String {
+    match extension(name) {
+        Some((stem, extension)) => format!("{stem}.{hash}.{extension}"),
+        None => format!("{name}.{hash}"),
     }
 }
 

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 use tidewall_api::manifest::{self, Delta, Encodings, File, Kept, Manifest, Route};
 use tidewall_app::paths;
 use tidewall_app::prerender::{Script, Scripts};
 use tidewall_assets::compress::{self, Effort};
-use tidewall_assets::{Asset, Built, Others, PATH_PREFIX, Source, content_type, is_compressible};
+use tidewall_assets::{
+    Asset, Built, Others, PATH_PREFIX, Source, content_type, hash, hashed, integrity, is_compressible,
+};
 use tokio::task::JoinSet;
 
 use crate::build::releases::{Named, Releases};
@@ -34,12 +33,6 @@ const LIVE_RELOAD: [&str; 1] = ["'sha256-g5a3SrOYIecCloZ8S7M4xdT1pbYi6e7mjHrmwph
 const RESERVED: [&str; 3] = ["/api/", PATH_PREFIX, "/_tidewall/"];
 /// Folder of the pages' files in the site.
 const PAGES: &str = "pages/";
-/// Digits of the hash in the name of a page's file.
-const PAGE_DIGITS: usize = 16;
-/// Digits of a build's name: 64 bits, as in the names of assets.
-const BUILD_DIGITS: usize = 16;
-/// Digits of a dictionary's hash in the name of a difference's file.
-const DICTIONARY_DIGITS: usize = 16;
 /// Smaller than this nothing is worth a second form.
 const COMPRESSED_BYTES_MIN: usize = 128;
 
@@ -65,8 +58,8 @@ pub(super) async fn build(workspace: &Workspace, flavor: Flavor, progress: &Prog
     let effort = if flavor == Flavor::Release { Effort::Most } else { Effort::Little };
     let folder = workspace.site(flavor);
     let site = Site { build, built, pages };
-    let (files, releases) = site.finish(&folder, effort).await?;
-    write(&folder, &files)?;
+    let Finished { files, left, releases } = site.finish(&folder, effort).await?;
+    write(&folder, &files, left)?;
     releases.write(&folder)
 }
 
@@ -98,15 +91,15 @@ struct Page {
 
 /// The app's pages, and those in `public/`; and the name of this build, which they know.
 fn pages(built: &Built, others: Others<'_>) -> Result<(String, Vec<Page>), Failure> {
-    let mut digest = Sha256::new();
+    let mut all = Vec::new();
     let mut add = |part: &[u8]| {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part);
+        all.extend((part.len() as u64).to_be_bytes());
+        all.extend(part);
     };
     built.assets.values().for_each(|asset| add(asset.path.as_bytes()));
     built.files.values().for_each(|bytes| add(bytes));
     pages_of(built, "", others)?.iter().for_each(|page| add(page.page.html.as_bytes()));
-    let build = hex(&digest.finalize(), BUILD_DIGITS);
+    let build = hash(&all);
     let pages = pages_of(built, &build, others)?;
     Ok((build, pages))
 }
@@ -136,8 +129,7 @@ fn pages_of(built: &Built, build: &str, others: Others<'_>) -> Result<Vec<Page>,
             )));
         }
         let page = built.page(name, &html, others).map_err(|error| Failure::new(error.to_string()))?;
-        let digest = hex(&Sha256::digest(&page.html), PAGE_DIGITS);
-        let file = format!("/{PAGES}{}.{digest}.html", name.trim_end_matches(".html"));
+        let file = format!("/{PAGES}{}", hashed(name, page.html.as_bytes()));
         pages.push(Page { route, file, page });
     }
     // The most specific first: one with a parameter answers what no other does.
@@ -179,9 +171,17 @@ struct Site {
 /// Files by their path below the site's folder.
 type Files = BTreeMap<String, Vec<u8>>;
 
+/// A site that can take the place of the last.
+struct Finished {
+    files: Files,
+    /// Files of earlier builds that stay where they are.
+    left: BTreeSet<PathBuf>,
+    releases: Releases,
+}
+
 impl Site {
-    /// Every file of the site, and the record that has it.
-    async fn finish(self, folder: &Path, effort: Effort) -> Result<(Files, Releases), Failure> {
+    /// Every file of the site, and what stays of earlier ones.
+    async fn finish(self, folder: &Path, effort: Effort) -> Result<Finished, Failure> {
         let mut releases = Releases::read(folder);
         let is_same_encoder = releases.encoder == effort.version();
         releases.encoder = effort.version().to_owned();
@@ -194,6 +194,7 @@ impl Site {
             let job = Job {
                 name: asset.path.trim_start_matches('/').to_owned(),
                 bytes: asset.bytes.clone(),
+                integrity: asset.integrity.clone(),
                 content_type: asset.content_type,
                 earlier: releases
                     .earlier(&asset.name, &asset.path)
@@ -209,6 +210,7 @@ impl Site {
         let plain = |name: &str, bytes: &[u8]| Job {
             name: name.trim_start_matches('/').to_owned(),
             bytes: bytes.to_vec(),
+            integrity: integrity(bytes),
             content_type: content_type(name),
             earlier: Vec::new(),
             made: None,
@@ -226,24 +228,17 @@ impl Site {
             made.insert(one.name.clone(), one);
         }
         let manifest = self.manifest(&made, &mut releases)?;
-        let mut all = Files::new();
+        let mut left = BTreeSet::new();
         for (path, kept) in &manifest.kept {
-            for (suffix, _) in forms(&kept.file.encodings) {
-                let file = below(folder, &format!("{path}{suffix}"));
-                all.insert(
-                    format!("{}{suffix}", path.trim_start_matches('/')),
-                    fs::read(&file).or_fail("read", &file)?,
-                );
-            }
+            left.extend(
+                forms(&kept.file.encodings).map(|(ending, _)| below(folder, &format!("{path}{ending}"))),
+            );
         }
         // Whoever serves the site may not have heard of this build yet.
-        for name in releases.pages() {
-            for (ending, _) in forms(&ALL_FORMS) {
-                if let Ok(bytes) = fs::read(below(folder, &format!("{name}{ending}"))) {
-                    all.insert(format!("{}{ending}", name.trim_start_matches('/')), bytes);
-                }
-            }
+        for file in releases.pages() {
+            left.extend(forms(&ALL_FORMS).map(|(ending, _)| below(folder, &format!("{file}{ending}"))));
         }
+        let mut all = Files::new();
         for one in made.into_values() {
             all.extend(one.forms);
             all.insert(one.name, one.bytes);
@@ -251,7 +246,7 @@ impl Site {
         let json = serde_json::to_vec(&manifest)
             .map_err(|error| Failure::new(format!("cannot write the manifest: {error}")))?;
         all.insert(manifest::FILE_NAME.to_owned(), json);
-        Ok((all, releases))
+        Ok(Finished { files: all, left, releases })
     }
 
     fn manifest(&self, made: &BTreeMap<String, Made>, releases: &mut Releases) -> Result<Manifest, Failure> {
@@ -313,20 +308,13 @@ fn dictionary_for(asset: &Asset) -> Option<String> {
     if !is_compressible(asset.content_type) || asset.content_type == "image/svg+xml" {
         return None;
     }
-    let hash = asset.path.rsplit('.').nth(usize::from(asset.name.contains('.')))?;
-    let pattern = asset.path.replacen(hash, "*", 1);
-    // Of what a name may hold, these mean something else in a URL pattern.
-    (!pattern.contains(['+', '(', ')', '{', '}', '?', ':'])).then_some(pattern)
+    let pattern = asset.pattern();
+    // The one of a name's characters that means something else in a URL pattern.
+    (!pattern.contains('+')).then_some(pattern)
 }
 
 fn below(folder: &Path, path: &str) -> PathBuf {
     folder.join(path.trim_start_matches('/'))
-}
-
-fn hex(digest: &[u8], digits: usize) -> String {
-    let mut text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    text.truncate(digits);
-    text
 }
 
 /// Endings of a file's forms, itself first, with their sizes where it isn't itself.
@@ -343,6 +331,7 @@ struct Job {
     /// Below the site's folder.
     name: String,
     bytes: Vec<u8>,
+    integrity: String,
     content_type: &'static str,
     /// Files with its earlier contents.
     earlier: Vec<PathBuf>,
@@ -364,7 +353,7 @@ struct Made {
 impl Job {
     fn run(self) -> Result<Made, Failure> {
         let file = File {
-            integrity: integrity(&self.bytes),
+            integrity: self.integrity.clone(),
             size: self.bytes.len() as u64,
             content_type: self.content_type.to_owned(),
             encodings: Encodings::default(),
@@ -388,8 +377,7 @@ impl Job {
             };
             for path in &self.earlier {
                 let earlier = fs::read(path).or_fail("read", path)?;
-                let dictionary = Sha256::digest(&earlier);
-                let digits = hex(&dictionary, DICTIONARY_DIGITS);
+                let digits = hash(&earlier);
                 // One that is no shorter than the file is of no use to anybody.
                 let least = made.file.encodings.br.unwrap_or(made.file.size);
                 let dcb = self.form(&mut made.forms, &format!(".{digits}.dcb"), least, || {
@@ -399,7 +387,8 @@ impl Job {
                     compress::dcz(&self.bytes, &earlier, self.effort)
                 })?;
                 if dcb.is_some() || dcz.is_some() {
-                    made.deltas.push(Delta { dictionary: STANDARD.encode(dictionary), dcb, dcz });
+                    let dictionary = integrity(&earlier).trim_start_matches("sha256-").to_owned();
+                    made.deltas.push(Delta { dictionary, dcb, dcz });
                 }
             }
         }
@@ -433,19 +422,13 @@ impl Job {
     }
 }
 
-fn integrity(bytes: &[u8]) -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(bytes)))
-}
-/// Makes `folder` hold just `files`. Hashed files are written before the pages
-/// that name them, and only then are old ones removed, so that the site can be
-/// served meanwhile. A file that is right already isn't touched.
-fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Failure> {
-    let (hashed, rest): (Vec<_>, Vec<_>) =
-        files.iter().partition(|(name, _)| name.starts_with(PATH_PREFIX.trim_start_matches('/')));
-    // Those of one length are told from each other by the manifest alone, which comes last.
-    let (manifest, pages): (Vec<_>, Vec<_>) =
-        rest.into_iter().partition(|(name, _)| name.as_str() == manifest::FILE_NAME);
-    for (name, bytes) in hashed.into_iter().chain(pages).chain(manifest) {
+/// Makes `folder` hold just `files`, and of what is there those that are `left`. The manifest is
+/// written last, and only then are old files removed, so that the site can be served meanwhile. A
+/// file that is right already isn't touched.
+fn write(folder: &Path, files: &Files, left: BTreeSet<PathBuf>) -> Result<(), Failure> {
+    let (manifest, named): (Vec<_>, Vec<_>) =
+        files.iter().partition(|(name, _)| name.as_str() == manifest::FILE_NAME);
+    for (name, bytes) in named.into_iter().chain(manifest) {
         let path = folder.join(name);
         if fs::read(&path).is_ok_and(|present| present == *bytes) {
             continue;
@@ -456,7 +439,8 @@ fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Failure
         fs::write(&partial, bytes).or_fail("write", &partial)?;
         fs::rename(&partial, &path).or_fail("write", &path)?;
     }
-    let wanted: BTreeSet<_> = files.keys().map(|name| folder.join(name)).collect();
+    let mut wanted = left;
+    wanted.extend(files.keys().map(|name| folder.join(name)));
     remove_others(folder, &wanted)
 }
 
@@ -474,6 +458,8 @@ fn remove_others(folder: &Path, wanted: &BTreeSet<std::path::PathBuf>) -> Result
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     #[test]
@@ -506,6 +492,7 @@ mod tests {
         let job = |bytes: &[u8], content_type| Job {
             name: "a".to_owned(),
             bytes: bytes.to_vec(),
+            integrity: integrity(bytes),
             content_type,
             earlier: Vec::new(),
             made: None,
@@ -533,16 +520,19 @@ mod tests {
         let files = |names: &[&str]| {
             names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect()
         };
-        write(&folder, &files(&["index.html", "assets/a.1.css", "assets/old/b.2.css"])).unwrap();
-        write(&folder, &files(&["index.html", "assets/a.3.css"])).unwrap();
+        let left = BTreeSet::from([folder.join("assets/kept.4.css")]);
+        let first = files(&["index.html", "assets/a.1.css", "assets/kept.4.css", "assets/old/b.2.css"]);
+        write(&folder, &first, BTreeSet::new()).unwrap();
+        write(&folder, &files(&["index.html", "assets/a.3.css"]), left).unwrap();
         let there = |name: &str| folder.join(name).is_file();
         let outcome = (
             there("index.html"),
             there("assets/a.3.css"),
             there("assets/a.1.css"),
             there("assets/old/b.2.css"),
+            there("assets/kept.4.css"),
         );
         fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(outcome, (true, true, false, false));
+        assert_eq!(outcome, (true, true, false, false, true));
     }
 }

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
 use tidewall_api::manifest::{Asset, Delta, Encodings, FILE_NAME, File, Manifest, Page};
 use tidewall_assets::compress::{self, Effort};
+use tidewall_assets::{hash, integrity};
 
 use super::super::folder::Folder;
 use crate::error::Reason;
@@ -26,8 +24,6 @@ const LINE: &str = ".notice{outline:2px solid currentColor}";
 const PICTURES: &str = "pictures/";
 /// How many of them a page of products shows.
 const PICTURES_SHOWN: usize = 24;
-/// Digits of a hash in names of files.
-const DIGITS: usize = 16;
 
 /// A site in a folder of its own.
 pub(super) struct Site {
@@ -95,7 +91,7 @@ impl Site {
         let new = with_line(&old)?;
         let (old_path, old_integrity) = (asset.path.clone(), asset.file.integrity.clone());
         let named = old_path.rsplit('.').nth(1).ok_or_else(|| Reason::new("a name without a hash"))?;
-        asset.path = old_path.replacen(named, &hex(&new), 1);
+        asset.path = old_path.replacen(named, &hash(&new), 1);
         asset.file = site.finished(&asset.path, &asset.file.content_type, &new)?;
         asset.deltas = vec![site.delta(&asset.path, &new, &old)?];
         let renamed =
@@ -117,7 +113,7 @@ impl Site {
             page.content = site.finished(&page.file, &page.content.content_type, html.as_bytes())?;
             page.links = page.links.iter().map(|link| renamed(link)).collect();
         }
-        manifest.build = hex(manifest.build.as_bytes());
+        manifest.build = hash(manifest.build.as_bytes());
         manifest.assets.insert(STYLES.to_owned(), asset);
         site.manifest = manifest;
         site.write_manifest()?;
@@ -174,13 +170,13 @@ impl Site {
 
     /// Writes a file as the difference to what it was.
     fn delta(&self, path: &str, bytes: &[u8], earlier: &[u8]) -> Result<Delta, Reason> {
-        let mut delta = Delta { dictionary: STANDARD.encode(Sha256::digest(earlier)), dcb: None, dcz: None };
+        let mut delta = Delta { dictionary: digest(&integrity(earlier)), dcb: None, dcz: None };
         if let Some(dcb) = compress::dcb(bytes, earlier, Effort::Most)? {
-            self.write(&format!("{path}.{}.dcb", hex(earlier)), &dcb)?;
+            self.write(&format!("{path}.{}.dcb", hash(earlier)), &dcb)?;
             delta.dcb = Some(dcb.len() as u64);
         }
         if let Some(dcz) = compress::dcz(bytes, earlier, Effort::Most)? {
-            self.write(&format!("{path}.{}.dcz", hex(earlier)), &dcz)?;
+            self.write(&format!("{path}.{}.dcz", hash(earlier)), &dcz)?;
             delta.dcz = Some(dcz.len() as u64);
         }
         Ok(delta)
@@ -207,7 +203,7 @@ impl Site {
 impl Known<'_> {
     /// SHA-256 of the content, in base64.
     pub(super) fn digest(self) -> String {
-        self.file.integrity.trim_start_matches("sha256-").to_owned()
+        digest(&self.file.integrity)
     }
 
     /// Bytes of its Brotli form.
@@ -243,15 +239,9 @@ fn with_line(styles: &[u8]) -> Result<Vec<u8>, Reason> {
     Ok([before, LINE, after].concat().into_bytes())
 }
 
-fn integrity(bytes: &[u8]) -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(bytes)))
-}
-
-/// The beginning of a content's hash, as in names of files.
-fn hex(bytes: &[u8]) -> String {
-    let mut digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.truncate(DIGITS);
-    digits
+/// The hash in an integrity value.
+fn digest(integrity: &str) -> String {
+    integrity.trim_start_matches("sha256-").to_owned()
 }
 
 fn copy_all(from: &Path, to: &Path) -> Result<(), Reason> {
