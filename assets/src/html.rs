@@ -9,9 +9,9 @@ use lol_html::html_content::{ContentType, Element};
 use lol_html::{RewriteStrSettings, element, rewrite_str, text};
 use sha2::{Digest, Sha256};
 
+use crate::asset::Asset;
 use crate::error::{BuildError, Flaw, Found, line_of};
 use crate::format::{Format, css, script};
-use crate::name::Asset;
 use crate::pipeline::{Built, missing};
 use crate::reference::{Kind, Reference, Target, origin, resolve};
 

@@ -1,11 +1,8 @@
-//! A hashed name and what goes with it.
+//! Hashed names, and the values that go with them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-
-use crate::content_type;
-use crate::format::image::{Dimensions, dimensions};
 
 /// Where hashed files live on the site.
 pub const PATH_PREFIX: &str = "/assets/";
@@ -13,49 +10,6 @@ pub const PATH_PREFIX: &str = "/assets/";
 /// Bytes of the SHA-256 that go into a name: 64 bits. Two of a million
 /// different files share a name with a probability below 1 in 30 million.
 const HASH_BYTES: usize = 8;
-
-/// A file with the name that its bytes give it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asset {
-    /// The name its author gave it, with `/` between folders, such as `pictures/07.svg`.
-    pub name: String,
-    /// Its path on the site, such as `/assets/pictures/07.0123456789abcdef.svg`.
-    pub path: String,
-    /// Its Subresource Integrity value, `sha256-{base64}` (W3C SRI, section 3.1).
-    pub integrity: String,
-    /// Its media type.
-    pub content_type: &'static str,
-    /// What is in it.
-    pub bytes: Vec<u8>,
-    /// Width and height, of a picture that tells.
-    pub dimensions: Option<Dimensions>,
-    /// Authored names of the files that it refers to.
-    pub references: Vec<String>,
-}
-
-impl Asset {
-    /// Names `bytes`, which its author calls `name`.
-    pub fn new(name: impl Into<String>, bytes: Vec<u8>) -> Self {
-        let name = name.into();
-        let digest = Sha256::digest(&bytes);
-        Self {
-            path: format!("{PATH_PREFIX}{}", with_hash(&name, &digits(&digest))),
-            integrity: integrity_of(&digest),
-            content_type: content_type(&name),
-            dimensions: dimensions(&name, &bytes),
-            references: Vec::new(),
-            name,
-            bytes,
-        }
-    }
-}
-
-impl Asset {
-    /// Its path with `*` for the hash: what its later contents will be called.
-    pub fn pattern(&self) -> String {
-        format!("{PATH_PREFIX}{}", with_hash(&self.name, "*"))
-    }
-}
 
 /// The name of a file with the hash of its bytes before its last extension.
 pub fn hashed(name: &str, bytes: &[u8]) -> String {
@@ -72,15 +26,15 @@ pub fn integrity(bytes: &[u8]) -> String {
     integrity_of(&Sha256::digest(bytes))
 }
 
-fn integrity_of(digest: &[u8]) -> String {
+pub(crate) fn integrity_of(digest: &[u8]) -> String {
     format!("sha256-{}", STANDARD.encode(digest))
 }
 
-fn digits(digest: &[u8]) -> String {
+pub(crate) fn digits(digest: &[u8]) -> String {
     digest.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn with_hash(name: &str, hash: &str) -> String {
+pub(crate) fn with_hash(name: &str, hash: &str) -> String {
     match extension(name) {
         Some((stem, extension)) => format!("{stem}.{hash}.{extension}"),
         None => format!("{name}.{hash}"),
@@ -110,7 +64,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, bytes: &[u8], path: &str) {
-        assert_eq!(Asset::new(name, bytes.to_vec()).path, path);
+        assert_eq!(format!("{PATH_PREFIX}{}", hashed(name, bytes)), path);
     }
 
     #[test]
@@ -123,14 +77,11 @@ mod tests {
 
     #[test]
     fn another_content_has_another_name() {
-        assert_ne!(Asset::new("a.css", b"a{}".to_vec()).path, Asset::new("a.css", b"b{}".to_vec()).path);
+        assert_ne!(hashed("a.css", b"a{}"), hashed("a.css", b"b{}"));
     }
 
     #[test]
     fn the_integrity_value_is_the_whole_sha256_in_base64() {
-        assert_eq!(
-            Asset::new("empty", Vec::new()).integrity,
-            "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-        );
+        assert_eq!(integrity(b""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }
 }

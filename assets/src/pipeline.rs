@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::asset::Asset;
 use crate::error::{BuildError, Flaw, Found};
 use crate::format::{self, Format, css, image, script, svg, web_manifest};
-use crate::name::{Asset, is_page, keeps_name};
+use crate::name::{is_page, keeps_name};
 use crate::nearest;
 use crate::reference::{Kind, Reference, Target, origin, resolve};
 
