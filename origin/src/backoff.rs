@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// How long to wait after each failure.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     /// After the first one: what fails for a moment is over by then.
-    pub(crate) base: Duration,
+    pub base: Duration,
     /// At the longest: what is broken for long is asked about this often.
-    pub(crate) delay_max: Duration,
+    pub delay_max: Duration,
 }
 
 impl Backoff {
@@ -16,7 +16,7 @@ impl Backoff {
     /// up to a bound, of which the half is fixed and the other half is jitter, so
     /// that what failed together doesn't come back together.
     /// `random` is uniform over its range.
-    pub(crate) fn delay(self, attempt: u32, random: u32) -> Duration {
+    pub fn delay(self, attempt: u32, random: u32) -> Duration {
         let doublings = attempt.saturating_sub(1).min(u32::BITS - 1);
         let full = self.base.saturating_mul(1 << doublings).min(self.delay_max);
         let jitter = (full / 2).mul_f64(f64::from(random) / f64::from(u32::MAX));

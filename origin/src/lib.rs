@@ -17,13 +17,13 @@
 //!   headers; assembles the routes and their OpenAPI document; stops gracefully.
 //! - [`shop`]: the demo: its routes, its jobs, its seed.
 //! - [`command`]: the subcommands of the binary, which put these together.
-//! - [`shutdown`], [`telemetry`], [`timestamp`], `backoff`, `cache_group`: what they share.
+//! - [`shutdown`], [`telemetry`], [`timestamp`], [`backoff`], `cache_group`: what they share.
 //!
 //! Decisions are pure functions of their arguments (`db/route.rs`,
 //! `outbox/delivery.rs`, `files/link.rs`, `http/conditional.rs` …); clocks, sockets
 //! and randomness stay in the code that calls them.
 
-mod backoff;
+pub mod backoff;
 mod cache_group;
 pub mod command;
 pub mod db;

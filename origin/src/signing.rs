@@ -49,6 +49,23 @@ impl Secrets {
     }
 }
 
+impl Secrets {
+    /// Keys of 256 bits for one purpose, for what isn't signed but sealed: the first seals, all
+    /// open.
+    pub fn sealing_keys(&self, purpose: &str) -> Vec<[u8; 32]> {
+        let derive = |secret: &Hmac<Sha256>| {
+            secret
+                .clone()
+                .chain_update(purpose)
+                .chain_update([0])
+                .chain_update("seal")
+                .finalize()
+                .into_bytes()
+        };
+        self.0.iter().map(|secret| derive(secret).into()).collect()
+    }
+}
+
 fn hmac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key)
         .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length (RFC 2104, section 2)"))

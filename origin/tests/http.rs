@@ -22,6 +22,7 @@ use tidewall_origin::http::download::Downloads;
 use tidewall_origin::http::jobs::Jobs;
 use tidewall_origin::http::site::Site;
 use tidewall_origin::outbox::Outbox;
+use tidewall_origin::queue::{Queue, WorkerMetrics};
 use tidewall_origin::session::{Claims, SESSION_BYTES, SessionKeys, Sessions};
 use tidewall_origin::shop::{self, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
@@ -61,11 +62,13 @@ impl Origin {
         let limits = RateLimits { sign_ups_per_minute: 20, logins_per_minute: 20, reports_per_minute: 200 };
         let (cookies, clients) = (CookieNames::Plain, ClientAddress::default());
         let accounts = Accounts { sessions, db: db.clone(), cookies, clients, limits };
-        let jobs = Jobs { db, links: links.clone() };
+        let jobs = Jobs { queue: Queue::new(db, None), links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
         let (outbox, args) = (Outbox::new(None), ShopArgs { product_max_age: 300 });
         let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);
-        let router = router(App { accounts, jobs, downloads, outbox, site, shutdown }, routes).unwrap();
+        let worker = WorkerMetrics::default();
+        let app = App { accounts, jobs, worker, downloads, outbox, site, shutdown };
+        let router = router(app, routes).unwrap();
         Self { router, links, keys, files, stop }
     }
 

@@ -7,6 +7,7 @@ mod edge;
 mod error;
 mod serve;
 mod work;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use tidewall_api::account::Credentials;

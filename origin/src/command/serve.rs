@@ -11,6 +11,7 @@ use super::accounts::{self, AccountArgs};
 use super::database::DatabaseArgs;
 use super::edge::EdgeArgs;
 use super::error::CommandError;
+use super::worker::InnerWorkerArgs;
 use crate::db::Db;
 use crate::files::{FileStore, LinkKey};
 use crate::http::app::{self, App};
@@ -18,6 +19,7 @@ use crate::http::download::Downloads;
 use crate::http::jobs::Jobs;
 use crate::http::server;
 use crate::http::site::Site;
+use crate::queue::{Queue, Seal, WorkerMetrics};
 use crate::shop::{self, ShopArgs};
 use crate::shutdown::Shutdown;
 
@@ -43,6 +45,8 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     accounts: AccountArgs,
     #[command(flatten)]
+    worker: InnerWorkerArgs,
+    #[command(flatten)]
     shop: ShopArgs,
 }
 
@@ -59,24 +63,32 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
     // Needs no database yet: an origin that starts while there is none says so
     // at /readyz, and serves as soon as one answers.
-    let jobs = Jobs { db: Db::new(settings), links: links.clone() };
-    let accounts = args.accounts.accounts(&jobs.db, &secrets);
+    let db = Db::new(settings);
+    let queue = Queue::new(db.clone(), Some(Seal::new(&secrets)));
+    let jobs = Jobs { queue: queue.clone(), links: links.clone() };
+    let accounts = args.accounts.accounts(&db, &secrets);
     let deliverer = {
-        let (outbox, db) = (outbox.clone(), jobs.db.clone());
+        let (outbox, db) = (outbox.clone(), db.clone());
         tokio::spawn(async move { outbox.deliver(db, Duration::ZERO).await })
     };
     // Until the last request was answered; what is left then others deliver.
     let _deliverer = AbortOnDropHandle::new(deliverer);
     let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args.shop);
+    let metrics = WorkerMetrics::default();
+    let worker = args.worker.run(queue, shop::handlers(db, files.clone()), &metrics, shutdown.clone());
     let downloads = Downloads { files, links };
-    let app = App { accounts, jobs, downloads, outbox, site, shutdown: shutdown.clone() };
+    let app =
+        App { accounts, jobs, worker: metrics.clone(), downloads, outbox, site, shutdown: shutdown.clone() };
     let router = app::router(app, routes).map_err(CommandError::OpenApi)?;
 
     let listen_error = |source| CommandError::Listen { address: args.listen, source };
     let listener = TcpListener::bind(args.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     tracing::info!(origin = args.id, address = %address, "listening");
-    server::serve(listener, router, shutdown).await.map_err(CommandError::Serve)?;
+    let served = async { server::serve(listener, router, shutdown).await.map_err(CommandError::Serve) };
+    // Both end by the same deadline.
+    let (served, ()) = tokio::join!(served, worker);
+    served?;
     tracing::info!(origin = args.id, "stopped");
     Ok(())
 }

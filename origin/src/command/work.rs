@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use super::accounts;
 use super::database::DatabaseArgs;
 use super::edge::EdgeArgs;
 use super::error::CommandError;
 use super::serve::open_files;
+use super::worker::WorkerArgs;
 use crate::db::Db;
-use crate::queue;
+use crate::queue::{Queue, Seal};
 use crate::shop;
 use crate::shutdown::Shutdown;
 
@@ -27,9 +29,12 @@ pub(super) struct WorkArgs {
     database: DatabaseArgs,
     #[command(flatten)]
     edge: EdgeArgs,
+    #[command(flatten)]
+    worker: WorkerArgs,
 }
 
 pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
+    let secrets = accounts::secrets()?;
     let db = Db::new(args.database.settings()?);
     let outbox = args.edge.outbox()?;
     let files = open_files(args.files).await?;
@@ -40,8 +45,9 @@ pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
     };
     let _deliverer = AbortOnDropHandle::new(deliverer);
     let handlers = shop::handlers(db.clone(), files);
+    let queue = Queue::new(db, Some(Seal::new(&secrets)));
     tracing::info!("working");
-    queue::work(db, handlers, shutdown).await;
+    args.worker.run(queue, handlers, shutdown).await;
     tracing::info!("stopped");
     Ok(())
 }

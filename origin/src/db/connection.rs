@@ -12,10 +12,11 @@ use deadpool::managed::Object;
 use deadpool_postgres::ClientWrapper;
 use prometheus_client::metrics::counter::Counter;
 use tokio::runtime::Handle;
+use tokio::sync::broadcast;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{PgLsn, ToSql};
-use tokio_postgres::{CopyInSink, NoTls, Row, RowStream, SimpleQueryMessage, Statement};
+use tokio_postgres::types::{PgLsn, ToSql, Type};
+use tokio_postgres::{CopyInSink, NoTls, Notification, Row, RowStream, SimpleQueryMessage, Statement};
 
 use super::error::DbError;
 use super::gate::Permit;
@@ -26,6 +27,9 @@ use super::shared::Shared;
 
 /// Values for a statement's `$1`, `$2` ….
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// The same with their types, for a statement that isn't prepared.
+pub type TypedParams<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
 /// Longest wait for a server to stop a statement that was given up.
 const CANCEL_MAX: Duration = Duration::from_secs(2);
@@ -104,6 +108,11 @@ impl Connection {
         &mut link.unwrap_or_else(|| unreachable!("a connection has its link until it is dropped")).client
     }
 
+    /// What the server says of channels that any of its connections listens to.
+    pub(super) fn heard(&self) -> broadcast::Receiver<Notification> {
+        self.server.pool().manager().heard()
+    }
+
     pub(super) fn server_name(&self) -> &str {
         &self.server.name
     }
@@ -127,6 +136,15 @@ impl Connection {
     /// The only row.
     pub async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Row, DbError> {
         self.run(sql, async |client, statement| client.query_one(&statement, params).await).await
+    }
+
+    /// See [`super::Transaction::query_planned`].
+    pub(super) async fn query_planned(
+        &self,
+        sql: &str,
+        params: TypedParams<'_>,
+    ) -> Result<Vec<Row>, DbError> {
+        self.noted(sql, self.client().query_typed(sql, params)).await
     }
 
     pub(super) async fn query_raw(&self, sql: &str, params: Params<'_>) -> Result<RowStream, DbError> {
@@ -307,6 +325,17 @@ impl WriteConnection {
     /// Statements without parameters or rows, such as DDL and `VACUUM`.
     pub async fn batch(&self, sql: &str) -> Result<(), DbError> {
         self.connection.batch(sql).await
+    }
+
+    /// See [`super::Transaction::query_planned`].
+    pub async fn query_planned(&self, sql: &str, params: TypedParams<'_>) -> Result<Vec<Row>, DbError> {
+        self.connection.query_planned(sql, params).await
+    }
+
+    /// The same, of a statement that changes rows; their number.
+    pub async fn execute_planned(&self, sql: &str, params: TypedParams<'_>) -> Result<u64, DbError> {
+        let client = self.connection.client();
+        self.connection.noted(sql, client.execute_typed(sql, params)).await
     }
 
     /// A position at which everything committed so far can be seen: for waiting,

@@ -1,5 +1,6 @@
 //! A connection as the pool keeps it, how it is made, and why it ends.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,10 +8,11 @@ use std::time::{Duration, Instant};
 use deadpool::managed::{Manager as _, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::{ClientWrapper, Connect, ManagerConfig, RecyclingMethod};
 use futures::future::BoxFuture;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
+use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::types::PgLsn;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, NoTls, Notification, SimpleQueryMessage, Socket};
 
 use super::holder::{Slot, Slots};
 use super::lsn::Lsn;
@@ -22,6 +24,9 @@ const WAIT_FOR_LSN_SINCE: u32 = 190_000;
 /// Statements that one connection keeps prepared; more are made by code that puts
 /// values into their text, and would fill the server's memory.
 pub(super) const STATEMENTS_MAX: usize = 500;
+
+/// Messages of channels that wait to be heard; who is behind by more is told so.
+const HEARD_MAX: usize = 64;
 
 /// Asked once of each new connection. A commit that isn't flushed when it is
 /// acknowledged has no position that could be told (`synchronous_commit = off`), so
@@ -86,6 +91,21 @@ impl Link {
 /// statement under way fails at once, whose answer may never come.
 struct Dial {
     reached: watch::Receiver<bool>,
+    /// What the server says of channels.
+    heard: broadcast::Sender<Notification>,
+}
+
+/// Drives a connection to its end.
+async fn drive(
+    mut connection: tokio_postgres::Connection<Socket, NoTlsStream>,
+    heard: broadcast::Sender<Notification>,
+) {
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(notification) = message {
+            // Nobody may be interested.
+            let _ = heard.send(notification);
+        }
+    }
 }
 
 impl Connect for Dial {
@@ -93,7 +113,7 @@ impl Connect for Dial {
         &self,
         config: &tokio_postgres::Config,
     ) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
-        let (config, mut reached) = (config.clone(), self.reached.clone());
+        let (config, mut reached, heard) = (config.clone(), self.reached.clone(), self.heard.clone());
         Box::pin(async move {
             let (client, connection) = config.connect(NoTls).await?;
             let lost = async move {
@@ -104,7 +124,7 @@ impl Connect for Dial {
             let task = tokio::spawn(async move {
                 tokio::select! {
                     // What it ends with, the statements under way are told as well.
-                    _ = connection => {}
+                    () = drive(connection, heard) => {}
                     () = lost => {}
                 }
             });
@@ -116,6 +136,7 @@ impl Connect for Dial {
 /// Makes connections to one server.
 pub(super) struct Connector {
     manager: deadpool_postgres::Manager,
+    heard: broadcast::Sender<Notification>,
     pool: PoolSettings,
     slots: Slots,
     metrics: ServerMetrics,
@@ -139,8 +160,11 @@ impl Connector {
     ) -> Self {
         // Fast: whether the connection is open, without a query; the monitor asks those.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let heard = broadcast::Sender::new(HEARD_MAX);
+        let dial = Dial { reached, heard: heard.clone() };
         Self {
-            manager: deadpool_postgres::Manager::from_connect(config, Dial { reached }, recycling),
+            manager: deadpool_postgres::Manager::from_connect(config, dial, recycling),
+            heard,
             pool,
             slots: Slots::default(),
             metrics,
@@ -149,6 +173,11 @@ impl Connector {
             refused: AtomicBool::new(false),
             refusal: Mutex::default(),
         }
+    }
+
+    /// What the server says of channels from now on.
+    pub(super) fn heard(&self) -> broadcast::Receiver<Notification> {
+        self.heard.subscribe()
     }
 
     pub(super) fn slots(&self) -> &Slots {

@@ -40,7 +40,7 @@
 //! - `server`: one server's pool; `gate`: who is let in; `link`: how connections are
 //!   made and end; `upkeep`: how many there are; `holder`: who has them.
 //! - `connection`, `transaction`, `rows`: what callers hold; `exclusive`: what one of
-//!   all processes holds.
+//!   all processes holds; `listen`: what is said on channels.
 //! - `migrate`: the schema; `hot`: the statements that its indexes are there for.
 //!
 //! # What is needed of the database
@@ -61,6 +61,7 @@ mod holder;
 mod hot;
 mod lag;
 mod link;
+mod listen;
 mod lsn;
 mod metrics;
 mod migrate;
@@ -88,11 +89,12 @@ use tokio_postgres::types::PgLsn;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use cause::Cause;
-pub use connection::{Connection, Params, Position, ReadConnection, WriteConnection};
+pub use connection::{Connection, Params, Position, ReadConnection, TypedParams, WriteConnection};
 pub use error::{DbError, Exhausted};
 pub use exclusive::Exclusive;
 pub use holder::Holder;
 pub use hot::HotStatement;
+pub use listen::Heard;
 pub use lsn::Lsn;
 pub use migrate::{MigrateError, migrate};
 pub use rows::Rows;

@@ -1,6 +1,7 @@
 //! Transactions on the primary, and the position at which they can be seen.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -9,13 +10,15 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::PgLsn;
 use tokio_postgres::{CopyInSink, Row};
 
-use super::connection::{Connection, FLUSHED, Params};
+use super::connection::{Connection, FLUSHED, Params, TypedParams};
 use super::error::{DbError, is_shutdown};
 use super::lsn::Lsn;
 
 /// A transaction of [`super::Db::write`].
 pub struct Transaction {
     connection: Connection,
+    /// What is to be done once it has committed.
+    after_commit: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 /// In a transaction in which a statement has failed the server answers COMMIT as if
@@ -36,7 +39,7 @@ impl Transaction {
     pub(super) async fn begin(connection: Connection) -> Result<Self, DbError> {
         connection.in_transaction.store(true, Ordering::Relaxed);
         connection.batch("BEGIN").await?;
-        Ok(Self { connection })
+        Ok(Self { connection, after_commit: Mutex::default() })
     }
 
     /// All rows.
@@ -69,6 +72,18 @@ impl Transaction {
         self.connection.copy_in(sql).await
     }
 
+    /// All rows, of a statement that is planned anew each time: for one whose best plan changes
+    /// with its values, or with a table that grows from nothing within seconds.
+    pub async fn query_planned(&self, sql: &str, params: TypedParams<'_>) -> Result<Vec<Row>, DbError> {
+        self.connection.query_planned(sql, params).await
+    }
+
+    /// Does `then` once this transaction has committed, or may have: what is to be told then, and
+    /// is told again or found by itself if this process ends before. It must not block.
+    pub fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
+        self.after_commit.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(then));
+    }
+
     /// Sorts an error of this transaction's connection.
     pub fn failed(&self, error: tokio_postgres::Error) -> DbError {
         self.connection.failed(error)
@@ -79,12 +94,17 @@ impl Transaction {
     /// costs no round trip of its own.
     pub(super) async fn commit(self) -> Result<Option<Lsn>, DbError> {
         let server = self.connection.server_name().to_owned();
+        let after = std::mem::take(&mut *self.after_commit.lock().unwrap_or_else(PoisonError::into_inner));
         // A task of its own: who gives up while it waits for a synchronous replica must
         // not make the server end that wait, which would leave a commit that can be lost.
-        match tokio::spawn(self.commit_now()).await {
+        let outcome = match tokio::spawn(self.commit_now()).await {
             Ok(outcome) => outcome,
             Err(_) => Err(DbError::OutcomeUnknown { server }),
+        };
+        if matches!(outcome, Ok(_) | Err(DbError::OutcomeUnknown { .. })) {
+            after.into_iter().for_each(|then| then());
         }
+        outcome
     }
 
     async fn commit_now(self) -> Result<Option<Lsn>, DbError> {

@@ -22,6 +22,7 @@ use super::{
     session,
 };
 use crate::outbox::Outbox;
+use crate::queue::WorkerMetrics;
 use crate::shutdown::Shutdown;
 
 /// No handler takes longer: long work is a job.
@@ -33,6 +34,8 @@ pub struct App {
     pub accounts: Accounts,
     /// Jobs, and with them the database.
     pub jobs: Jobs,
+    /// What is measured of the jobs that run here.
+    pub worker: WorkerMetrics,
     /// What jobs made.
     pub downloads: Downloads,
     /// What writes made invalid.
@@ -46,9 +49,9 @@ pub struct App {
 /// The routes of this module and the `own` ones of whoever uses it, behind the layers that
 /// all share.
 pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error> {
-    let metrics = Metrics::new(app.jobs.db.clone(), app.outbox);
+    let metrics = Metrics::new(app.jobs.queue.db().clone(), app.outbox, &app.worker);
     let jobs = JobRoutes { jobs: app.jobs.clone(), accounts: app.accounts.clone() };
-    let health = Health { db: app.jobs.db.clone(), shutdown: app.shutdown.clone() };
+    let health = Health { db: app.jobs.queue.db().clone(), shutdown: app.shutdown.clone() };
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .merge(own)
         .merge(session::routes().with_state(app.accounts))

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tidewall_api::problem::Problem;
 
 use crate::db::DbError;
+use crate::queue::NewJobError;
 use crate::rate_limit::RateLimited;
 use crate::telemetry::chain;
 
@@ -145,6 +146,15 @@ impl ApiError {
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
         if error.is_unavailable() { Self::Unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<NewJobError> for ApiError {
+    fn from(error: NewJobError) -> Self {
+        match error {
+            NewJobError::Db(error) => error.into(),
+            other => Self::internal(other),
+        }
     }
 }
 

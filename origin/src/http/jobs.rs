@@ -8,16 +8,15 @@ use time::OffsetDateTime;
 
 use super::accounts::{Accounts, Caller};
 use super::error::ApiError;
-use crate::db::Db;
 use crate::files::{FileResult, LinkKey};
-use crate::queue::{self, JobRow};
+use crate::queue::{JobRow, Queue};
 use crate::timestamp::rfc3339;
 
 /// What the routes over jobs need.
 #[derive(Clone)]
 pub struct Jobs {
     /// Where jobs are kept.
-    pub db: Db,
+    pub queue: Queue,
     /// Signs the links to what they made.
     pub links: LinkKey,
 }
@@ -80,8 +79,8 @@ pub(super) async fn show(
     let unknown = || ApiError::NotFound("There is no such job.".to_owned());
     let id = id.parse().map_err(|_| unknown())?;
     // The primary's: whoever waits for a job must not see it go back in time.
-    let connection = jobs.db.writer().await?;
-    let job = queue::find(&connection, id).await?;
+    let connection = jobs.queue.db().writer().await?;
+    let job = Queue::find(&connection, id).await?;
     let user = caller.user();
     // Of others' jobs nobody hears that they exist.
     let job = job.filter(|job| user.staff || job.owner == Some(user.id)).ok_or_else(unknown)?;

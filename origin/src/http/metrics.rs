@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::error::ApiError;
 use crate::db::Db;
 use crate::outbox::Outbox;
-use crate::queue::QueueMetrics;
+use crate::queue::{QueueMetrics, WorkerMetrics};
 use crate::telemetry::chain;
 
 /// From an answer out of memory to one past every deadline.
@@ -46,7 +46,7 @@ struct RequestLabels {
 impl Metrics {
     /// Registers requests, and what `db`, the queue and the outbox measure. The names are
     /// part of the contract with whoever reads them.
-    pub fn new(db: Db, outbox: Outbox) -> Self {
+    pub fn new(db: Db, outbox: Outbox, worker: &WorkerMetrics) -> Self {
         let mut registry = Registry::default();
         let requests = Family::default();
         registry.register("tidewall_http_requests", "Requests answered", requests.clone());
@@ -59,6 +59,7 @@ impl Metrics {
         db.register_metrics(&mut registry);
         let queue = QueueMetrics::default();
         queue.register(&mut registry);
+        worker.register(&mut registry);
         outbox.register_metrics(&mut registry);
         Self { requests, request_seconds, queue, outbox, registry: Arc::new(registry), db }
     }

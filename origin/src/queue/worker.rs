@@ -1,90 +1,227 @@
-//! Claims jobs and runs them, several at once.
+//! A worker: claims jobs and starts them, several at once.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{sleep, sleep_until, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::handler::Handlers;
-use super::job::Claimed;
-use super::run::{self, LEASE};
-use super::storage;
-use crate::db::{Db, DbError, Lsn};
+use super::attempt::Attempts;
+use super::claim::{self, Batch, Claims};
+use super::ending::Stop;
+use super::handler::{Handlers, JobContext, Progress};
+use super::heart::{self, Heart};
+use super::metrics::WorkerMetrics;
+use super::running::Running;
+use super::schedule::Schedule;
+use super::wake::{CHANNEL, Told};
+use super::{Queue, clock, settle};
+use crate::db::Heard;
 use crate::shutdown::{self, Shutdown};
 use crate::telemetry::chain;
 
-/// Jobs that one worker runs at the same time.
-const CONCURRENCY: usize = 4;
-/// Time to the next look when the last found work.
-const POLL_MIN: Duration = Duration::from_millis(20);
-/// Longest time to the next look: doubled from [`POLL_MIN`] while there is nothing
-/// to do. Half the longest wait that people don't notice.
-const POLL_MAX: Duration = Duration::from_millis(200);
+/// Time to the next look when the last found nothing, and nobody says that there is something:
+/// long enough to cost nothing, short enough to be no catastrophe if nobody can say so.
+const POLL: Duration = Duration::from_millis(250);
+/// Time to the next look when the last found something, and there is room for more.
+const POLL_BUSY: Duration = Duration::from_millis(2);
 /// Time to the next look when the database is out of reach.
 const POLL_FAILED: Duration = Duration::from_secs(1);
-/// How often lost workers' jobs are looked for.
-const RESCUE_INTERVAL: Duration = Duration::from_secs(1);
-/// A stopping worker's jobs have this long to end by themselves; the rest of the
-/// deadline is for handing them back.
+/// A look in vain takes a place's worth of work, so a worker waits until it has room for a part
+/// of what it can run, the inverse of this, or for [`POLL_BUSY`].
+const ROOM_PART: usize = 4;
+/// Ends that wait to be written, as a multiple of what may run; beyond it nothing is claimed.
+const UNSETTLED_TIMES: usize = 4;
+/// A stopping worker's jobs have this long to end by themselves; the rest of the deadline is for
+/// handing them back.
 const GRACE: Duration = shutdown::DEADLINE.saturating_sub(Duration::from_secs(2));
 
-/// Works until `shutdown` begins, and then ends or hands back what it has.
-pub async fn work(db: Db, handlers: Handlers, shutdown: Shutdown) {
-    let kinds = handlers.kinds();
-    let mut running = JoinSet::new();
-    let mut pause = POLL_MIN;
-    let mut rescued_at: Option<Instant> = None;
+/// How a worker works.
+#[derive(Clone)]
+pub struct WorkerSettings {
+    /// By which it is known to people: where it runs.
+    pub name: String,
+    /// Jobs that it runs at the same time, of all kinds.
+    pub concurrency: usize,
+    /// What is measured of it.
+    pub metrics: WorkerMetrics,
+}
+
+/// Works until `shutdown` begins, then ends or hands back what it has: all by one deadline,
+/// [`shutdown::DEADLINE`], whatever the kinds.
+pub async fn work(
+    queue: Queue,
+    handlers: Handlers,
+    schedules: Vec<Schedule>,
+    settings: WorkerSettings,
+    shutdown: Shutdown,
+) {
+    let WorkerSettings { name, concurrency, metrics } = settings;
+    let db = queue.db().clone();
+    let running = Arc::new(Running::new());
+    let (woken, beat_now) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (ends, to_settle) = mpsc::unbounded_channel();
+    let settled = tokio::spawn(settle::settle_all(db.clone(), to_settle, Arc::clone(&running)));
+    let settled = AbortOnDropHandle::new(settled);
+    let (heart, number) = Heart::new(&db, name, concurrency, Arc::clone(&running), Arc::clone(&beat_now));
+    let heart = AbortOnDropHandle::new(tokio::spawn(heart.beat()));
+    let listener = {
+        let (db, woken) = (db.clone(), Arc::clone(&woken));
+        let hear = move |heard| match heard {
+            Heard::Message(text) if Told::parse(&text) == Told::Cancel => beat_now.notify_one(),
+            Heard::Message(_) | Heard::Listening => woken.notify_one(),
+        };
+        AbortOnDropHandle::new(tokio::spawn(async move { db.listen(CHANNEL, hear).await }))
+    };
+    let clock = AbortOnDropHandle::new(tokio::spawn(clock::fire(queue.clone(), schedules)));
+
+    let attempts = Attempts { running: Arc::clone(&running), ends, seal: queue.seal.clone(), metrics };
+    let mut worker = Worker {
+        claims: Claims::new(db.clone(), &handlers),
+        handlers,
+        concurrency: concurrency.max(1),
+        queue,
+        running: Arc::clone(&running),
+        attempts,
+        number: number.clone(),
+        adopted: false,
+    };
+    let mut pause = Duration::ZERO;
     while !shutdown.is_stopping() {
-        while running.try_join_next().is_some() {}
-        let free = CONCURRENCY - running.len();
-        if rescued_at.is_none_or(|at| at.elapsed() >= RESCUE_INTERVAL) {
-            rescued_at = Some(Instant::now());
-            rescue(&db).await;
+        pause = worker.turn(pause, &woken, &shutdown).await;
+    }
+    drop((listener, clock));
+    stop(&running).await;
+    // The last sender: what is to be written ends with it.
+    drop(worker);
+    if timeout(SETTLE_MAX, settled).await.is_err() {
+        tracing::warn!("stopped before all ends were written; those jobs run again");
+    }
+    drop(heart);
+    let number = *number.borrow();
+    if let Some(number) = number.filter(|_| running.len() == 0 && running.unsettled() == 0) {
+        heart::sign_off(&db, number).await;
+    }
+}
+
+/// Time to write the last ends.
+const SETTLE_MAX: Duration = Duration::from_millis(1_500);
+
+/// Waits until what runs has ended, or time is up; then it is handed back.
+async fn stop(running: &Running) {
+    let deadline = tokio::time::Instant::now() + GRACE;
+    if running.len() > 0 {
+        tracing::info!(running = running.len(), "stopping: jobs may end, then they are handed back");
+    }
+    let mut stopped = false;
+    while running.len() > 0 {
+        tokio::select! {
+            () = running.ended.notified() => {}
+            () = sleep_until(deadline), if !stopped => {
+                running.stop_all(Stop::Shutdown);
+                stopped = true;
+            }
+            // One that computes without a pause can't be stopped; it ends with the process.
+            () = sleep_until(deadline + Duration::from_millis(500)), if stopped => return,
         }
-        pause = match claim(&db, &kinds, free).await {
-            Ok((jobs, _)) if jobs.is_empty() => (pause * 2).min(POLL_MAX),
-            Ok((jobs, position)) => {
-                for job in jobs {
-                    let (db, handlers) = (db.clone(), handlers.clone());
-                    let give_up = run::give_up(shutdown.clone(), GRACE);
-                    running.spawn(async move { run::run(&db, &handlers, job, position, give_up).await });
+    }
+}
+
+struct Worker {
+    claims: Claims,
+    handlers: Handlers,
+    concurrency: usize,
+    queue: Queue,
+    running: Arc<Running>,
+    attempts: Attempts,
+    number: watch::Receiver<Option<i64>>,
+    /// Jobs of kinds whose limits came or went were looked after.
+    adopted: bool,
+}
+
+impl Worker {
+    /// Waits for the next time to look, and looks; how long until the next.
+    async fn turn(&mut self, pause: Duration, woken: &Notify, shutdown: &Shutdown) -> Duration {
+        let looked_at = Instant::now();
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = woken.notified() => self.claims.woken(),
+            () = self.has_room(), if pause == POLL_BUSY => {}
+            () = self.running.ended.notified(), if self.claims.are_limited() => self.claims.woken(),
+            () = shutdown.begun() => return Duration::ZERO,
+        }
+        let Some(number) = *self.number.borrow_and_update() else {
+            // Without a lease nothing can be held. Its heart tries to get one.
+            self.claims.forget();
+            tokio::select! {
+                _changed = self.number.changed() => {}
+                () = shutdown.begun() => {}
+            }
+            return Duration::ZERO;
+        };
+        if !self.adopted {
+            self.adopted = claim::adopt(self.queue.db(), &self.handlers).await.is_ok();
+        }
+        let free = self.free();
+        if free == 0 {
+            tokio::select! {
+                () = self.running.ended.notified() => {}
+                () = sleep(POLL) => {}
+                () = shutdown.begun() => {}
+            }
+            return POLL_BUSY.saturating_sub(looked_at.elapsed());
+        }
+        match self.claims.claim(number, free).await {
+            Ok(batches) if batches.is_empty() => POLL,
+            Ok(batches) => {
+                for batch in batches {
+                    self.start(batch);
                 }
-                POLL_MIN
+                POLL_BUSY
             }
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "no jobs could be claimed");
+                self.claims.forget();
                 POLL_FAILED
             }
-        };
-        tokio::select! {
-            () = sleep(pause) => {}
-            () = shutdown.begun() => {}
-            // A place is free, and more may be due.
-            Some(_) = running.join_next() => pause = POLL_MIN,
         }
     }
-    if !running.is_empty() {
-        tracing::info!(running = running.len(), "stopping: jobs may end, then they are handed back");
-    }
-    while running.join_next().await.is_some() {}
-}
 
-/// Claims, and asks for a position at which what was claimed can be seen.
-async fn claim(db: &Db, kinds: &[&str], free: usize) -> Result<(Vec<Claimed>, Option<Lsn>), DbError> {
-    if free == 0 {
-        return Ok((Vec::new(), None));
+    /// Jobs that may be begun now.
+    fn free(&self) -> usize {
+        if self.running.unsettled() > self.concurrency * UNSETTLED_TIMES {
+            return 0;
+        }
+        self.concurrency.saturating_sub(self.running.len())
     }
-    let connection = db.writer().await?;
-    let jobs = storage::claim(&connection, kinds, free, LEASE).await?;
-    let position = if jobs.is_empty() { None } else { connection.flushed().await.ok() };
-    Ok((jobs, position))
-}
 
-async fn rescue(db: &Db) {
-    let rescued = async { storage::rescue(&db.writer().await?).await };
-    match rescued.await {
-        Ok(jobs) if jobs.is_empty() => {}
-        Ok(jobs) => tracing::warn!(?jobs, "workers were lost; their jobs are free again"),
-        Err(error) => tracing::debug!(error = %chain(&error), "no look at leases"),
+    /// Returns once there is room for a claim that is worth it.
+    async fn has_room(&self) {
+        while self.free() * ROOM_PART < self.concurrency {
+            self.running.ended.notified().await;
+        }
+    }
+
+    fn start(&self, batch: Batch) {
+        let Batch { jobs, position } = batch;
+        for job in jobs {
+            let Some(kind) = self.handlers.get(&job.kind) else { continue };
+            self.attempts.metrics.begun(kind.name, job.waited);
+            let progress = Progress::default();
+            let context = JobContext {
+                id: job.id,
+                attempt: job.attempt,
+                attempts_max: job.attempts_max,
+                owner: job.owner,
+                position,
+                progress: progress.clone(),
+                db: self.queue.db().clone(),
+                kind,
+            };
+            let stopped = self.running.begin(job.id, job.attempt, kind.name, progress);
+            // A task of its own: what it computes doesn't hold up the others.
+            tokio::spawn(self.attempts.clone().run(kind, job, context, stopped));
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::http::accounts::Accounts;
 use crate::http::jobs::Jobs;
 use crate::http::site::Site;
 use crate::outbox::Outbox;
-use crate::queue::Handlers;
+use crate::queue::{Handlers, Schedule};
 
 use images::Images;
 
@@ -72,7 +72,7 @@ pub fn routes(
     args: &ShopArgs,
 ) -> OpenApiRouter {
     let shop = Shop {
-        db: jobs.db.clone(),
+        db: jobs.queue.db().clone(),
         accounts,
         jobs,
         outbox,
@@ -91,6 +91,11 @@ pub fn routes(
 /// The shop's jobs.
 pub fn handlers(db: Db, files: FileStore) -> Handlers {
     Handlers::default().with(reports::ReportHandler { db, files })
+}
+
+/// What the shop does by the calendar.
+pub fn schedules() -> Vec<Schedule> {
+    Vec::new()
 }
 
 /// What the shop's requests and jobs run again and again.

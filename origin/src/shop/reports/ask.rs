@@ -16,7 +16,7 @@ use crate::http::error::ApiError;
 use crate::http::idempotency::{Answer, IdempotencyKey};
 use crate::http::json::Json;
 use crate::http::position;
-use crate::queue::{self, NewJob};
+use crate::queue::NewJob;
 use crate::shop::Shop;
 
 /// Asks for a report; it is made in the background. Under the same `Idempotency-Key` that is
@@ -51,7 +51,7 @@ pub(super) async fn ask(
     let job = NewJob::of::<ReportHandler>(&report).map_err(ApiError::internal)?.owned_by(id);
     let asked = shop.db.write(async |transaction| {
         let enqueue = async |transaction: &Transaction| {
-            let job = queue::enqueue(transaction, &job).await?;
+            let job = shop.jobs.queue.enqueue(transaction, &job).await?.job;
             let job = shop.jobs.view(job, OffsetDateTime::now_utc())?;
             let location = format!("/api/jobs/{}", job.id);
             Ok(Answer::json(StatusCode::ACCEPTED, &job)?.at(location))

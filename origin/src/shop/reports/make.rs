@@ -10,7 +10,7 @@ use super::range::DayRange;
 use super::sheet::{OrderLine, Sheet};
 use crate::db::{Db, DbError, HotStatement, ReadConnection};
 use crate::files::{FileName, FileResult, FileStore};
-use crate::queue::{Handler, JobContext, JobError};
+use crate::queue::{Handler, JobContext, JobError, Outcome};
 
 /// Makes reports.
 pub(in crate::shop) struct ReportHandler {
@@ -81,10 +81,11 @@ impl Handler for ReportHandler {
     type Payload = Report;
     type Output = FileResult;
 
-    async fn run(&self, report: Report, job: JobContext) -> Result<FileResult, JobError> {
+    async fn run(&self, report: Report, job: JobContext) -> Result<Outcome<FileResult>, JobError> {
         let range = DayRange::of(&report.request)
             .map_err(|error| JobError::discard("the report's days are not valid", error))?;
-        self.make(range, report.of, &job).await.map_err(|error| {
+        let made = self.make(range, report.of, &job).await;
+        made.map(Outcome::Done).map_err(|error| {
             let message = match &error {
                 ReportError::Db(_) => "the database could not be read",
                 ReportError::Sheet(_) | ReportError::File(_) => "the file could not be written",

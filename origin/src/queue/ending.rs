@@ -1,0 +1,176 @@
+//! What becomes of a job after an attempt.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tidewall_api::job::JobState;
+
+use super::handler::{JobError, Outcome, Retention};
+use crate::backoff::Backoff;
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// By itself.
+    Returned(Result<Outcome<Value>, JobError>),
+    /// It took longer than its kind may.
+    TimedOut,
+    /// It panicked.
+    Panicked,
+    /// It was stopped.
+    Stopped(Stop),
+}
+
+/// Why an attempt is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Somebody cancelled the job.
+    Cancelled,
+    /// The worker stops, and the attempt took too long.
+    Shutdown,
+    /// Another worker may have the job.
+    LeaseLost,
+}
+
+/// What is written down of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ending {
+    /// The job is done. Kept for so long, unless that is no time at all.
+    Complete { result: Value, keep: Duration },
+    /// It waits for its next attempt.
+    Wait {
+        state: JobState,
+        delay: Duration,
+        /// This one counted.
+        counts: bool,
+        error: Option<String>,
+    },
+    /// It has ended badly, and is kept for so long.
+    End { state: JobState, error: Option<String>, keep: Duration },
+    /// Nothing: the handler has completed the job itself.
+    Completed,
+    /// Nothing: the job is no longer this worker's.
+    Lost,
+}
+
+/// The settings of a kind that matter here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) backoff: Backoff,
+    pub(super) retention: Retention,
+}
+
+/// What becomes of a job whose attempt number `attempt` ended so. `random` is uniform over its range.
+pub(super) fn ending(rules: Rules, attempt: i32, attempts_max: i32, end: End, random: u32) -> Ending {
+    let failed = |message: String, is_final: bool, delay: Option<Duration>| {
+        if is_final || attempt >= attempts_max {
+            let keep = rules.retention.failed;
+            return Ending::End { state: JobState::Discarded, error: Some(message), keep };
+        }
+        let delay = delay.unwrap_or_else(|| rules.backoff.delay(attempt.unsigned_abs(), random));
+        Ending::Wait { state: JobState::Retryable, delay, counts: true, error: Some(message) }
+    };
+    match end {
+        End::Returned(Ok(Outcome::Done(result))) => {
+            Ending::Complete { result, keep: rules.retention.completed }
+        }
+        End::Returned(Ok(Outcome::Completed)) => Ending::Completed,
+        End::Stopped(Stop::LeaseLost) => Ending::Lost,
+        End::Returned(Ok(Outcome::Snooze(delay))) => {
+            Ending::Wait { state: JobState::Scheduled, delay, counts: false, error: None }
+        }
+        End::Returned(Err(error)) => failed(error.message, error.is_final, error.delay),
+        End::TimedOut => failed("the job took too long".to_owned(), false, None),
+        End::Panicked => failed("the job failed unexpectedly".to_owned(), false, None),
+        End::Stopped(Stop::Cancelled) => {
+            Ending::End { state: JobState::Cancelled, error: None, keep: rules.retention.failed }
+        }
+        End::Stopped(Stop::Shutdown) => {
+            Ending::Wait { state: JobState::Available, delay: Duration::ZERO, counts: false, error: None }
+        }
+    }
+}
+
+impl Ending {
+    /// As it is counted.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Complete { .. } | Self::Completed => "completed",
+            Self::Wait { state: JobState::Retryable, .. } => "failed",
+            Self::Wait { state: JobState::Scheduled, .. } => "snoozed",
+            Self::Wait { .. } => "handed_back",
+            Self::End { state: JobState::Cancelled, .. } => "cancelled",
+            Self::End { .. } => "discarded",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules {
+        backoff: Backoff { base: Duration::from_secs(2), delay_max: Duration::from_mins(10) },
+        retention: Retention { completed: Duration::from_secs(60), failed: Duration::from_secs(600) },
+    };
+
+    fn check(attempt: i32, end: End, expected: &str) {
+        let ending = ending(RULES, attempt, 3, end, 0);
+        let name = ending.as_str();
+        let text = match ending {
+            Ending::Complete { result, keep } => format!("{result} for {} s", keep.as_secs()),
+            Ending::Wait { state, delay, counts, error } => format!(
+                "{} in {} s{}{}",
+                state.as_str(),
+                delay.as_secs(),
+                if counts { ", counts" } else { "" },
+                error.map(|error| format!(": {error}")).unwrap_or_default()
+            ),
+            Ending::End { state, error, keep } => format!(
+                "{} for {} s{}",
+                state.as_str(),
+                keep.as_secs(),
+                error.map(|error| format!(": {error}")).unwrap_or_default()
+            ),
+            Ending::Completed | Ending::Lost => "nothing".to_owned(),
+        };
+        assert_eq!(format!("{name}: {text}"), expected);
+    }
+
+    fn returned(outcome: Outcome<Value>) -> End {
+        End::Returned(Ok(outcome))
+    }
+
+    #[test]
+    fn an_attempt_that_went_well_ends_the_job_unless_it_did_so_itself_or_has_to_come_again() {
+        check(1, returned(Outcome::Done(7.into())), "completed: 7 for 60 s");
+        check(1, returned(Outcome::Completed), "completed: nothing");
+        check(3, returned(Outcome::Snooze(Duration::from_secs(30))), "snoozed: scheduled in 30 s");
+    }
+
+    #[test]
+    fn an_attempt_that_failed_is_followed_by_another_until_they_are_used_up() {
+        let error = || End::Returned(Err(JobError::retry("no", "inside")));
+        check(1, error(), "failed: retryable in 1 s, counts: no");
+        check(2, error(), "failed: retryable in 2 s, counts: no");
+        check(3, error(), "discarded: discarded for 600 s: no");
+        check(1, End::TimedOut, "failed: retryable in 1 s, counts: the job took too long");
+        check(3, End::Panicked, "discarded: discarded for 600 s: the job failed unexpectedly");
+    }
+
+    #[test]
+    fn an_error_can_be_final_or_say_when_to_come_again() {
+        let end = |error| End::Returned(Err(error));
+        check(1, end(JobError::discard("bad", "inside")), "discarded: discarded for 600 s: bad");
+        let later = JobError::retry("busy", "inside").after(Duration::from_secs(90));
+        check(1, end(later), "failed: retryable in 90 s, counts: busy");
+    }
+
+    #[test]
+    fn an_attempt_that_was_stopped_costs_none() {
+        check(3, End::Stopped(Stop::Shutdown), "handed_back: available in 0 s");
+        check(1, End::Stopped(Stop::Cancelled), "cancelled: cancelled for 600 s");
+        check(1, End::Stopped(Stop::LeaseLost), "lost: nothing");
+    }
+}

@@ -1,0 +1,136 @@
+//! What a worker does from time to time while its jobs run: extends its lease, tells of their
+//! progress, hears of those that were cancelled, and looks after the jobs of workers that were
+//! lost and jobs that ended long ago.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::ending::Stop;
+use super::handler::Retention;
+use super::lease::{HEARTBEAT, LEASE, Lease};
+use super::running::Running;
+use super::storage;
+use crate::db::{Db, DbError};
+use crate::telemetry::chain;
+
+/// A worker's heart.
+pub(super) struct Heart {
+    /// Connections that are there while all others are in use.
+    db: Db,
+    name: String,
+    concurrency: usize,
+    running: Arc<Running>,
+    /// The worker's number, while its lease holds.
+    worker: watch::Sender<Option<i64>>,
+    /// Beats before its time.
+    beat_now: Arc<Notify>,
+}
+
+impl Heart {
+    pub(super) fn new(
+        db: &Db,
+        name: String,
+        concurrency: usize,
+        running: Arc<Running>,
+        beat_now: Arc<Notify>,
+    ) -> (Self, watch::Receiver<Option<i64>>) {
+        let (worker, number) = watch::channel(None);
+        (Self { db: db.reserved(), name, concurrency, running, worker, beat_now }, number)
+    }
+
+    /// Beats until it is dropped.
+    pub(super) async fn beat(self) {
+        let mut beats = interval(HEARTBEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut lease: Option<Lease> = None;
+        loop {
+            tokio::select! {
+                _ = beats.tick() => {}
+                () = self.beat_now.notified() => {}
+            }
+            let sent_at = Instant::now();
+            // Not longer than until the next but one: a lease that can't be extended is given up
+            // in time.
+            match timeout(HEARTBEAT * 2, self.extend(sent_at)).await {
+                Ok(Ok(true)) => lease = Some(Lease::extended(sent_at)),
+                Ok(Ok(false)) => {
+                    tracing::warn!("the worker's lease was lost; its jobs are stopped");
+                    self.give_up();
+                    lease = None;
+                    continue;
+                }
+                Ok(Err(error)) => tracing::warn!(error = %chain(&error), "heartbeat failed"),
+                Err(_) => tracing::warn!("heartbeat failed: no answer in time"),
+            }
+            if lease.is_some_and(|lease| !lease.holds(Instant::now())) {
+                tracing::warn!("the worker's lease runs out; its jobs are stopped");
+                self.give_up();
+                lease = None;
+            }
+            // Another one may do it meanwhile.
+            let _late = timeout(HEARTBEAT, self.look_after()).await;
+        }
+    }
+
+    /// Begins or extends the lease. `false`: it was lost.
+    async fn extend(&self, now: Instant) -> Result<bool, DbError> {
+        let connection = self.db.writer().await?;
+        let Some(worker) = *self.worker.borrow() else {
+            let worker = storage::worker::register(&connection, &self.name, self.concurrency, LEASE).await?;
+            self.worker.send_replace(Some(worker));
+            return Ok(true);
+        };
+        let figures = serde_json::to_value(self.running.take_figures(now)).unwrap_or(Value::Null);
+        let Some(cancelled) = storage::worker::beat(&connection, worker, LEASE, &figures).await? else {
+            return Ok(false);
+        };
+        for job in cancelled {
+            self.running.stop(job, Stop::Cancelled);
+        }
+        let progress = self.running.take_progress();
+        if !progress.is_empty() {
+            storage::worker::tell_progress(&connection, &progress).await?;
+        }
+        Ok(true)
+    }
+
+    fn give_up(&self) {
+        self.worker.send_replace(None);
+        self.running.stop_all(Stop::LeaseLost);
+    }
+
+    async fn look_after(&self) {
+        let keep = Retention::DEFAULT.failed;
+        match storage::worker::rescue(&self.db, keep).await {
+            Ok((workers, jobs)) if workers.is_empty() && jobs.is_empty() => {}
+            Ok((workers, jobs)) => {
+                tracing::warn!(?workers, jobs = jobs.len(), "workers were lost; their jobs are free again");
+            }
+            Err(error) => tracing::debug!(error = %chain(&error), "no look at lost workers"),
+        }
+        match self.prune().await {
+            // The next beat goes on.
+            Ok(_) => {}
+            Err(error) => tracing::debug!(error = %chain(&error), "no look at old jobs"),
+        }
+    }
+
+    async fn prune(&self) -> Result<bool, DbError> {
+        storage::worker::prune(&self.db.writer().await?).await
+    }
+}
+
+/// Time for the last words to the database.
+const SIGN_OFF_MAX: Duration = Duration::from_secs(1);
+
+/// Ends a lease by which nothing is held any more: nobody has to wait for it to run out.
+pub(super) async fn sign_off(db: &Db, worker: i64) {
+    let signed_off = async { storage::worker::sign_off(&db.reserved().writer().await?, worker).await };
+    if !matches!(timeout(SIGN_OFF_MAX, signed_off).await, Ok(Ok(()))) {
+        tracing::debug!("the worker's lease runs out by itself");
+    }
+}

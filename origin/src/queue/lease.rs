@@ -1,0 +1,49 @@
+//! Whether this worker still has its jobs.
+//!
+//! The server's clock decides when a lease runs out. A worker can't see that clock while it
+//! can't reach the server, but it knows when it sent its last heartbeat that was answered: the
+//! lease runs at least [`LEASE`] from then. So it stops its attempts [`MARGIN`] before, and what
+//! was its own is run by others only once it has stopped.
+
+use std::time::{Duration, Instant};
+
+/// How long a worker that says nothing keeps its jobs. Longer: a lost worker's jobs wait longer.
+/// Shorter: a slow network looks like a lost worker.
+pub(super) const LEASE: Duration = Duration::from_secs(10);
+/// How often a lease is extended: it survives several lost beats.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Time to stop attempts in before the lease runs out.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// A lease by this process' clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lease {
+    /// When the last heartbeat that was answered was sent.
+    sent_at: Instant,
+}
+
+impl Lease {
+    /// A lease whose extension was sent at `sent_at`, and answered.
+    pub(super) fn extended(sent_at: Instant) -> Self {
+        Self { sent_at }
+    }
+
+    /// Attempts may go on.
+    pub(super) fn holds(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.sent_at) + MARGIN < LEASE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_stop_before_the_lease_can_have_run_out() {
+        let sent = Instant::now();
+        let lease = Lease::extended(sent);
+        let check = |seconds: u64| lease.holds(sent + Duration::from_secs(seconds));
+        assert_eq!([0, 7, 8, 10].map(check), [true, true, false, false]);
+        assert!(HEARTBEAT * 3 < LEASE - MARGIN, "some beats can be lost");
+    }
+}

@@ -1,0 +1,48 @@
+//! Every SQL statement of the queue.
+//!
+//! Times are the database's, so that workers whose clocks differ agree on leases. A statement
+//! that ends an attempt names (id, attempt) and changes nothing once another one owns the job.
+//!
+//! What runs all the time is planned anew each time: a queue is empty one moment and has a
+//! million rows the next, and a plan that was made for the one is a catastrophe for the other.
+//!
+//! - `enqueue`, `claim`, `settle`: the life of a job.
+//! - `worker`: leases, what they tell, who is lost, what is removed.
+//! - `schedule`: what was fired.
+//! - `inspect`: for those who look on, and act by hand.
+
+pub(super) mod claim;
+pub(super) mod enqueue;
+pub(super) mod inspect;
+pub(super) mod schedule;
+pub(super) mod settle;
+pub(super) mod worker;
+
+use crate::db::HotStatement;
+
+/// The columns of [`super::JobRow`]. A scheduled job whose time has come may be claimed.
+macro_rules! row_columns {
+    () => {
+        "jobs.id, jobs.kind, CASE WHEN jobs.state = 'scheduled' AND jobs.run_at <= now() THEN 'available' \
+         ELSE jobs.state END AS state, jobs.progress, jobs.attempt, jobs.attempts_max, jobs.result, \
+         jobs.error, jobs.owner_id, jobs.created_at, jobs.run_at, jobs.finished_at"
+    };
+}
+
+/// Jobs that wait. The first part is for the planner: the indexes have it.
+macro_rules! waiting {
+    () => {
+        "run_at IS NOT NULL AND state IN ('available', 'scheduled', 'retryable')"
+    };
+}
+
+use {row_columns, waiting};
+
+/// What workers run all the time, and whoever waits for a job.
+pub fn hot_statements() -> Vec<HotStatement> {
+    let mut all = claim::hot_statements();
+    all.extend(settle::hot_statements());
+    all.extend(worker::hot_statements());
+    all.extend(inspect::hot_statements());
+    all
+}

@@ -1,0 +1,140 @@
+//! Workers: their leases, and what is done about lost ones.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_postgres::types::Type;
+
+use crate::db::{Db, DbError, HotStatement, WriteConnection};
+
+const REGISTER: &str = "
+    INSERT INTO job_workers (name, concurrency, lease_until)
+    VALUES ($1, $2, now() + make_interval(secs => $3)) RETURNING id";
+
+/// Begins a lease; the worker's number.
+pub(in crate::queue) async fn register(
+    connection: &WriteConnection,
+    name: &str,
+    concurrency: usize,
+    lease: Duration,
+) -> Result<i64, DbError> {
+    let concurrency = i32::try_from(concurrency).unwrap_or(i32::MAX);
+    Ok(connection.query_one(REGISTER, &[&name, &concurrency, &lease.as_secs_f64()]).await?.get(0))
+}
+
+/// One round trip for all that a heartbeat is about.
+const BEAT: &str = "
+    WITH beat AS (
+        UPDATE job_workers SET lease_until = now() + make_interval(secs => $2), figures = $3
+        WHERE id = $1 RETURNING id
+    )
+    SELECT EXISTS (SELECT FROM beat),
+        ARRAY(SELECT id FROM jobs WHERE cancel_requested AND worker_id = $1)";
+
+/// Extends a lease; the jobs that are to be cancelled. `None`: it was lost.
+pub(in crate::queue) async fn beat(
+    connection: &WriteConnection,
+    worker: i64,
+    lease: Duration,
+    figures: &Value,
+) -> Result<Option<Vec<i64>>, DbError> {
+    let row = connection.query_one(BEAT, &[&worker, &lease.as_secs_f64(), figures]).await?;
+    Ok(row.get::<_, bool>(0).then(|| row.get(1)))
+}
+
+const PROGRESS: &str = "
+    UPDATE jobs SET progress = told.progress
+    FROM unnest($1::bigint[], $2::integer[], $3::double precision[]) AS told (id, attempt, progress)
+    WHERE jobs.id = told.id AND jobs.attempt = told.attempt AND state = 'running'";
+
+/// Tells how running jobs go on: (id, attempt, share).
+pub(in crate::queue) async fn tell_progress(
+    connection: &WriteConnection,
+    told: &[(i64, i32, f64)],
+) -> Result<(), DbError> {
+    let ids: Vec<_> = told.iter().map(|(id, ..)| *id).collect();
+    let attempts: Vec<_> = told.iter().map(|(_, attempt, _)| *attempt).collect();
+    let shares: Vec<_> = told.iter().map(|(.., share)| *share).collect();
+    let params = &[
+        (&ids as _, Type::INT8_ARRAY),
+        (&attempts as _, Type::INT4_ARRAY),
+        (&shares as _, Type::FLOAT8_ARRAY),
+    ];
+    connection.execute_planned(PROGRESS, params).await?;
+    Ok(())
+}
+
+const SIGN_OFF: &str = "DELETE FROM job_workers WHERE id = $1";
+
+/// Ends a lease by which nothing is held any more.
+pub(in crate::queue) async fn sign_off(connection: &WriteConnection, worker: i64) -> Result<(), DbError> {
+    connection.execute(SIGN_OFF, &[&worker]).await?;
+    Ok(())
+}
+
+const ANY_LOST: &str = "SELECT EXISTS (SELECT FROM job_workers WHERE lease_until < now())";
+
+const BURY: &str = "DELETE FROM job_workers WHERE lease_until < now() RETURNING id, name";
+
+/// A claim holds its worker's row, so it was either done before that was removed, by an earlier
+/// statement than this one, which sees it; or it claims nothing. No index leads to a worker's
+/// jobs: that would cost each job more than the rare look through all of them.
+const RESCUE: &str = "
+    WITH lost AS (SELECT id FROM jobs WHERE worker_id = ANY($2) AND state = 'running' FOR UPDATE)
+    UPDATE jobs
+    SET state = outcome.state, worker_id = NULL, running_lane = NULL, cancel_requested = FALSE,
+        run_at = CASE WHEN outcome.state = 'retryable' THEN now() END,
+        error = 'the worker that ran it was lost',
+        failures = jsonb_path_query_array(
+            failures || jsonb_build_object('attempt', jobs.attempt, 'at', now(),
+                'error', 'the worker that ran it was lost'),
+            '$[last - 9 to last]'),
+        unique_key = CASE WHEN outcome.state = 'retryable' THEN unique_key END,
+        finished_at = CASE WHEN outcome.state = 'retryable' THEN NULL ELSE now() END,
+        keep_until = CASE WHEN outcome.state = 'retryable' THEN NULL
+            ELSE now() + make_interval(secs => $1) END
+    FROM lost JOIN jobs AS before ON before.id = lost.id
+        CROSS JOIN LATERAL (SELECT CASE WHEN before.cancel_requested THEN 'cancelled'
+            WHEN before.attempt < before.attempts_max THEN 'retryable' ELSE 'discarded' END) AS outcome (state)
+    WHERE jobs.id = lost.id
+    RETURNING jobs.id";
+
+/// Frees the jobs of workers whose lease ran out: the workers' names, and the jobs.
+pub(in crate::queue) async fn rescue(db: &Db, keep: Duration) -> Result<(Vec<String>, Vec<i64>), DbError> {
+    if !db.writer().await?.query_one(ANY_LOST, &[]).await?.get::<_, bool>(0) {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let rescued = db.write(async |transaction| {
+        let buried = transaction.query(BURY, &[]).await?;
+        let workers: Vec<i64> = buried.iter().map(|row| row.get(0)).collect();
+        let names = buried.iter().map(|row| row.get(1)).collect();
+        if workers.is_empty() {
+            return Ok((names, Vec::new()));
+        }
+        let params = &[(&keep.as_secs_f64() as _, Type::FLOAT8), (&workers as _, Type::INT8_ARRAY)];
+        let jobs = transaction.query_planned(RESCUE, params).await?;
+        Ok((names, jobs.iter().map(|row| row.get(0)).collect()))
+    });
+    rescued.await.map(|written| written.value)
+}
+
+/// Jobs removed at once, so that no statement takes long.
+const PRUNE_MAX: i64 = 1_000;
+
+const PRUNE: &str = "
+    DELETE FROM jobs WHERE id IN (
+        SELECT id FROM jobs WHERE keep_until < now() ORDER BY keep_until LIMIT $1 FOR UPDATE SKIP LOCKED)";
+
+/// Removes jobs that ended so long ago that they aren't kept any more. `true`: there may be more.
+pub(in crate::queue) async fn prune(connection: &WriteConnection) -> Result<bool, DbError> {
+    let removed = connection.execute_planned(PRUNE, &[(&PRUNE_MAX, Type::INT8)]).await?;
+    Ok(removed >= PRUNE_MAX.unsigned_abs())
+}
+
+pub(super) fn hot_statements() -> Vec<HotStatement> {
+    vec![
+        HotStatement::new("extend a lease", BEAT, &["1", "10", "'{}'"]),
+        HotStatement::new("tell of progress", PROGRESS, &["ARRAY[42]", "ARRAY[1]", "ARRAY[0.5]"]),
+        HotStatement::new("remove jobs that ended long ago", PRUNE, &["1000"]),
+    ]
+}
