@@ -46,7 +46,8 @@ impl World {
         self.run(async {
             // Once it has stepped down it takes nothing, and has nothing.
             if let Ok(primary) = connect(&self.url(0)).await {
-                let _ = primary.execute("DELETE FROM outbox", &[]).await;
+                let left = "DELETE FROM outbox; DELETE FROM jobs; DELETE FROM job_workers";
+                let _ = primary.batch_execute(left).await;
             }
         });
     }

@@ -14,6 +14,7 @@ use tidewall_origin::http::jobs::Jobs;
 use tidewall_origin::http::server;
 use tidewall_origin::http::site::Site;
 use tidewall_origin::outbox::Outbox;
+use tidewall_origin::queue::{Queue, WorkerMetrics};
 use tidewall_origin::session::{SessionKeys, Sessions};
 use tidewall_origin::shop::{self, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
@@ -55,13 +56,14 @@ impl Server {
             clients: ClientAddress::default(),
             limits: LIMITS,
         };
-        let jobs = Jobs { db, links: links.clone() };
+        let jobs = Jobs { queue: Queue::new(db, None), links: links.clone() };
         let outbox = Outbox::new(None);
         let downloads = Downloads { files: FileStore::open(files.path()).await?, links };
         let (stop, shutdown) = Shutdown::manual();
         let args = ShopArgs { product_max_age: 300 };
         let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);
-        let app = App { accounts, jobs, downloads, outbox, site, shutdown: shutdown.clone() };
+        let worker = WorkerMetrics::default();
+        let app = App { accounts, jobs, worker, downloads, outbox, site, shutdown: shutdown.clone() };
         let router = router(app, routes)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;

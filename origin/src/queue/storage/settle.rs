@@ -33,34 +33,47 @@ const COMPLETE: &str = "
 /// Failures that are kept of a job: the last ones.
 macro_rules! failures {
     () => {
-        "CASE WHEN ended.error IS NULL THEN failures
+        "CASE WHEN ended.error IS NULL THEN jobs.failures
          ELSE jsonb_path_query_array(
-             failures || jsonb_build_object('attempt', jobs.attempt, 'at', now(), 'error', ended.error),
+             jobs.failures || jsonb_build_object('attempt', jobs.attempt, 'at', now(), 'error', ended.error),
              '$[last - 9 to last]') END"
     };
 }
 
-/// What a stopped attempt that was to be cancelled comes to: cancelled, also where it would have
-/// been tried again.
+/// Whether the job has ended. One that was to be cancelled has, also where it would have been
+/// tried again.
+macro_rules! is_end {
+    () => {
+        "(jobs.cancel_requested OR ended.state IN ('discarded', 'cancelled'))"
+    };
+}
+
 const SETTLE: &str = concat!(
     "UPDATE jobs
-     SET state = outcome.state, worker_id = NULL, running_lane = NULL, cancel_requested = FALSE,
-         attempts_max = jobs.attempts_max + CASE WHEN ended.counts THEN 0 ELSE 1 END,
-         run_at = CASE WHEN NOT outcome.is_end THEN now() + make_interval(secs => ended.delay) END,
-         progress = CASE WHEN outcome.is_end THEN progress ELSE 0 END,
+     SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE ended.state END,
+         worker_id = NULL, running_lane = NULL, cancel_requested = FALSE,
+         attempts_max = attempts_max + CASE WHEN ended.counts THEN 0 ELSE 1 END,
+         run_at = CASE WHEN NOT ",
+    is_end!(),
+    " THEN now() + make_interval(secs => ended.delay) END,
+         progress = CASE WHEN ",
+    is_end!(),
+    " THEN progress ELSE 0 END,
          error = coalesce(ended.error, jobs.error),
          failures = ",
     failures!(),
     ",
-         unique_key = CASE WHEN outcome.is_end THEN NULL ELSE unique_key END,
-         finished_at = CASE WHEN outcome.is_end THEN now() END,
-         keep_until = CASE WHEN outcome.is_end THEN now() + make_interval(secs => ended.keep) END
+         unique_key = CASE WHEN NOT ",
+    is_end!(),
+    " THEN unique_key END,
+         finished_at = CASE WHEN ",
+    is_end!(),
+    " THEN now() END,
+         keep_until = CASE WHEN ",
+    is_end!(),
+    " THEN now() + make_interval(secs => ended.keep) END
      FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::double precision[], $5::boolean[], $6::text[],
-             $7::double precision[])
-             AS ended (id, attempt, state, delay, counts, error, keep)
-         JOIN jobs AS before ON before.id = ended.id
-         CROSS JOIN LATERAL (SELECT CASE WHEN before.cancel_requested THEN 'cancelled' ELSE ended.state END,
-             before.cancel_requested OR ended.state IN ('discarded', 'cancelled')) AS outcome (state, is_end)
+         $7::double precision[]) AS ended (id, attempt, state, delay, counts, error, keep)
      WHERE jobs.id = ended.id AND jobs.attempt = ended.attempt AND jobs.state = 'running'"
 );
 

@@ -80,24 +80,22 @@ const BURY: &str = "DELETE FROM job_workers WHERE lease_until < now() RETURNING 
 /// statement than this one, which sees it; or it claims nothing. No index leads to a worker's
 /// jobs: that would cost each job more than the rare look through all of them.
 const RESCUE: &str = "
-    WITH lost AS (SELECT id FROM jobs WHERE worker_id = ANY($2) AND state = 'running' FOR UPDATE)
     UPDATE jobs
-    SET state = outcome.state, worker_id = NULL, running_lane = NULL, cancel_requested = FALSE,
-        run_at = CASE WHEN outcome.state = 'retryable' THEN now() END,
+    SET state = CASE WHEN cancel_requested THEN 'cancelled' WHEN attempt < attempts_max THEN 'retryable'
+            ELSE 'discarded' END,
+        worker_id = NULL, running_lane = NULL, cancel_requested = FALSE,
+        run_at = CASE WHEN NOT cancel_requested AND attempt < attempts_max THEN now() END,
         error = 'the worker that ran it was lost',
         failures = jsonb_path_query_array(
-            failures || jsonb_build_object('attempt', jobs.attempt, 'at', now(),
+            failures || jsonb_build_object('attempt', attempt, 'at', now(),
                 'error', 'the worker that ran it was lost'),
             '$[last - 9 to last]'),
-        unique_key = CASE WHEN outcome.state = 'retryable' THEN unique_key END,
-        finished_at = CASE WHEN outcome.state = 'retryable' THEN NULL ELSE now() END,
-        keep_until = CASE WHEN outcome.state = 'retryable' THEN NULL
-            ELSE now() + make_interval(secs => $1) END
-    FROM lost JOIN jobs AS before ON before.id = lost.id
-        CROSS JOIN LATERAL (SELECT CASE WHEN before.cancel_requested THEN 'cancelled'
-            WHEN before.attempt < before.attempts_max THEN 'retryable' ELSE 'discarded' END) AS outcome (state)
-    WHERE jobs.id = lost.id
-    RETURNING jobs.id";
+        unique_key = CASE WHEN NOT cancel_requested AND attempt < attempts_max THEN unique_key END,
+        finished_at = CASE WHEN cancel_requested OR attempt >= attempts_max THEN now() END,
+        keep_until = CASE WHEN cancel_requested OR attempt >= attempts_max
+            THEN now() + make_interval(secs => $1) END
+    WHERE worker_id = ANY($2) AND state = 'running'
+    RETURNING id";
 
 /// Frees the jobs of workers whose lease ran out: the workers' names, and the jobs.
 pub(in crate::queue) async fn rescue(db: &Db, keep: Duration) -> Result<(Vec<String>, Vec<i64>), DbError> {
