@@ -6,6 +6,7 @@
 //! - [`bench`](mod@bench) measures Tidewall's parts beside their peers;
 //! - [`rolling`] restarts the origins of a running system one by one;
 //! - [`check`] replays a session over all origins;
+//! - [`jobs`] looks at background jobs, and acts on them by hand;
 //! - [`explain`] says what an edge's cache does with a URL, and why.
 
 mod bench;
@@ -19,6 +20,7 @@ mod dev;
 mod edge;
 mod explain;
 mod failure;
+mod jobs;
 mod leftovers;
 mod lock;
 mod loopback;
@@ -54,6 +56,7 @@ async fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(&args, &progress).await,
         Some(Command::RollingRestart(args)) => rolling::run(&args, &progress).await,
         Some(Command::Check(command)) => check::run(&command, &progress).await,
+        Some(Command::Jobs(args)) => jobs::run(&args).await,
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };
     match outcome {

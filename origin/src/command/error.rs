@@ -52,6 +52,17 @@ pub enum CommandError {
         #[source]
         source: std::io::Error,
     },
+    /// A job that can't be acted on.
+    #[error("job {id}: {what}; `jobs list` says which there are")]
+    NoJob {
+        /// Which one.
+        id: i64,
+        /// Why not.
+        what: &'static str,
+    },
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
     /// The server broke off.
     #[error("the server stopped")]
     Serve(#[source] std::io::Error),

@@ -5,6 +5,7 @@ mod accounts;
 mod database;
 mod edge;
 mod error;
+mod jobs;
 mod serve;
 mod work;
 mod worker;
@@ -32,6 +33,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run background jobs
     Work(work::WorkArgs),
+    /// Look at background jobs, retry and cancel them
+    Jobs(jobs::JobsArgs),
     /// Bring the database's schema up to date
     Migrate {
         #[command(flatten)]
@@ -52,6 +55,7 @@ impl Cli {
         match self.command {
             Command::Serve(args) => serve::serve(args).await,
             Command::Work(args) => work::work(args).await,
+            Command::Jobs(args) => jobs::jobs(args).await,
             Command::Migrate { database } => migrate(&Db::new(database.settings()?)).await,
             Command::Seed { database, args } => {
                 let db = Db::new(database.settings()?);
