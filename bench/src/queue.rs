@@ -17,12 +17,18 @@
 //!
 //! Between two rounds nobody's workers run, and nobody's jobs are left.
 
+#[cfg(feature = "peers")]
+mod apalis;
 mod backlog;
 mod bare;
 mod contestant;
 mod field;
+#[cfg(feature = "peers")]
+mod graphile_worker;
 mod library;
 mod node;
+#[cfg(feature = "peers")]
+mod pgmq;
 mod pickup;
 mod place;
 mod results;
@@ -69,12 +75,22 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measurement>, BenchError> {
 async fn enter(field: &mut Field) -> Result<(), BenchError> {
     field.enter(TIDEWALL, &tidewall::PLACE, tidewall::connect).await?;
     field.enter(BARE, &bare::PLACE, bare::connect).await?;
-    let graphile_worker = node::GRAPHILE_WORKER;
-    field
-        .invite(&peers::npm("graphile-worker"), &graphile_worker.place, |url| graphile_worker.connect(url))
-        .await;
-    let pg_boss = node::PG_BOSS;
-    field.invite(&peers::npm("pg-boss"), &pg_boss.place, |url| pg_boss.connect(url)).await;
+    for package in [&node::GRAPHILE_WORKER, &node::PG_BOSS] {
+        field.invite(&peers::npm(package.package), &package.place, |url| package.connect(url)).await;
+    }
+    #[cfg(feature = "peers")]
+    {
+        field
+            .invite(&peers::cargo("graphile_worker"), &graphile_worker::PLACE, graphile_worker::connect)
+            .await;
+        field.invite(&peers::cargo("apalis-postgres"), &apalis::PLACE, apalis::connect).await;
+        field.invite(&peers::cargo("pgmq"), &pgmq::PLACE, pgmq::connect).await;
+    }
+    #[cfg(not(feature = "peers"))]
+    for package in ["graphile_worker", "apalis-postgres", "pgmq"] {
+        field.miss(&peers::cargo(package), Reason::new("this was built without the feature `peers`"));
+    }
+    field.miss("underway", Reason::new("it needs sqlx 0.8, the other peers 0.9"));
     field.miss("node bullmq", Reason::new("it needs Redis, which is not installed here"));
     Ok(())
 }
