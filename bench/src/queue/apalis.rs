@@ -1,7 +1,6 @@
-//! The crate `apalis-postgres`: batches of 500, each job in a task of its own, and
-//! no statement that marks each job as running (its example has that off). What came
-//! of a job is kept, or it would never be completed. The worker looks for jobs every
-//! 5 ms: with NOTIFY as well (`with_pubsub`) it went to sleep while jobs waited.
+//! The crate `apalis-postgres`: batches of 500, each job in a task of its own,
+//! NOTIFY to wake the worker, and no statement that marks each job as running (its
+//! example has that off). What came of a job is kept, or it would never be completed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,8 +32,9 @@ pub(super) const PLACE: Place = Place {
 
 const QUEUE: &str = "noop";
 const BATCH: usize = 500;
-/// Time to the next look.
-const POLL: Duration = Duration::from_millis(5);
+/// Time to the next look where no NOTIFY comes. An interval that is over before a
+/// fetch has ended is lost, and the worker sleeps; so it must be longer than any fetch.
+const POLL: Duration = Duration::from_millis(100);
 
 pub(super) struct Apalis {
     pool: PgPool,
@@ -85,6 +85,7 @@ fn run(
     let config = Config::default().queue(QUEUE).batch_size(BATCH).lock_tasks(false);
     let backend = PostgresStorage::<u32>::new(pool)
         .with_config(config)
+        .with_pubsub()
         .poll_with_strategy(Strategy::new().interval(POLL));
     let worker = WorkerBuilder::new(name).backend(backend).data(tally).parallelize(tokio::spawn).build(noop);
     let told = async move {
