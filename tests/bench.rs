@@ -37,8 +37,8 @@ const SCALE: Scale = Scale {
     jobs: 100,
     warm_up: 50,
     rounds: 1,
-    round: Duration::from_millis(200),
-    held: Duration::from_millis(400),
+    round: Duration::from_millis(400),
+    held: Duration::from_millis(800),
 };
 
 #[tokio::test(flavor = "multi_thread")]

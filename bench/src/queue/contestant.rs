@@ -72,9 +72,9 @@ pub(super) struct Flowed {
     /// Jobs whose handler was called while it counted.
     pub(super) handled: Counted,
     /// Median time from the answer to the commit of a job to the call of its
-    /// handler, of the jobs that were added while it counted; 0 where a handler
-    /// was faster than the answer.
-    pub(super) p50_ms: f64,
+    /// handler, of the jobs that were added while it counted, if any were; 0 where
+    /// a handler was faster than the answer.
+    pub(super) p50_ms: Option<f64>,
     /// The same for the slowest but one percent.
-    pub(super) p99_ms: f64,
+    pub(super) p99_ms: Option<f64>,
 }

@@ -76,7 +76,7 @@ enum Paced {
 enum Answer {
     Done,
     Counted { jobs: u32, seconds: f64 },
-    Flowed { jobs: u32, seconds: f64, p50_ms: f64, p99_ms: f64 },
+    Flowed { jobs: u32, seconds: f64, p50_ms: Option<f64>, p99_ms: Option<f64> },
     Error(String),
 }
 

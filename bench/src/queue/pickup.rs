@@ -15,7 +15,7 @@ use super::field::{Entry, Field};
 use super::results::{self, Pickup};
 use super::scale::Scale;
 use super::{BARE, TIDEWALL};
-use crate::error::BenchError;
+use crate::error::{BenchError, Reason};
 use crate::report::Measurement;
 
 /// Share of what is kept up with.
@@ -38,7 +38,7 @@ pub(super) async fn run(field: &mut Field, scale: &Scale) -> Result<Vec<Measurem
     };
     let kept_up = field
         .rounds("what is kept up with", scale.rounds, who, async |entry: &mut Entry| {
-            entry.contestant.flow(flow(Pace::Waiting(WAITING))).await
+            entry.contestant.flow(flow(Pace::Waiting(WAITING.min(scale.jobs)))).await
         })
         .await?;
     let rate = |flowed: &Flowed| Counted::rate(&flowed.handled);
@@ -51,7 +51,12 @@ pub(super) async fn run(field: &mut Field, scale: &Scale) -> Result<Vec<Measurem
         .rounds("pick-up", scale.rounds, who, async |entry: &mut Entry| {
             let load = load(&entry.name);
             let flowed = entry.contestant.flow(flow(Pace::Rate(load))).await?;
-            Ok(Pickup { load, p50_ms: flowed.p50_ms, p99_ms: flowed.p99_ms })
+            let nothing = || Reason::new("no job was added while it counted");
+            Ok(Pickup {
+                load,
+                p50_ms: flowed.p50_ms.ok_or_else(nothing)?,
+                p99_ms: flowed.p99_ms.ok_or_else(nothing)?,
+            })
         })
         .await?;
     results::pickup(&outcome)

@@ -30,7 +30,7 @@ pub(super) async fn run(field: &mut Field, scale: &Scale) -> Result<Vec<Measurem
         length: counted,
         producers: PRODUCERS,
         batch: BATCH,
-        pace: Pace::Waiting(WAITING),
+        pace: Pace::Waiting(WAITING.min(scale.jobs)),
     };
     let outcome = field
         .rounds("an old transaction", 1, who, async |entry: &mut Entry| {
