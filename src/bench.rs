@@ -28,6 +28,7 @@ const KNOWN: &[(&str, On)] = &[
     ("cdn", On::Site),
     ("edge", On::Worker),
     ("pool", On::Database),
+    ("queue", On::Database),
     ("replicas", On::Database),
 ];
 /// A primary and two replicas.
@@ -180,7 +181,7 @@ mod tests {
         let failure = check(&["pool".to_owned(), "pond".to_owned()]).unwrap_err().to_string();
         assert_eq!(
             failure,
-            "there is no bench `pond`; there are: balance, cdn, edge, pool, replicas, and all of them without a name"
+            "there is no bench `pond`; there are: balance, cdn, edge, pool, queue, replicas, and all of them without a name"
         );
     }
 }

@@ -121,7 +121,7 @@ pub(crate) struct BuildArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// What to measure (balance, edge, pool, replicas) [default: everything].
+    /// What to measure (balance, cdn, edge, pool, queue, replicas) [default: everything].
     #[arg(value_name = "WHAT")]
     pub(crate) what: Vec<String>,
     /// Measure for a shorter time: enough to see that it runs, too short to quote.
@@ -130,6 +130,9 @@ pub(crate) struct BenchArgs {
     /// Pairs of a write and a read under faults, of `replicas` [default: 100000; 5000 if quick].
     #[arg(long, value_name = "N")]
     pub(crate) pairs: Option<u32>,
+    /// Jobs of the backlog of `queue` [default: 100000; 20000 if quick].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs: Option<u32>,
     /// Print one JSON object instead of tables.
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tidewall_bench::catalog::{Bench, Setting};
 use tidewall_bench::effort::Effort;
+use tidewall_bench::queue::scale::Scale;
 
 use crate::support::tidewall::{Folder, Running, output};
 
@@ -22,7 +23,7 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         error,
-        "tidewall: there is no bench `pond`; there are: balance, cdn, edge, pool, replicas, and all of them without a name\n"
+        "tidewall: there is no bench `pond`; there are: balance, cdn, edge, pool, queue, replicas, and all of them without a name\n"
     );
     assert!(output.stdout.is_empty());
 }
@@ -30,6 +31,15 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
 /// Just enough to see that there are figures.
 const EFFORT: Effort =
     Effort { rounds: 1, round: Duration::from_millis(50), warm_up: Duration::from_millis(50) };
+
+/// Likewise.
+const SCALE: Scale = Scale {
+    jobs: 100,
+    warm_up: 50,
+    rounds: 1,
+    round: Duration::from_millis(400),
+    held: Duration::from_millis(800),
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
@@ -43,6 +53,7 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
         site: PathBuf::new(),
         effort: EFFORT,
         pairs: 0,
+        queue: SCALE,
     };
     let results = serde_json::to_value(Bench::Pool.run(&setting).await.unwrap()).unwrap();
     let names: Vec<_> = results.as_array().unwrap().iter().map(|result| &result["name"]).collect();
@@ -60,6 +71,46 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
     // Whether there is a node on the path depends on the machine.
     assert!(named("peers", "node pg ") || named("missing", "node pg "), "{select}");
     assert_ne!(select["limit"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_is_measured_beside_a_bare_loop_and_peers_that_are_not_there_are_named() {
+    let folder = Folder::new();
+    let args = ["--seed", "100", "--no-edge", "--no-worker", "--origins", "1", "--replicas", "0"];
+    let stack = Running::dev(&folder.0, &args);
+    let setting = Setting { primary: stack.text("/primary"), ..built() };
+    let results = serde_json::to_value(Bench::Queue.run(&setting).await.unwrap()).unwrap();
+    let results = results.as_array().unwrap();
+    let names: Vec<_> = results.iter().map(|result| result["name"].as_str().unwrap()).collect();
+    let expected = [
+        "queue/end-to-end",
+        "queue/enqueue-batch",
+        "queue/wal-per-job",
+        "queue/enqueue-single",
+        "queue/pickup-load",
+        "queue/pickup-p50",
+        "queue/pickup-p99",
+        "queue/old-snapshot",
+    ];
+    assert_eq!(names, expected);
+    for (result, name) in results.iter().zip(names) {
+        let has = |peer: &str| {
+            ["peers", "missing"].iter().any(|member| {
+                result[member]
+                    .as_object()
+                    .is_some_and(|peers| peers.keys().any(|name| name.starts_with(peer)))
+            })
+        };
+        // A handler may be called before the commit is answered.
+        assert!(result["tidewall"].as_f64().unwrap() > 0.0 || name == "queue/pickup-p50", "{result}");
+        // Whether there is a node on the path, and one that is new enough, depends on the machine.
+        assert!(has("node graphile-worker "), "{result}");
+        assert!(has("node pg-boss ") == (name != "queue/old-snapshot"), "{result}");
+    }
+    for result in &results[..4] {
+        assert!(result["limit"].as_f64().unwrap() > 0.0, "{result}");
+        assert!(result["missing"]["node bullmq"].is_string(), "{result}");
+    }
 }
 
 /// The Worker of a stack that runs nothing else is the one that is measured, though not
@@ -82,6 +133,7 @@ fn built() -> Setting {
         site: built.join("site"),
         effort: EFFORT,
         pairs: 0,
+        queue: SCALE,
     }
 }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::effort::Effort;
 use crate::error::BenchError;
+use crate::queue::scale::Scale;
 use crate::report::Measurement;
-use crate::{edge, pool, replicas};
+use crate::{edge, pool, queue, replicas};
 
 /// Something that can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Bench {
     Edge,
     /// The connection pool.
     Pool,
+    /// The queue.
+    Queue,
     /// The replicas, and the router before them.
     Replicas,
 }
@@ -37,11 +40,13 @@ pub struct Setting {
     pub effort: Effort,
     /// How many pairs of a write and a read `replicas` makes.
     pub pairs: u32,
+    /// How many jobs `queue` has done.
+    pub queue: Scale,
 }
 
 impl Bench {
     /// All of them, in the order in which they run.
-    pub const ALL: &[Self] = &[Self::Balance, Self::Cdn, Self::Edge, Self::Pool, Self::Replicas];
+    pub const ALL: &[Self] = &[Self::Balance, Self::Cdn, Self::Edge, Self::Pool, Self::Queue, Self::Replicas];
 
     /// As a person types it, and as its results' names begin.
     pub const fn name(self) -> &'static str {
@@ -50,6 +55,7 @@ impl Bench {
             Self::Cdn => "cdn",
             Self::Edge => "edge",
             Self::Pool => "pool",
+            Self::Queue => "queue",
             Self::Replicas => "replicas",
         }
     }
@@ -58,7 +64,7 @@ impl Bench {
     pub const fn needs_database(self) -> bool {
         match self {
             Self::Balance | Self::Cdn | Self::Edge => false,
-            Self::Pool | Self::Replicas => true,
+            Self::Pool | Self::Queue | Self::Replicas => true,
         }
     }
 
@@ -72,6 +78,7 @@ impl Bench {
             Self::Cdn => edge::cdn(setting).await,
             Self::Edge => edge::run(setting).await,
             Self::Pool => pool::run(setting).await,
+            Self::Queue => queue::run(setting).await,
             Self::Replicas => replicas::run(setting).await,
         }
     }
@@ -113,7 +120,7 @@ mod tests {
     fn an_unknown_name_is_refused_with_the_known_ones() {
         check(
             &["pool", "pond"],
-            Err("there is no bench `pond`; there are: balance, cdn, edge, pool, replicas"),
+            Err("there is no bench `pond`; there are: balance, cdn, edge, pool, queue, replicas"),
         );
     }
 }

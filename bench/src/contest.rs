@@ -162,26 +162,26 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Reason>
 
 /// What the contestants came to.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct Outcome<L = Load> {
     /// The rounds of each, by name, in the order in which they ran.
-    pub loads: BTreeMap<String, Vec<Load>>,
+    pub loads: BTreeMap<String, Vec<L>>,
     /// Why each missing peer is.
     pub missing: BTreeMap<String, Reason>,
 }
 
-impl Outcome {
+impl<L> Outcome<L> {
     /// What one that must run came to.
     ///
     /// # Errors
     /// It was not among them.
-    pub fn sample(&self, name: &str, figure: impl Fn(&Load) -> f64) -> Result<Sample, BenchError> {
+    pub fn sample(&self, name: &str, figure: impl Fn(&L) -> f64) -> Result<Sample, BenchError> {
         self.sample_of(name, figure).ok_or_else(|| BenchError::Contestant {
             name: name.to_owned(),
             reason: Reason::new("its rounds came to no figure"),
         })
     }
 
-    fn sample_of(&self, name: &str, figure: impl Fn(&Load) -> f64) -> Option<Sample> {
+    fn sample_of(&self, name: &str, figure: impl Fn(&L) -> f64) -> Option<Sample> {
         Sample::new(self.loads.get(name)?.iter().map(figure).collect())
     }
 
@@ -190,7 +190,7 @@ impl Outcome {
         &self,
         mut measurement: Measurement,
         except: &[&str],
-        figure: impl Fn(&Load) -> f64,
+        figure: impl Fn(&L) -> f64,
     ) -> Measurement {
         for name in self.loads.keys().filter(|name| !except.contains(&name.as_str())) {
             if let Some(sample) = self.sample_of(name, &figure) {

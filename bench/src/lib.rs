@@ -1,13 +1,15 @@
 //! What `tidewall bench` measures: Tidewall's parts beside their peers, in one
 //! run on one machine.
 //!
-//! - [`catalog`]: which benches there are. [`edge`], [`pool`], [`replicas`]: these.
+//! - [`catalog`]: which benches there are. [`edge`], [`pool`], [`queue`],
+//!   [`replicas`]: these.
 //! - [`contest`]: several contestants under the same load, in turn, again and
 //!   again, so that what the machine does meanwhile meets all of them.
 //!   [`load`]: that load. [`effort`]: for how long.
 //! - [`sample`]: what the rounds came to; [`figure`], [`report`]: how it is told.
 //!   All three pure.
 //! - [`peers`]: what the contestants are called, with the versions that are locked.
+//! - `node`: peers of npm, as processes.
 //! - [`checkout`], [`machine`], [`database`], [`progress`]: what else touches the world.
 //! - [`error`]: why a bench can't be measured, or a contestant can't go on.
 //!
@@ -24,9 +26,11 @@ pub mod error;
 pub mod figure;
 pub mod load;
 pub mod machine;
+mod node;
 pub mod peers;
 pub mod pool;
 pub mod progress;
+pub mod queue;
 pub mod replicas;
 pub mod report;
 pub mod sample;

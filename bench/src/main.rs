@@ -11,6 +11,7 @@ use clap::Parser;
 use tidewall_bench::catalog::{self, Setting};
 use tidewall_bench::effort::Effort;
 use tidewall_bench::error::BenchError;
+use tidewall_bench::queue::scale::Scale;
 use tidewall_bench::report::Report;
 use tidewall_bench::{checkout, database, machine, progress};
 
@@ -26,6 +27,9 @@ struct Cli {
     /// Pairs of a write and a read under faults, of the bench `replicas`
     #[arg(long, value_name = "N")]
     pairs: Option<u32>,
+    /// Jobs of the backlog of the bench `queue`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -60,6 +64,13 @@ fn failed(sentence: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// How much `queue` does.
+fn scale(cli: &Cli) -> Scale {
+    let scale = if cli.quick { Scale::QUICK } else { Scale::FULL };
+    let jobs = cli.jobs.unwrap_or(scale.jobs);
+    Scale { jobs, warm_up: jobs.min(scale.warm_up), ..scale }
+}
+
 async fn measure(cli: &Cli) -> Result<Report, BenchError> {
     let benches = catalog::chosen(&cli.what)?;
     let needs_database = benches.iter().any(|bench| bench.needs_database());
@@ -79,6 +90,7 @@ async fn measure(cli: &Cli) -> Result<Report, BenchError> {
         site: concat!(env!("CARGO_MANIFEST_DIR"), "/../target/site").into(),
         effort: if cli.quick { Effort::QUICK } else { Effort::FULL },
         pairs: cli.pairs.unwrap_or(if cli.quick { PAIRS_QUICK } else { PAIRS }),
+        queue: scale(cli),
     };
     if cfg!(debug_assertions) {
         progress::tell("this program was built without optimisation: its figures say nothing");

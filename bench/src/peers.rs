@@ -61,9 +61,19 @@ mod tests {
 
     #[test]
     fn every_peer_has_a_version_in_this_checkout() {
-        for package in ["bb8", "deadpool-postgres", "sqlx", "tokio-postgres"] {
+        for package in [
+            "apalis-postgres",
+            "bb8",
+            "deadpool-postgres",
+            "graphile_worker",
+            "pgmq",
+            "sqlx",
+            "tokio-postgres",
+        ] {
             assert!(locked(CARGO_LOCK, package).is_some(), "{package}");
         }
-        assert!(pinned(PACKAGE_JSON, "pg").is_some());
+        for package in ["graphile-worker", "pg", "pg-boss"] {
+            assert!(pinned(PACKAGE_JSON, package).is_some(), "{package}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::npm;
 use crate::postgres::Servers;
 
 /// Time that everything together may take to be measured.
-const MEASURE_MAX: Duration = Duration::from_mins(60);
+const MEASURE_MAX: Duration = Duration::from_mins(90);
 /// Its name on record.
 const NAME: &str = "bench";
 
@@ -30,6 +30,9 @@ pub(super) async fn run(path: &Path, run: &Run<'_>, servers: Option<&Servers>) -
     command.args(run.args.quick.then_some("--quick")).args(run.args.json.then_some("--json"));
     if let Some(pairs) = run.args.pairs {
         command.args(["--pairs", &pairs.to_string()]);
+    }
+    if let Some(jobs) = run.args.jobs {
+        command.args(["--jobs", &jobs.to_string()]);
     }
     // It must not find another's.
     command.env_remove("DATABASE_URL").env_remove("REPLICA_URLS");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tidewall_bench::catalog::Setting;
 use tidewall_bench::effort::Effort;
+use tidewall_bench::queue::scale::Scale;
 use tidewall_bench::replicas::faults::Faults;
 use tidewall_bench::replicas::pairs::{self, Pairs, Reader};
 
@@ -27,6 +28,7 @@ async fn drive(world: &World, reader: Reader, faults: Faults) -> Pairs {
         site: std::path::PathBuf::new(),
         effort: Effort::QUICK,
         pairs: PAIRS,
+        queue: Scale::QUICK,
     };
     pairs::drive(&setting, PAIRS, reader, faults).await.unwrap_or_else(|reason| panic!("{reason}"))
 }

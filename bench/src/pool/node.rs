@@ -1,28 +1,18 @@
-//! The peer `pg` of npm, in a process of its own: `bench/peers/pg.mjs`. It gets
-//! and gives one line of JSON for each step, and ends when nobody asks any more.
+//! The peer `pg` of npm: `bench/peers/pg.mjs`.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::{CONNECTIONS, product};
 use crate::contest::Contestant;
 use crate::error::Reason;
 use crate::load::{Load, TASKS};
+use crate::node;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/pg.mjs");
-
-pub(super) struct Node {
-    // Killed when dropped.
-    _process: Child,
-    questions: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
+pub(super) struct Node(node::Node);
 
 /// The first line it gets.
 #[derive(Serialize)]
@@ -49,44 +39,19 @@ enum Answer {
 }
 
 pub(super) async fn connect(url: &str) -> Result<Node, Reason> {
-    let mut process = Command::new("node")
-        .arg(SCRIPT)
-        .env("DATABASE_URL", url)
-        .env("NODE_ENV", "production")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| Reason::new(&format!("there is no node to run it: {error}")))?;
-    let no_pipe = || Reason::new("node has no pipes");
-    let questions = process.stdin.take().ok_or_else(no_pipe)?;
-    let answers = BufReader::new(process.stdout.take().ok_or_else(no_pipe)?).lines();
-    let mut node = Node { _process: process, questions, answers };
+    let mut node = node::Node::start("pg.mjs", url)?;
     let workload =
         Workload { sql: product::SELECT, tasks: TASKS, connections: CONNECTIONS, products: product::COUNT };
     match node.ask(&workload).await? {
-        Answer::Ready => Ok(node),
+        Answer::Ready => Ok(Node(node)),
         answer => Err(unexpected(answer)),
-    }
-}
-
-impl Node {
-    async fn ask(&mut self, question: &impl Serialize) -> Result<Answer, Reason> {
-        let mut line = serde_json::to_vec(question)?;
-        line.push(b'\n');
-        let asked = self.questions.write_all(&line).await;
-        // Where it has ended, what it said last says more than that it ended.
-        match self.answers.next_line().await? {
-            Some(answer) => Ok(serde_json::from_str(&answer)?),
-            None => Err(asked.map_or_else(Reason::from, |()| Reason::new("node ended without an answer"))),
-        }
     }
 }
 
 impl Contestant for Node {
     fn round(&mut self, length: Duration) -> BoxFuture<'_, Result<Load, Reason>> {
         async move {
-            match self.ask(&Round { seconds: length.as_secs_f64() }).await? {
+            match self.0.ask(&Round { seconds: length.as_secs_f64() }).await? {
                 Answer::Round { requests, seconds, waited_seconds } => Ok(Load {
                     requests,
                     elapsed: Duration::try_from_secs_f64(seconds)?,
