@@ -109,6 +109,7 @@ const PURE: &[&str] = &[
     "origin/src/http/conditional.rs",
     "origin/src/http/cookies.rs",
     "origin/src/http/cross_site.rs",
+    "origin/src/http/jobs/snapshot.rs",
     "origin/src/http/site/contents.rs",
     "origin/src/http/site/label.rs",
     "origin/src/outbox/answer.rs",

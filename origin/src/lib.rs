@@ -17,7 +17,8 @@
 //!   headers; assembles the routes and their OpenAPI document; stops gracefully.
 //! - [`shop`]: the demo: its routes, its jobs, its seed.
 //! - [`command`]: the subcommands of the binary, which put these together.
-//! - [`shutdown`], [`telemetry`], [`timestamp`], `backoff`, `cache_group`: what they share.
+//! - [`shutdown`], [`telemetry`], [`timestamp`], `backoff`, `cache_group`, `watcher`: what they
+//!   share.
 //!
 //! Decisions are pure functions of their arguments (`db/route.rs`,
 //! `outbox/delivery.rs`, `files/link.rs`, `http/conditional.rs` …); clocks, sockets
@@ -38,3 +39,4 @@ pub mod shutdown;
 pub mod signing;
 pub mod telemetry;
 pub mod timestamp;
+mod watcher;

@@ -384,6 +384,7 @@ async fn the_document_describes_every_route() {
         "/api/cart/{product}",
         "/api/files/{signed}",
         "/api/jobs/{id}",
+        "/api/jobs/{id}/events",
         "/api/me",
         "/api/orders",
         "/api/orders/{id}",

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use tidewall_origin::db::HotStatement;
-use tidewall_origin::http::idempotency;
+use tidewall_origin::http::{idempotency, jobs};
 use tidewall_origin::{outbox, queue, rate_limit, session, shop};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
@@ -61,6 +61,7 @@ pub(crate) fn test() {
         let statements = [
             shop::hot_statements(),
             queue::hot_statements(),
+            jobs::hot_statements(),
             outbox::hot_statements(),
             session::hot_statements(),
             rate_limit::hot_statements(),

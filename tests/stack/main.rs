@@ -13,6 +13,7 @@ mod collapse;
 mod consistency;
 mod control;
 mod database;
+mod events;
 mod explain;
 mod faults;
 mod killed;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         consistency::TESTS,
         control::TESTS,
         database::TESTS,
+        events::TESTS,
         explain::TESTS,
         faults::TESTS,
         killed::TESTS,

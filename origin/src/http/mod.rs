@@ -13,6 +13,7 @@
 //! - `api_version`: which shapes of bodies both sides speak.
 //! - `idempotency`: writes that may be sent again.
 //! - `jobs`, `download`: routes over the queue and the files.
+//! - `streams`: answers that go on, and how many there may be.
 //! - `site`: the built site, for what no route answers.
 //! - `health`, `metrics`, `openapi`: routes for those who run it.
 //! - `app`: puts the routes together; `server`: serves them and stops in good order.
@@ -43,3 +44,4 @@ mod request_id;
 pub mod server;
 mod session;
 pub mod site;
+mod streams;
