@@ -112,6 +112,7 @@ const PURE: &[&str] = &[
     "origin/src/http/jobs/snapshot.rs",
     "origin/src/http/site/contents.rs",
     "origin/src/http/site/label.rs",
+    "origin/src/notifications/cursor.rs",
     "origin/src/outbox/answer.rs",
     "origin/src/outbox/delivery.rs",
     "origin/src/outbox/invalidation.rs",

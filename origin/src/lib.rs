@@ -7,6 +7,8 @@
 //!   second leads to a replica that has what the reader already saw.
 //! - [`queue`]: background jobs in the same database, enqueued in the caller's
 //!   transaction, run under a lease by whichever worker claims them.
+//! - [`notifications`]: what users are told of without having asked, enqueued in the
+//!   transaction that gives rise to it.
 //! - [`outbox`]: what a write made invalid, enqueued in its transaction and delivered to
 //!   the edge until that has accepted it.
 //! - [`files`]: what jobs make, in a directory, fetched by signed links.
@@ -30,6 +32,7 @@ pub mod command;
 pub mod db;
 pub mod files;
 pub mod http;
+pub mod notifications;
 pub mod outbox;
 pub mod queue;
 pub mod rate_limit;

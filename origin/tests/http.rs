@@ -386,6 +386,7 @@ async fn the_document_describes_every_route() {
         "/api/jobs/{id}",
         "/api/jobs/{id}/events",
         "/api/me",
+        "/api/notifications",
         "/api/orders",
         "/api/orders/{id}",
         "/api/products",

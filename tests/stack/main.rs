@@ -17,6 +17,7 @@ mod events;
 mod explain;
 mod faults;
 mod killed;
+mod notifications;
 mod one_server;
 mod orders;
 mod outbox;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         explain::TESTS,
         faults::TESTS,
         killed::TESTS,
+        notifications::TESTS,
         one_server::TESTS,
         orders::TESTS,
         outbox::TESTS,
