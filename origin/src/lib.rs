@@ -7,6 +7,7 @@
 //!   second leads to a replica that has what the reader already saw.
 //! - [`queue`]: background jobs in the same database, enqueued in the caller's
 //!   transaction, run under a lease by whichever worker claims them.
+//! - [`mail`]: letters that jobs send.
 //! - [`notifications`]: what users are told of without having asked, enqueued in the
 //!   transaction that gives rise to it.
 //! - [`outbox`]: what a write made invalid, enqueued in its transaction and delivered to
@@ -32,6 +33,7 @@ pub mod command;
 pub mod db;
 pub mod files;
 pub mod http;
+pub mod mail;
 pub mod notifications;
 pub mod outbox;
 pub mod queue;

@@ -5,6 +5,7 @@ mod accounts;
 mod database;
 mod edge;
 mod error;
+mod mail;
 mod serve;
 mod work;
 

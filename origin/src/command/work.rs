@@ -8,6 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::database::DatabaseArgs;
 use super::edge::EdgeArgs;
 use super::error::CommandError;
+use super::mail::MailArgs;
 use super::serve::open_files;
 use crate::db::Db;
 use crate::queue;
@@ -27,11 +28,14 @@ pub(super) struct WorkArgs {
     database: DatabaseArgs,
     #[command(flatten)]
     edge: EdgeArgs,
+    #[command(flatten)]
+    mail: MailArgs,
 }
 
 pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
     let db = Db::new(args.database.settings()?);
     let outbox = args.edge.outbox()?;
+    let mail = args.mail.mail()?;
     let files = open_files(args.files).await?;
     let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
     let deliverer = {
@@ -39,7 +43,7 @@ pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
         tokio::spawn(async move { outbox.deliver(db, DELIVERS_AFTER).await })
     };
     let _deliverer = AbortOnDropHandle::new(deliverer);
-    let handlers = shop::handlers(db.clone(), files);
+    let handlers = mail.add_to(shop::handlers(db.clone(), files));
     tracing::info!("working");
     queue::work(db, handlers, shutdown).await;
     tracing::info!("stopped");

@@ -63,11 +63,12 @@ impl Jobs {
     /// full lifetime after whoever asks has got it.
     pub fn view(&self, job: JobRow, now: OffsetDateTime) -> Result<Job, ApiError> {
         let result = match job.result {
-            Some(result) => {
+            // Kinds that make no file have nothing to fetch.
+            Some(result) if result.get("file").is_some() => {
                 let FileResult { file } = serde_json::from_value(result).map_err(ApiError::internal)?;
                 Some(JobResult { url: format!("/api/files/{}", self.links.sign(&file, now)) })
             }
-            None => None,
+            Some(_) | None => None,
         };
         Ok(Job {
             id: job.id,
