@@ -16,6 +16,8 @@
 //! - [`session`]: accounts, and sessions that any origin knows.
 //! - [`rate_limit`]: how much one client may do in a minute.
 //! - [`signing`]: keys for what is handed out and comes back.
+//! - [`sealing`]: secrets that are kept where others can read.
+//! - [`webhooks`]: what happens here, told to programs of others by jobs.
 //! - [`http`]: problem details, request ids, metrics, health, positions and cache
 //!   headers; assembles the routes and their OpenAPI document; stops gracefully.
 //! - [`shop`]: the demo: its routes, its jobs, its seed.
@@ -38,6 +40,7 @@ pub mod notifications;
 pub mod outbox;
 pub mod queue;
 pub mod rate_limit;
+pub mod sealing;
 pub mod session;
 pub mod shop;
 pub mod shutdown;
@@ -45,3 +48,4 @@ pub mod signing;
 pub mod telemetry;
 pub mod timestamp;
 mod watcher;
+pub mod webhooks;

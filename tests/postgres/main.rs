@@ -20,6 +20,7 @@ mod promotion;
 mod routing;
 mod statements;
 mod traps;
+mod webhooks;
 mod world;
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         accounts::TESTS,
         answers::TESTS,
         outbox::TESTS,
+        webhooks::TESTS,
         promotion::TESTS,
     ]
     .concat();

@@ -29,7 +29,7 @@ pub enum CommandError {
     Mail(#[from] MailSettingsError),
     /// Nothing to sign links with.
     #[error(
-        "TIDEWALL_SECRET is not set; give all origins the same random secret, which signs sessions and result links"
+        "TIDEWALL_SECRET is not set; give all origins the same random secret, which signs sessions and result links, and opens what is sealed"
     )]
     NoSecret,
     /// A weak one.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use super::accounts;
 use super::database::DatabaseArgs;
 use super::edge::EdgeArgs;
 use super::error::CommandError;
@@ -14,6 +15,7 @@ use crate::db::Db;
 use crate::queue;
 use crate::shop;
 use crate::shutdown::Shutdown;
+use crate::webhooks::{Addresses, Webhooks};
 
 /// Invalidations are delivered by the processes that answer requests, and show there what is
 /// measured of it. What has waited for so long there are none of.
@@ -36,6 +38,7 @@ pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
     let db = Db::new(args.database.settings()?);
     let outbox = args.edge.outbox()?;
     let mail = args.mail.mail()?;
+    let webhooks = Webhooks::new(&accounts::secrets()?, Addresses::Public);
     let files = open_files(args.files).await?;
     let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
     let deliverer = {
@@ -43,7 +46,7 @@ pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
         tokio::spawn(async move { outbox.deliver(db, DELIVERS_AFTER).await })
     };
     let _deliverer = AbortOnDropHandle::new(deliverer);
-    let handlers = mail.add_to(shop::handlers(db.clone(), files));
+    let handlers = mail.add_to(webhooks.add_to(shop::handlers(db.clone(), files), db.clone()));
     tracing::info!("working");
     queue::work(db, handlers, shutdown).await;
     tracing::info!("stopped");
