@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::{COOKIE, HeaderMap, HeaderValue};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -80,6 +81,13 @@ pub(crate) async fn ask(client: &Client, url: &str, last: Option<&str>) -> Respo
     request.send().await.unwrap()
 }
 
+/// Somebody's browser, which brings cookies.
+fn browser(person: &Person) -> Client {
+    let cookies = HeaderMap::from_iter([(COOKIE, HeaderValue::try_from(&person.cookies).unwrap())]);
+    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    builder.default_headers(cookies).build().unwrap()
+}
+
 /// A job of somebody's that no worker will take; its id.
 async fn idle_job(world: &World, owner: i64) -> (tokio_postgres::Client, i64) {
     let primary = world.database(&world.stack.text("/primary")).await;
@@ -120,10 +128,12 @@ fn each_change_is_told_once_as_it_happens(world: &World) {
         let person = Person::sign_up(world).await;
         let (primary, job) = idle_job(world, person.id).await;
         let bases = [world.edge(), world.origin(0), world.origin(1), world.edge()];
+        let clients = [browser(&person), person.program()];
         let path = format!("/api/jobs/{job}/events");
         let mut last: Option<String> = None;
         for (step, base) in bases.iter().enumerate() {
-            let mut events = Events::open(&person.program(), &format!("{base}{path}"), last.as_deref()).await;
+            let client = &clients[step % clients.len()];
+            let mut events = Events::open(client, &format!("{base}{path}"), last.as_deref()).await;
             if step == 0 {
                 assert_eq!(events.next().await.unwrap().json()["progress"], 0.0);
             }

@@ -82,7 +82,9 @@ fn sign(
 ) -> Result<Outgoing, serde_json::Error> {
     let body =
         serde_json::to_vec(&json!({ "type": message.event, "timestamp": message.at, "data": message.body }))?;
-    let (id, timestamp) = (format!("job-{job}"), now.unix_timestamp());
+    // With the moment: another database counts its jobs from 1 as well.
+    let at: String = message.at.chars().filter(char::is_ascii_digit).collect();
+    let (id, timestamp) = (format!("msg_{at}_{job}"), now.unix_timestamp());
     let signature = secret.sign(&id, timestamp, &body);
     Ok(Outgoing { id, timestamp, signature, body })
 }
@@ -121,7 +123,7 @@ mod tests {
         let first = sign(&secret, &message, 42, datetime!(2026-01-01 0:00 UTC)).unwrap();
         let second = sign(&secret, &message, 42, datetime!(2026-01-01 0:01 UTC)).unwrap();
         assert_eq!((&first.id, &first.body), (&second.id, &second.body));
-        assert_eq!(first.id, "job-42");
+        assert_eq!(first.id, "msg_20260101000000000_42");
         assert_eq!(second.timestamp - first.timestamp, 60);
         assert_ne!(first.signature, second.signature);
         let body: Value = serde_json::from_slice(&first.body).unwrap();

@@ -142,3 +142,69 @@ impl Follower {
         event.inspect_err(|error| tracing::error!(job = number, %error, "a job can't be told")).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use axum::response::IntoResponse as _;
+    use futures::poll;
+    use tidewall_api::job::JobState;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::db::{Db, DbSettings};
+    use crate::files::LinkKey;
+    use crate::http::streams::Streams;
+    use crate::signing::Secrets;
+
+    /// A stream of a running job, over a database that can't be reached.
+    fn follower(shutdown: Shutdown) -> Follower {
+        // Nothing listens on port 1.
+        let db = Db::new(DbSettings::parse("postgres://nobody@127.0.0.1:1/none", &[]).unwrap());
+        let secrets = Secrets::new("a secret of the tests and of none other", None).unwrap();
+        let jobs = Jobs { db, links: LinkKey::new(&secrets) };
+        let at = datetime!(2026-01-01 0:00 UTC);
+        let job = JobRow {
+            id: 7,
+            kind: "report".to_owned(),
+            state: JobState::Running,
+            progress: 0.5,
+            attempt: 1,
+            attempts_max: 5,
+            result: None,
+            error: None,
+            owner: Some(1),
+            created_at: at,
+            finished_at: None,
+        };
+        Follower {
+            watching: watcher(&jobs).watch(7),
+            jobs,
+            told: None,
+            first: Some(job),
+            until: Instant::now() + STREAM_MAX,
+            shutdown,
+            has_ended: false,
+            _place: Streams::default().begin(1).unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_outlasts_the_database_and_ends_when_the_process_stops() {
+        let (stop, shutdown) = Shutdown::manual();
+        let mut follower = follower(shutdown);
+        let event = follower.next().await.unwrap();
+        let told = axum::response::Sse::new(stream::iter([Ok::<_, std::convert::Infallible>(event)]));
+        let told = axum::body::to_bytes(told.into_response().into_body(), 4096).await.unwrap();
+        let told = String::from_utf8(told.to_vec()).unwrap();
+        assert!(told.starts_with("event: job\nid: 1.running.0.5\ndata: {\"id\":7,"), "{told}");
+        let mut next = pin!(follower.next());
+        for _ in 0..100 {
+            assert!(poll!(&mut next).is_pending(), "there is nothing to tell, and no end");
+            tokio::task::yield_now().await;
+        }
+        stop.send_replace(true);
+        assert!(next.await.is_none());
+    }
+}
