@@ -93,20 +93,26 @@ impl Origins<'_> {
     ) -> Result<Arc<Service>, Failure> {
         let listen = format!("127.0.0.1:{port}");
         let site = site.display().to_string();
-        let files = self.files()?;
+        let (files, mail) = (self.files()?, self.mail()?);
         // Browsers reach the edge of this machine over plain HTTP.
-        let args = ["serve", "--listen", &listen, "--id", id, "--site", &site, "--files", &files];
+        let args =
+            ["serve", "--listen", &listen, "--id", id, "--site", &site, "--files", &files, "--mail", &mail];
         supervisor.start(self.spec(&format!("origin-{id}"), &[&args[..], &["--plain-cookies"]].concat())?)
     }
 
     /// Starts a queue worker.
     pub(crate) fn work(&self, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
-        let files = self.files()?;
-        supervisor.start(self.spec("worker", &["work", "--files", &files])?)
+        let (files, mail) = (self.files()?, self.mail()?);
+        supervisor.start(self.spec("worker", &["work", "--files", &files, "--mail", &mail])?)
     }
 
     fn files(&self) -> Result<String, Failure> {
         Ok(self.data.folder("files")?.display().to_string())
+    }
+
+    /// Where mail is put instead of being sent.
+    fn mail(&self) -> Result<String, Failure> {
+        Ok(self.data.folder("mail")?.display().to_string())
     }
 
     fn spec(&self, name: &str, args: &[&str]) -> Result<Spec, Failure> {

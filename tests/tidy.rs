@@ -109,17 +109,23 @@ const PURE: &[&str] = &[
     "origin/src/http/conditional.rs",
     "origin/src/http/cookies.rs",
     "origin/src/http/cross_site.rs",
+    "origin/src/http/jobs/snapshot.rs",
     "origin/src/http/site/contents.rs",
     "origin/src/http/site/label.rs",
+    "origin/src/mail/answer.rs",
+    "origin/src/notifications/cursor.rs",
     "origin/src/outbox/answer.rs",
     "origin/src/outbox/delivery.rs",
     "origin/src/outbox/invalidation.rs",
+    "origin/src/sealing.rs",
     "origin/src/session/account.rs",
     "origin/src/session/refresh.rs",
     "origin/src/session/token.rs",
     "origin/src/shop/groups.rs",
     "origin/src/shop/orders/checkout.rs",
     "origin/src/signing.rs",
+    "origin/src/webhooks/answer.rs",
+    "origin/src/webhooks/signature.rs",
 ];
 /// The rim of `edge`, where the I/O is.
 const RIM: &str = "edge/src/worker";

@@ -38,32 +38,23 @@ impl Secrets {
 
     /// The keys for one purpose: what is signed for another is not accepted.
     pub fn keys(&self, purpose: &str) -> SigningKeys {
-        let derive = |secret: &Hmac<Sha256>, what: &str| {
-            secret.clone().chain_update(purpose).chain_update([0]).chain_update(what).finalize().into_bytes()
-        };
+        let derive = |secret: &Hmac<Sha256>, what: &str| derive(secret, purpose, what);
         let key = |secret| SigningKey {
             id: URL_SAFE_NO_PAD.encode(&derive(secret, "id")[..ID_BYTES]),
             hmac: hmac(&derive(secret, "key")),
         };
         SigningKeys(self.0.iter().map(key).collect())
     }
+
+    /// Keys that seal, for one purpose; of the secret that signs first.
+    pub(crate) fn sealing(&self, purpose: &str) -> Vec<[u8; 32]> {
+        self.0.iter().map(|secret| derive(secret, purpose, "seal")).collect()
+    }
 }
 
-impl Secrets {
-    /// Keys of 256 bits for one purpose, for what isn't signed but sealed: the first seals, all
-    /// open.
-    pub fn sealing_keys(&self, purpose: &str) -> Vec<[u8; 32]> {
-        let derive = |secret: &Hmac<Sha256>| {
-            secret
-                .clone()
-                .chain_update(purpose)
-                .chain_update([0])
-                .chain_update("seal")
-                .finalize()
-                .into_bytes()
-        };
-        self.0.iter().map(|secret| derive(secret).into()).collect()
-    }
+/// A key for `what` of `purpose`.
+fn derive(secret: &Hmac<Sha256>, purpose: &str, what: &str) -> [u8; 32] {
+    secret.clone().chain_update(purpose).chain_update([0]).chain_update(what).finalize().into_bytes().into()
 }
 
 fn hmac(key: &[u8]) -> Hmac<Sha256> {

@@ -22,6 +22,7 @@ mod queue;
 mod routing;
 mod statements;
 mod traps;
+mod webhooks;
 mod world;
 
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         answers::TESTS,
         outbox::TESTS,
         queue::TESTS,
+        webhooks::TESTS,
         promotion::TESTS,
     ]
     .concat();

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 use tidewall_origin::db::HotStatement;
-use tidewall_origin::http::idempotency;
-use tidewall_origin::{outbox, queue, rate_limit, session, shop};
+use tidewall_origin::http::{idempotency, jobs};
+use tidewall_origin::{notifications, outbox, queue, rate_limit, session, shop, webhooks};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
@@ -22,10 +22,15 @@ const FAILED_ROWS: &str = "
     INSERT INTO outbox (purge, failed_at, failure) SELECT '{}', now(), 'why' FROM generate_series(1, 100000)";
 
 /// As many sessions, carts and clients as a shop with a million orders has.
-const PEOPLE: [&str; 4] = [
+const PEOPLE: [&str; 7] = [
     "INSERT INTO sessions (id, user_id, token_hash, expires_at)
     SELECT decode(md5(i::text), 'hex'), 1 + i % 20000, sha256(i::text::bytea), now() + i * interval '1 minute'
     FROM generate_series(1, 100000) AS i",
+    "INSERT INTO notification_counters (user_id, last) SELECT i, 20 FROM generate_series(1, 20000) AS i",
+    "INSERT INTO notifications (user_id, id, kind, body)
+    SELECT 1 + i % 20000, 1 + i / 20000, 'kind', '{}' FROM generate_series(0, 399999) AS i",
+    "INSERT INTO webhook_endpoints (url, secret, events)
+    SELECT 'https://example.com/' || i, '', ARRAY['event ' || i] FROM generate_series(1, 10000) AS i",
     "INSERT INTO cart_items (user_id, product_id, quantity)
     SELECT 1 + i % 20000, 1 + i % 9999, 1 FROM generate_series(1, 100000) AS i",
     "INSERT INTO rate_limits (action, client, taken_at, was_allowed, expires_at)
@@ -55,16 +60,19 @@ pub(crate) fn test() {
         for rows in PEOPLE {
             client.batch_execute(rows).await.unwrap();
         }
-        let grown = "VACUUM (ANALYZE) jobs, outbox, sessions, cart_items, rate_limits, idempotency_keys";
+        let grown = "VACUUM (ANALYZE) jobs, outbox, sessions, cart_items, rate_limits, idempotency_keys,
+            notification_counters, notifications, webhook_endpoints";
         client.batch_execute(grown).await.unwrap();
 
         let statements = [
             shop::hot_statements(),
             queue::hot_statements(),
+            notifications::hot_statements(),
             outbox::hot_statements(),
             session::hot_statements(),
             rate_limit::hot_statements(),
             idempotency::hot_statements(),
+            webhooks::hot_statements(),
             promised(),
         ]
         .concat();

@@ -170,6 +170,7 @@ fn every_documented_path_answers_at_an_origin(world: &World) {
                 "/api/products/{id}" => "/api/products/1".to_owned(),
                 "/api/orders/{id}" => format!("/api/orders/{order}"),
                 "/api/jobs/{id}" => format!("/api/jobs/{}", job["id"]),
+                "/api/jobs/{id}/events" => format!("/api/jobs/{}/events", job["id"]),
                 "/api/files/{signed}" => job["result"]["url"].as_str().unwrap().to_owned(),
                 other => other.to_owned(),
             };

@@ -13,9 +13,11 @@ mod collapse;
 mod consistency;
 mod control;
 mod database;
+mod events;
 mod explain;
 mod faults;
 mod killed;
+mod notifications;
 mod one_server;
 mod orders;
 mod outbox;
@@ -53,9 +55,11 @@ fn main() -> ExitCode {
         consistency::TESTS,
         control::TESTS,
         database::TESTS,
+        events::TESTS,
         explain::TESTS,
         faults::TESTS,
         killed::TESTS,
+        notifications::TESTS,
         one_server::TESTS,
         orders::TESTS,
         outbox::TESTS,

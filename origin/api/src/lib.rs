@@ -12,6 +12,7 @@ pub mod entity_tag;
 pub mod headers;
 pub mod job;
 pub mod manifest;
+pub mod notification;
 pub mod order;
 pub mod problem;
 pub mod product;

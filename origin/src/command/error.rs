@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::db::{DbError, MigrateError, SettingsError};
 use crate::http::site::SiteError;
+use crate::mail::MailSettingsError;
 use crate::outbox::EdgeSettingsError;
 use crate::session::KeepStaffError;
 use crate::shop::seed::SeedError;
@@ -23,9 +24,12 @@ pub enum CommandError {
     /// An edge that can't be used.
     #[error(transparent)]
     Edge(#[from] EdgeSettingsError),
+    /// Mail that can't be sent so.
+    #[error(transparent)]
+    Mail(#[from] MailSettingsError),
     /// Nothing to sign links with.
     #[error(
-        "TIDEWALL_SECRET is not set; give all origins the same random secret, which signs sessions and result links"
+        "TIDEWALL_SECRET is not set; give all origins the same random secret, which signs sessions and result links, and opens what is sealed"
     )]
     NoSecret,
     /// A weak one.

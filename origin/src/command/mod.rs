@@ -6,6 +6,7 @@ mod database;
 mod edge;
 mod error;
 mod jobs;
+mod mail;
 mod serve;
 mod work;
 mod worker;

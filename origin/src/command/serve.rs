@@ -11,6 +11,7 @@ use super::accounts::{self, AccountArgs};
 use super::database::DatabaseArgs;
 use super::edge::EdgeArgs;
 use super::error::CommandError;
+use super::mail::MailArgs;
 use super::worker::InnerWorkerArgs;
 use crate::db::Db;
 use crate::files::{FileStore, LinkKey};
@@ -43,6 +44,8 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     edge: EdgeArgs,
     #[command(flatten)]
+    mail: MailArgs,
+    #[command(flatten)]
     accounts: AccountArgs,
     #[command(flatten)]
     worker: InnerWorkerArgs,
@@ -53,6 +56,8 @@ pub(super) struct ServeArgs {
 pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     let settings = args.database.settings()?;
     let outbox = args.edge.outbox()?;
+    // Checked here as well: what is wrong shall be said at the start of each process.
+    args.mail.mail()?;
     let secrets = accounts::secrets()?;
     let links = LinkKey::new(&secrets);
     let files = open_files(args.files).await?;

@@ -16,10 +16,12 @@ use super::download::Downloads;
 use super::health::Health;
 use super::jobs::{JobRoutes, Jobs};
 use super::metrics::Metrics;
+use super::notifications::NotificationRoutes;
 use super::site::{self, Site};
+use super::streams::Streams;
 use super::{
-    api_version, cross_site, download, draining, health, jobs, load, metrics, observe, openapi, problems,
-    session,
+    api_version, cross_site, download, draining, health, jobs, load, metrics, notifications, observe,
+    openapi, problems, session,
 };
 use crate::outbox::Outbox;
 use crate::queue::WorkerMetrics;
@@ -50,12 +52,22 @@ pub struct App {
 /// all share.
 pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error> {
     let metrics = Metrics::new(app.jobs.queue.db().clone(), app.outbox, &app.worker);
-    let jobs = JobRoutes { jobs: app.jobs.clone(), accounts: app.accounts.clone() };
+    let streams = Streams::default();
+    let jobs = JobRoutes::new(app.jobs.clone(), app.accounts.clone(), streams.clone(), app.shutdown.clone());
+    let told = NotificationRoutes::new(
+        app.jobs.queue.db().clone(),
+        app.accounts.clone(),
+        streams,
+        app.shutdown.clone(),
+    );
     let health = Health { db: app.jobs.queue.db().clone(), shutdown: app.shutdown.clone() };
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .merge(own)
         .merge(session::routes().with_state(app.accounts))
-        .merge(OpenApiRouter::new().routes(routes!(jobs::show)).with_state(jobs))
+        .merge(
+            OpenApiRouter::new().routes(routes!(jobs::show)).routes(routes!(jobs::follow)).with_state(jobs),
+        )
+        .merge(OpenApiRouter::new().routes(routes!(notifications::follow)).with_state(told))
         .merge(OpenApiRouter::new().routes(routes!(download::download)).with_state(app.downloads))
         .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(health))
         .merge(OpenApiRouter::new().routes(routes!(metrics::page)).with_state(metrics.clone()))

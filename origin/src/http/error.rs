@@ -53,6 +53,9 @@ pub enum ApiError {
     /// The client has done it too often.
     #[error(transparent)]
     RateLimited(#[from] RateLimited),
+    /// The client does too much of it at once.
+    #[error("{0}")]
+    TooMany(&'static str),
     /// Too much of it is going on.
     #[error("{0}")]
     Busy(String),
@@ -104,7 +107,7 @@ impl ApiError {
             Self::TooLarge { bytes_max } => format!("The body may have at most {bytes_max} bytes."),
             Self::Invalid(_) => "Correct the fields named in `errors` and send it again.".to_owned(),
             Self::NotFound(detail) | Self::Gone(detail) | Self::BadRequest(detail) => detail.clone(),
-            Self::Unauthenticated(detail) | Self::Forbidden(detail) => (*detail).to_owned(),
+            Self::Unauthenticated(detail) | Self::Forbidden(detail) | Self::TooMany(detail) => (*detail).to_owned(),
             Self::Conflict { detail, .. } => detail.clone(),
             Self::RateLimited(limited) => {
                 format!("Too often within a minute. Try again in {} s.", seconds(limited.retry_after))
@@ -118,6 +121,7 @@ impl ApiError {
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             Self::Conflict { slug, title, .. } => (StatusCode::CONFLICT, *slug, *title),
             Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many-at-once", "Too much at once"),
             Self::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Request can't be read"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Validation failed"),
@@ -178,7 +182,7 @@ impl IntoResponse for ApiError {
         }
         let retry_after = match &self {
             Self::RateLimited(limited) => Some(seconds(limited.retry_after)),
-            Self::Busy(_) | Self::Unavailable(_) => Some(RETRY_AFTER_SECONDS.into()),
+            Self::TooMany(_) | Self::Busy(_) | Self::Unavailable(_) => Some(RETRY_AFTER_SECONDS.into()),
             _ => None,
         };
         let problem = self.problem();

@@ -13,6 +13,8 @@
 //! - `api_version`: which shapes of bodies both sides speak.
 //! - `idempotency`: writes that may be sent again.
 //! - `jobs`, `download`: routes over the queue and the files.
+//! - `notifications`: what users are told of.
+//! - `streams`: answers that go on, and how many there may be.
 //! - `site`: the built site, for what no route answers.
 //! - `health`, `metrics`, `openapi`: routes for those who run it.
 //! - `app`: puts the routes together; `server`: serves them and stops in good order.
@@ -34,6 +36,7 @@ pub mod jobs;
 pub mod json;
 mod load;
 pub mod metrics;
+mod notifications;
 mod observe;
 mod openapi;
 pub mod position;
@@ -43,3 +46,4 @@ mod request_id;
 pub mod server;
 mod session;
 pub mod site;
+mod streams;

@@ -155,6 +155,14 @@ impl Queue {
         storage::inspect::find(connection, id).await
     }
 
+    /// The jobs with these ids, as far as there are any.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn find_all(connection: &Connection, ids: &[i64]) -> Result<Vec<JobRow>, DbError> {
+        storage::inspect::find_all(connection, ids).await
+    }
+
     /// Everything that is kept of a job, less its secrets.
     ///
     /// # Errors

@@ -1,28 +1,22 @@
 //! Secrets in payloads: sealed where they are stored, opened for their handler alone.
 //!
-//! A sealed part is a string, `sealed:` and the base64url of a nonce and XChaCha20-Poly1305's
-//! output (RFC 8439, with the nonce of 192 bits of draft-irtf-cfrg-xchacha), which is bound to
-//! the kind and the place in the payload: what is moved elsewhere can't be opened.
+//! A sealed part is a string, `sealed:` and the base64url of what [`crate::sealing`] makes of it,
+//! bound to the kind and the place in the payload: what is moved elsewhere can't be opened.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde_json::Value;
 
+use crate::sealing::{NONCE_BYTES, Sealing};
 use crate::signing::Secrets;
 
 const PREFIX: &str = "sealed:";
 /// What is shown instead.
 const SHOWN: &str = "[sealed]";
-const NONCE_BYTES: usize = 24;
 
 /// What seals and opens secrets; the same at all origins and workers. Has no `Debug`.
 #[derive(Clone)]
-pub struct Seal {
-    /// The first seals, all open.
-    ciphers: Vec<XChaCha20Poly1305>,
-}
+pub struct Seal(Sealing);
 
 /// Why a secret can't be sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,29 +35,21 @@ pub enum SealError {
 impl Seal {
     /// The seal made of `secrets`.
     pub fn new(secrets: &Secrets) -> Self {
-        let keys = secrets.sealing_keys("job payloads");
-        Self { ciphers: keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect() }
+        Self(Sealing::new(secrets, "job payloads"))
     }
 
-    fn seal(&self, aad: &str, plain: &Value) -> Result<Value, SealError> {
+    fn seal(&self, place: &str, part: &Value) -> Result<Value, SealError> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| SealError::Random)?;
-        let plain = plain.to_string();
-        let payload = Payload { msg: plain.as_bytes(), aad: aad.as_bytes() };
-        let cipher = self.ciphers.first().ok_or(SealError::NoKey)?;
-        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::NoKey)?;
-        Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())).into())
+        let sealed = self.0.seal(part.to_string().as_bytes(), place, nonce);
+        Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(sealed)).into())
     }
 
-    fn open(&self, aad: &str, sealed: &str) -> Result<Value, SealError> {
+    fn open(&self, place: &str, sealed: &str) -> Result<Value, SealError> {
         let encoded = sealed.strip_prefix(PREFIX).ok_or(SealError::Opened)?;
-        let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| SealError::Opened)?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Opened)?;
-        let plain = self.ciphers.iter().find_map(|cipher| {
-            let payload = Payload { msg: sealed, aad: aad.as_bytes() };
-            cipher.decrypt(&XNonce::from(*nonce), payload).ok()
-        });
-        serde_json::from_slice(&plain.ok_or(SealError::Opened)?).map_err(|_| SealError::Opened)
+        let sealed = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| SealError::Opened)?;
+        let part = self.0.open(&sealed, place).map_err(|_| SealError::Opened)?;
+        serde_json::from_slice(&part).map_err(|_| SealError::Opened)
     }
 }
 
@@ -76,7 +62,7 @@ pub(super) fn seal(
 ) -> Result<(), SealError> {
     for pointer in pointers {
         if let Some(part) = payload.pointer_mut(pointer).filter(|part| !part.is_null()) {
-            *part = seal.ok_or(SealError::NoKey)?.seal(&aad(kind, pointer), part)?;
+            *part = seal.ok_or(SealError::NoKey)?.seal(&place(kind, pointer), part)?;
         }
     }
     Ok(())
@@ -92,13 +78,13 @@ pub(super) fn open(
     for pointer in pointers {
         if let Some(part) = payload.pointer_mut(pointer).filter(|part| !part.is_null()) {
             let sealed = part.as_str().ok_or(SealError::Opened)?;
-            *part = seal.ok_or(SealError::NoKey)?.open(&aad(kind, pointer), sealed)?;
+            *part = seal.ok_or(SealError::NoKey)?.open(&place(kind, pointer), sealed)?;
         }
     }
     Ok(())
 }
 
-fn aad(kind: &str, pointer: &str) -> String {
+fn place(kind: &str, pointer: &str) -> String {
     format!("{kind}\n{pointer}")
 }
 

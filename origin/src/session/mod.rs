@@ -35,6 +35,7 @@ use time::OffsetDateTime;
 pub use account::validate;
 pub use password::{Hasher, PasswordError};
 pub use refresh::{RefreshToken, SESSION_BYTES};
+pub(crate) use storage::going_on;
 pub use storage::{KeepStaffError, StaffAccount, hot_statements, keep_staff_account};
 pub use token::{Claims, SessionKeys, TokenError};
 

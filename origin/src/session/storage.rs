@@ -1,5 +1,7 @@
 //! Every SQL statement over users and sessions. Times are the database's.
 
+use std::collections::HashSet;
+
 use tidewall_api::account::User;
 use tokio_postgres::Row;
 
@@ -120,6 +122,21 @@ pub(super) async fn user_of_session(
     row.map(|row| user(&row)).transpose().map_err(|error| connection.failed(error))
 }
 
+const GOING_ON: &str = "SELECT id FROM sessions WHERE id = ANY($1) AND expires_at > now()";
+
+/// Which of these sessions go on.
+pub(crate) async fn going_on(
+    connection: &WriteConnection,
+    sessions: &[[u8; SESSION_BYTES]],
+) -> Result<HashSet<[u8; SESSION_BYTES]>, DbError> {
+    let ids: Vec<&[u8]> = sessions.iter().map(<[u8; SESSION_BYTES]>::as_slice).collect();
+    let rows = connection.query(GOING_ON, &[&ids]).await?;
+    // What isn't as long as a session's id is none of these.
+    let id = |row: &Row| Ok(row.try_get::<_, &[u8]>(0)?.try_into().ok());
+    let ids = rows.iter().filter_map(|row| id(row).transpose());
+    ids.collect::<Result<_, _>>().map_err(|error| connection.failed(error))
+}
+
 /// An account of somebody who works here.
 #[derive(Clone)]
 pub struct StaffAccount {
@@ -186,6 +203,7 @@ pub fn hot_statements() -> Vec<HotStatement> {
         HotStatement::new("the session of a refresh token", LOCK, &[session]),
         HotStatement::new("renew a session", RENEW, &[session, hash, "60"]),
         HotStatement::new("end a session", END, &[session]),
+        HotStatement::new("which sessions go on", GOING_ON, &["ARRAY[decode(repeat('00', 16), 'hex')]"]),
         HotStatement::new("whose a session is", USER_OF_SESSION, &[session]),
     ]
 }

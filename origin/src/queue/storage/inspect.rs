@@ -33,6 +33,14 @@ pub(in crate::queue) async fn find(connection: &Connection, id: i64) -> Result<O
     row.map(|row| JobRow::read(&row)).transpose().map_err(|error| connection.failed(error))
 }
 
+const FIND_ALL: &str = concat!("SELECT ", row_columns!(), " FROM jobs WHERE id = ANY($1)");
+
+/// The jobs with these ids, as far as there are any.
+pub(in crate::queue) async fn find_all(connection: &Connection, ids: &[i64]) -> Result<Vec<JobRow>, DbError> {
+    let rows = connection.query(FIND_ALL, &[&ids]).await?;
+    rows.iter().map(JobRow::read).collect::<Result<_, _>>().map_err(|error| connection.failed(error))
+}
+
 const DETAILS: &str = concat!(
     "SELECT ",
     row_columns!(),
@@ -177,5 +185,8 @@ pub(in crate::queue) async fn backlog(connection: &Connection) -> Result<Backlog
 }
 
 pub(super) fn hot_statements() -> Vec<HotStatement> {
-    vec![HotStatement::new("a job by its id", FIND, &["42"])]
+    vec![
+        HotStatement::new("a job by its id", FIND, &["42"]),
+        HotStatement::new("the jobs that are followed", FIND_ALL, &["ARRAY[42]::bigint[]"]),
+    ]
 }

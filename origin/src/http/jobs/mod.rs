@@ -1,15 +1,26 @@
 //! GET `/api/jobs/{id}`: how a job stands, and the link to what it made.
+//!
+//! - `events`: the same as a stream; `snapshot`: what that tells next. Pure.
 
-use axum::Json;
+mod events;
+mod snapshot;
+
 use axum::extract::{FromRef, Path, State};
+use axum::response::{IntoResponse as _, Response};
 use tidewall_api::job::{Job, JobResult};
 use tidewall_api::problem::Problem;
 use time::OffsetDateTime;
 
+pub(super) use events::{__path_follow, follow};
+
 use super::accounts::{Accounts, Caller};
 use super::error::ApiError;
+use super::position;
+use super::streams::Streams;
+use crate::db::{Lsn, WriteConnection};
 use crate::files::{FileResult, LinkKey};
 use crate::queue::{JobRow, Queue};
+use crate::shutdown::Shutdown;
 use crate::timestamp::rfc3339;
 
 /// What the routes over jobs need.
@@ -24,8 +35,18 @@ pub struct Jobs {
 /// What the routes of this module need.
 #[derive(Clone)]
 pub(super) struct JobRoutes {
-    pub(super) jobs: Jobs,
-    pub(super) accounts: Accounts,
+    jobs: Jobs,
+    accounts: Accounts,
+    streams: Streams,
+    watcher: events::JobWatcher,
+    shutdown: Shutdown,
+}
+
+impl JobRoutes {
+    pub(super) fn new(jobs: Jobs, accounts: Accounts, streams: Streams, shutdown: Shutdown) -> Self {
+        let watcher = events::watcher(&jobs);
+        Self { jobs, accounts, streams, watcher, shutdown }
+    }
 }
 
 impl FromRef<JobRoutes> for Accounts {
@@ -39,11 +60,12 @@ impl Jobs {
     /// full lifetime after whoever asks has got it.
     pub fn view(&self, job: JobRow, now: OffsetDateTime) -> Result<Job, ApiError> {
         let result = match job.result {
-            Some(result) => {
+            // Kinds that make no file have nothing to fetch.
+            Some(result) if result.get("file").is_some() => {
                 let FileResult { file } = serde_json::from_value(result).map_err(ApiError::internal)?;
                 Some(JobResult { url: format!("/api/files/{}", self.links.sign(&file, now)) })
             }
-            None => None,
+            Some(_) | None => None,
         };
         Ok(Job {
             id: job.id,
@@ -75,14 +97,30 @@ pub(super) async fn show(
     State(JobRoutes { jobs, .. }): State<JobRoutes>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<Job>, ApiError> {
+) -> Result<Response, ApiError> {
+    let (connection, job) = find(&jobs, &caller, &id).await?;
+    let position = effect(&connection, &job).await;
+    drop(connection);
+    let mut response = axum::Json(jobs.view(job, OffsetDateTime::now_utc())?).into_response();
+    position::written(response.headers_mut(), position);
+    Ok(response)
+}
+
+/// The job that is named, if the caller may see it, and the connection that read it. It is the
+/// primary's: whoever waits for a job must not see it go back in time.
+async fn find(jobs: &Jobs, caller: &Caller, id: &str) -> Result<(WriteConnection, JobRow), ApiError> {
     let unknown = || ApiError::NotFound("There is no such job.".to_owned());
     let id = id.parse().map_err(|_| unknown())?;
-    // The primary's: whoever waits for a job must not see it go back in time.
     let connection = jobs.queue.db().writer().await?;
     let job = Queue::find(&connection, id).await?;
     let user = caller.user();
     // Of others' jobs nobody hears that they exist.
     let job = job.filter(|job| user.staff || job.owner == Some(user.id)).ok_or_else(unknown)?;
-    jobs.view(job, OffsetDateTime::now_utc()).map(Json)
+    Ok((connection, job))
+}
+
+/// Where in the log a finished job's effect can be seen (W6): it has ended by what was read, so
+/// a position that is asked after that is past it.
+async fn effect(connection: &WriteConnection, job: &JobRow) -> Option<Lsn> {
+    if snapshot::is_finished(job) { connection.flushed().await.ok() } else { None }
 }
