@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tidewall_api::account::User;
 use tidewall_origin::db::{Db, DbSettings};
-use tidewall_origin::files::{FileName, FileStore, LinkKey};
+use tidewall_origin::files::{FileName, FileStore, LinkKey, Location};
 use tidewall_origin::http::accounts::{Accounts, RateLimits};
 use tidewall_origin::http::app::{App, router};
 use tidewall_origin::http::client::ClientAddress;
@@ -56,7 +56,8 @@ impl Origin {
         let secrets = Secrets::new("a secret of the tests and of none other", None).unwrap();
         let (links, keys) = (LinkKey::new(&secrets), SessionKeys::new(&secrets));
         let files = std::env::temp_dir().join(format!("tidewall-http-{:x}", fastrand::u64(..)));
-        let downloads = Downloads { files: FileStore::open(&files).await.unwrap(), links: links.clone() };
+        let files = FileStore::open(&Location::Directory(files)).await.unwrap();
+        let downloads = Downloads { files, links: links.clone() };
         let sessions = Sessions::new(db.clone(), keys.clone());
         let limits = RateLimits { sign_ups_per_minute: 20, logins_per_minute: 20, reports_per_minute: 200 };
         let (cookies, clients) = (CookieNames::Plain, ClientAddress::default());

@@ -12,7 +12,7 @@ use super::database::DatabaseArgs;
 use super::edge::EdgeArgs;
 use super::error::CommandError;
 use crate::db::Db;
-use crate::files::{FileStore, LinkKey};
+use crate::files::{FileStore, LinkKey, Location};
 use crate::http::app::{self, App};
 use crate::http::download::Downloads;
 use crate::http::jobs::Jobs;
@@ -29,9 +29,10 @@ pub(super) struct ServeArgs {
     /// This origin's name in its log
     #[arg(long, value_name = "NAME")]
     id: String,
-    /// Where jobs put what they make; the same for all origins and workers
-    #[arg(long, value_name = "DIR")]
-    files: PathBuf,
+    /// Where jobs put what they make; the same for all origins and workers: a directory, or a
+    /// bucket as s3://bucket/prefix, with its endpoint and credentials in the AWS_* variables
+    #[arg(long, value_name = "DIR|URL")]
+    files: Location,
     /// The folder of the built site. It is served where no route answers, and names the pictures that
     /// answers refer to; without it there are no pages and no pictures
     #[arg(long, value_name = "DIR")]
@@ -81,6 +82,6 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-pub(super) async fn open_files(path: PathBuf) -> Result<FileStore, CommandError> {
-    FileStore::open(&path).await.map_err(|source| CommandError::Files { path, source })
+pub(super) async fn open_files(location: Location) -> Result<FileStore, CommandError> {
+    FileStore::open(&location).await.map_err(|source| CommandError::Files { location, source })
 }

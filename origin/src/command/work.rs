@@ -1,6 +1,5 @@
 //! `work`: runs background jobs.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
@@ -10,6 +9,7 @@ use super::edge::EdgeArgs;
 use super::error::CommandError;
 use super::serve::open_files;
 use crate::db::Db;
+use crate::files::Location;
 use crate::queue;
 use crate::shop;
 use crate::shutdown::Shutdown;
@@ -20,9 +20,10 @@ const DELIVERS_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct WorkArgs {
-    /// Where to put what jobs make; the same for all origins and workers
-    #[arg(long, value_name = "DIR")]
-    files: PathBuf,
+    /// Where to put what jobs make; the same for all origins and workers: a directory, or a
+    /// bucket as s3://bucket/prefix, with its endpoint and credentials in the AWS_* variables
+    #[arg(long, value_name = "DIR|URL")]
+    files: Location,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]

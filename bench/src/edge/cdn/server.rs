@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use tidewall_origin::db::{Db, DbSettings};
-use tidewall_origin::files::{FileStore, LinkKey};
+use tidewall_origin::files::{FileStore, LinkKey, Location};
 use tidewall_origin::http::accounts::{Accounts, RateLimits};
 use tidewall_origin::http::app::{App, router};
 use tidewall_origin::http::client::ClientAddress;
@@ -57,7 +57,8 @@ impl Server {
         };
         let jobs = Jobs { db, links: links.clone() };
         let outbox = Outbox::new(None);
-        let downloads = Downloads { files: FileStore::open(files.path()).await?, links };
+        let store = FileStore::open(&Location::Directory(files.path().to_owned())).await?;
+        let downloads = Downloads { files: store, links };
         let (stop, shutdown) = Shutdown::manual();
         let args = ShopArgs { product_max_age: 300 };
         let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);

@@ -2,14 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use tidewall_api::job::ReportRequest;
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
 use tokio_postgres::types::ToSql;
 
 use super::range::DayRange;
 use super::sheet::{OrderLine, Sheet};
 use crate::db::{Db, DbError, HotStatement, ReadConnection};
-use crate::files::{FileName, FileResult, FileStore};
+use crate::files::{FileError, FileName, FileNameError, FileResult, FileStore, Unfinished};
 use crate::queue::{Handler, JobContext, JobError};
 
 /// Makes reports.
@@ -73,7 +71,9 @@ enum ReportError {
     #[error("a line could not be formatted")]
     Sheet(#[from] csv::Error),
     #[error("the file could not be written")]
-    File(#[from] std::io::Error),
+    File(#[from] FileError),
+    #[error(transparent)]
+    Name(#[from] FileNameError),
 }
 
 impl Handler for ReportHandler {
@@ -87,7 +87,9 @@ impl Handler for ReportHandler {
         self.make(range, report.of, &job).await.map_err(|error| {
             let message = match &error {
                 ReportError::Db(_) => "the database could not be read",
-                ReportError::Sheet(_) | ReportError::File(_) => "the file could not be written",
+                ReportError::Sheet(_) | ReportError::File(_) | ReportError::Name(_) => {
+                    "the file could not be written"
+                }
             };
             JobError::retry(message, error)
         })
@@ -96,17 +98,11 @@ impl Handler for ReportHandler {
 
 impl ReportHandler {
     async fn make(&self, range: DayRange, of: Of, job: &JobContext) -> Result<FileResult, ReportError> {
-        for lost in 1..job.attempt {
-            self.files.remove_unfinished(&file_name(job.id, lost)?).await?;
-        }
         let name = file_name(job.id, job.attempt)?;
-        let unfinished = self.files.begin(&name);
-        let mut file = File::create(unfinished.path()).await?;
+        let mut file = self.files.begin(&name);
         let connection = self.db.read(job.position).await?;
         write_lines(connection, range, of, job, &mut file).await?;
-        file.flush().await?;
-        drop(file);
-        unfinished.finish().await?;
+        file.finish().await?;
         Ok(FileResult { file: name })
     }
 }
@@ -116,7 +112,7 @@ async fn write_lines(
     range: DayRange,
     of: Of,
     job: &JobContext,
-    file: &mut File,
+    file: &mut Unfinished,
 ) -> Result<(), ReportError> {
     let DayRange { begin, end } = range;
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&begin, &end];
@@ -144,11 +140,11 @@ async fn write_lines(
         })?;
         done += 1;
         if done % LINES_PER_WRITE == 0 {
-            file.write_all(&sheet.take()?).await?;
+            file.write(&sheet.take()?).await?;
             job.progress.set(done, total);
         }
     }
-    file.write_all(&sheet.take()?).await?;
+    file.write(&sheet.take()?).await?;
     Ok(())
 }
 
@@ -166,6 +162,6 @@ pub(in crate::shop) fn hot_statements() -> Vec<HotStatement> {
 
 /// Each attempt writes a file of its own, so one that lost its lease and does not
 /// know it yet can't spoil the next one's.
-fn file_name(job: i64, attempt: i32) -> Result<FileName, std::io::Error> {
-    FileName::new(format!("{job}-{attempt}.csv")).map_err(std::io::Error::other)
+fn file_name(job: i64, attempt: i32) -> Result<FileName, FileNameError> {
+    FileName::new(format!("{job}-{attempt}.csv"))
 }
