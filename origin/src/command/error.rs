@@ -41,7 +41,7 @@ pub enum CommandError {
         location: Location,
         /// What the store said.
         #[source]
-        source: FileError,
+        source: Box<FileError>,
     },
     /// The address is taken, or not this machine's.
     #[error("can't listen on {address}; choose another one with --listen")]

@@ -83,5 +83,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
 }
 
 pub(super) async fn open_files(location: Location) -> Result<FileStore, CommandError> {
-    FileStore::open(&location).await.map_err(|source| CommandError::Files { location, source })
+    FileStore::open(&location)
+        .await
+        .map_err(|source| CommandError::Files { location, source: Box::new(source) })
 }
