@@ -105,6 +105,8 @@ const PURE: &[&str] = &[
     "origin/src/db/survey.rs",
     "origin/src/db/lag.rs",
     "origin/src/files/link.rs",
+    "origin/src/files/location.rs",
+    "origin/src/files/name.rs",
     "origin/src/http/api_version.rs",
     "origin/src/http/conditional.rs",
     "origin/src/http/cookies.rs",
@@ -119,6 +121,14 @@ const PURE: &[&str] = &[
     "origin/src/session/token.rs",
     "origin/src/shop/groups.rs",
     "origin/src/shop/orders/checkout.rs",
+    "origin/src/shop/reports/axis.rs",
+    "origin/src/shop/reports/buckets.rs",
+    "origin/src/shop/reports/layout.rs",
+    "origin/src/shop/reports/money.rs",
+    "origin/src/shop/reports/page.rs",
+    "origin/src/shop/reports/paint.rs",
+    "origin/src/shop/reports/range.rs",
+    "origin/src/shop/reports/sheet.rs",
     "origin/src/signing.rs",
 ];
 /// The rim of `edge`, where the I/O is.

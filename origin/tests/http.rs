@@ -56,8 +56,8 @@ impl Origin {
         let secrets = Secrets::new("a secret of the tests and of none other", None).unwrap();
         let (links, keys) = (LinkKey::new(&secrets), SessionKeys::new(&secrets));
         let files = std::env::temp_dir().join(format!("tidewall-http-{:x}", fastrand::u64(..)));
-        let files = FileStore::open(&Location::Directory(files)).await.unwrap();
-        let downloads = Downloads { files, links: links.clone() };
+        let store = FileStore::open(&Location::Directory(files.clone())).await.unwrap();
+        let downloads = Downloads { files: store, links: links.clone() };
         let sessions = Sessions::new(db.clone(), keys.clone());
         let limits = RateLimits { sign_ups_per_minute: 20, logins_per_minute: 20, reports_per_minute: 200 };
         let (cookies, clients) = (CookieNames::Plain, ClientAddress::default());

@@ -256,7 +256,7 @@ mod tests {
             let now = OffsetDateTime::now_utc();
             let older = async |time| -> Vec<FileName> { store.older_than(time).try_collect().await.unwrap() };
             assert_eq!(older(now - Duration::from_secs(5)).await, []);
-            assert_eq!(older(now + Duration::from_secs(5)).await, [name.clone()]);
+            assert_eq!(older(now + Duration::from_secs(5)).await.as_slice(), std::slice::from_ref(&name));
 
             store.remove(&name).await.unwrap();
             assert_eq!(read(store, &name).await, None);

@@ -24,7 +24,7 @@ pub struct Downloads {
 #[utoipa::path(get, path = "/api/files/{signed}", tag = "jobs",
     params(("signed" = String, Path, description = "The link's signed part, from the job")),
     responses(
-        (status = 200, description = "The file", content_type = "text/csv", body = String),
+        (status = 200, description = "The file", content((String = "text/csv"), (Vec<u8> = "application/pdf"))),
         (status = 404, description = "No such file", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "The link has expired", body = Problem,
             content_type = "application/problem+json"),
