@@ -65,7 +65,14 @@ impl Origin {
         let jobs = Jobs { db, links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
         let (outbox, args) = (Outbox::new(None), ShopArgs { product_max_age: 300 });
-        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);
+        let routes = shop::routes(
+            accounts.clone(),
+            jobs.clone(),
+            outbox.clone(),
+            downloads.files.clone(),
+            site.clone(),
+            &args,
+        );
         let router = router(App { accounts, jobs, downloads, outbox, site, shutdown }, routes).unwrap();
         Self { router, links, keys, files, stop }
     }
@@ -374,6 +381,55 @@ async fn a_file_is_had_by_its_link_alone_and_until_it_expires() {
 }
 
 #[tokio::test]
+async fn a_picture_is_served_for_ever_under_its_name() {
+    let origin = Origin::new().await;
+    std::fs::create_dir(origin.files.join("media")).unwrap();
+    std::fs::write(origin.files.join("media/1a-960.jpeg"), b"jpeg").unwrap();
+    std::fs::write(origin.files.join("1-1.csv"), b"a").unwrap();
+
+    let answer = origin.get("/api/media/1a-960.jpeg").await;
+    assert_eq!((answer.status, answer.body.as_slice()), (StatusCode::OK, &b"jpeg"[..]));
+    for (name, value) in [
+        ("cache-control", "public, max-age=31536000, immutable"),
+        ("content-length", "4"),
+        ("content-type", "image/jpeg"),
+        ("etag", "\"1a-960.jpeg\""),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        assert_eq!(answer.headers[name], value);
+    }
+    let known = Request::get("/api/media/1a-960.jpeg").header("if-none-match", "\"1a-960.jpeg\"");
+    let answer = origin.send(known.body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::NOT_MODIFIED, 0));
+    assert_eq!(answer.headers["etag"], "\"1a-960.jpeg\"");
+
+    for path in ["2b-960.jpeg", "1-1.csv", "..%2f1-1.csv", "1a-960.jpeg%231"] {
+        origin.get(&format!("/api/media/{path}")).await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn what_is_uploaded_has_a_type_and_a_bound() {
+    let origin = Origin::new().await;
+    let too_large = vec![0; 10 * 1024 * 1024 + 1];
+    for (path, content_type) in [("/api/products/1/image", "image/png"), ("/api/imports", "text/csv")] {
+        for other in ["image/gif", "image/svg+xml", "application/json", "text/html", ""] {
+            origin.post(path, other, "a").await.problem(415);
+        }
+        origin.post(path, content_type, too_large.clone()).await.problem(413);
+        // There is no database here.
+        let customer = origin.session(false, OffsetDateTime::now_utc());
+        let request = Request::post(path).header("content-type", content_type);
+        let answer =
+            origin.send(request.header("authorization", customer).body(Body::from("a")).unwrap()).await;
+        answer.problem(403);
+        origin.send(Request::post(path).body(Body::empty()).unwrap()).await.problem(401);
+    }
+    origin.post("/api/products/1/image", "image/png", "a").await.problem(503);
+    assert_eq!(std::fs::read_dir(&origin.files).unwrap().count(), 0, "nothing is kept of what is refused");
+}
+
+#[tokio::test]
 async fn the_document_describes_every_route() {
     let origin = Origin::new().await;
     let document: Value = serde_json::from_slice(&origin.get("/openapi.json").await.body).unwrap();
@@ -384,12 +440,15 @@ async fn the_document_describes_every_route() {
         "/api/cart",
         "/api/cart/{product}",
         "/api/files/{signed}",
+        "/api/imports",
         "/api/jobs/{id}",
         "/api/me",
+        "/api/media/{name}",
         "/api/orders",
         "/api/orders/{id}",
         "/api/products",
         "/api/products/{id}",
+        "/api/products/{id}/image",
         "/api/reports",
         "/api/session",
         "/api/session/refresh",

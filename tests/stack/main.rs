@@ -28,6 +28,7 @@ mod scripted;
 mod sessions;
 mod shelf;
 mod stateless;
+mod uploads;
 mod workerd;
 mod world;
 
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         safety::exchanges::TESTS,
         sessions::TESTS,
         stateless::TESTS,
+        uploads::TESTS,
     ]
     .concat();
     if arguments.list {

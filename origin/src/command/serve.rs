@@ -68,7 +68,8 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     };
     // Until the last request was answered; what is left then others deliver.
     let _deliverer = AbortOnDropHandle::new(deliverer);
-    let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args.shop);
+    let routes =
+        shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), files.clone(), site.clone(), &args.shop);
     let downloads = Downloads { files, links };
     let app = App { accounts, jobs, downloads, outbox, site, shutdown: shutdown.clone() };
     let router = app::router(app, routes).map_err(CommandError::OpenApi)?;

@@ -36,11 +36,11 @@ pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
     let files = open_files(args.files).await?;
     let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
     let deliverer = {
-        let db = db.clone();
+        let (outbox, db) = (outbox.clone(), db.clone());
         tokio::spawn(async move { outbox.deliver(db, DELIVERS_AFTER).await })
     };
     let _deliverer = AbortOnDropHandle::new(deliverer);
-    let handlers = shop::handlers(db.clone(), files);
+    let handlers = shop::handlers(db.clone(), files, outbox);
     tracing::info!("working");
     queue::work(db, handlers, shutdown).await;
     tracing::info!("stopped");

@@ -11,6 +11,7 @@
 //! cost money until the bucket's lifecycle rule removes them (`AbortIncompleteMultipartUpload`).
 
 use std::future::ready;
+use std::io::ErrorKind;
 use std::path::{Path as Directory, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,9 @@ use super::unfinished::Unfinished;
 
 /// Bytes read from a directory's file at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
+
+/// The folder of what anybody may see.
+const MEDIA: &str = "media";
 
 /// For how long a request to a bucket is tried again: a reader waits for it, and a job is
 /// tried again by its own rule.
@@ -74,6 +78,15 @@ impl FileStore {
                 let store = store.map_err(FileError::Bucket)?;
                 Ok(Self { store: Arc::new(PrefixStore::new(store, prefix.as_str())), directory: None })
             }
+        }
+    }
+
+    /// The files that anybody may see and that stay: a folder beside those of jobs, which go
+    /// when they are old.
+    pub fn media(&self) -> Self {
+        Self {
+            store: Arc::new(PrefixStore::new(Arc::clone(&self.store), MEDIA)),
+            directory: self.directory.as_ref().map(|directory| directory.join(MEDIA)),
         }
     }
 
@@ -123,7 +136,7 @@ impl FileStore {
         }
     }
 
-    /// The files that were finished before `time`.
+    /// The files that were finished before `time`, without those of [`FileStore::media`].
     pub fn older_than(
         &self,
         time: OffsetDateTime,
@@ -138,9 +151,11 @@ impl FileStore {
     /// begun; how many. Nothing where files lie in a bucket, which has a rule for it.
     pub async fn remove_abandoned(&self, time: OffsetDateTime) -> Result<u64, FileError> {
         let Some(directory) = &self.directory else { return Ok(0) };
-        remove_abandoned(directory, time)
-            .await
-            .map_err(|source| FileError::Directory { path: directory.clone(), source })
+        match remove_abandoned(directory, time).await {
+            // Made by the first file.
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(0),
+            removed => removed.map_err(|source| FileError::Directory { path: directory.clone(), source }),
+        }
     }
 }
 
@@ -291,6 +306,21 @@ mod tests {
         second.finish().await.unwrap();
         assert!(read(&store, &name).await == Some(vec![b'x'; 2 * PART_BYTES]));
         assert_eq!(folder.names(), ["a.csv"]);
+    }
+
+    #[tokio::test]
+    async fn media_lie_apart_from_what_gets_old() {
+        let (directory, _folder) = directory().await;
+        for store in [directory, bucket()] {
+            let (name, later) = (name("a.png"), OffsetDateTime::now_utc() + Duration::from_secs(60));
+            assert_eq!(store.media().remove_abandoned(later).await.unwrap(), 0);
+            store.media().put(&name, Bytes::from_static(b"a")).await.unwrap();
+            assert_eq!(read(&store, &name).await, None);
+            let old: Vec<_> = store.older_than(later).try_collect().await.unwrap();
+            assert_eq!(old, []);
+            store.media().remove(&name).await.unwrap();
+            check(&store.media()).await;
+        }
     }
 
     #[tokio::test]

@@ -15,11 +15,12 @@ use super::accounts::Accounts;
 use super::download::Downloads;
 use super::health::Health;
 use super::jobs::{JobRoutes, Jobs};
+use super::media::Media;
 use super::metrics::Metrics;
 use super::site::{self, Site};
 use super::{
-    api_version, cross_site, download, draining, health, jobs, load, metrics, observe, openapi, problems,
-    session,
+    api_version, cross_site, download, draining, health, jobs, load, media, metrics, observe, openapi,
+    problems, session,
 };
 use crate::outbox::Outbox;
 use crate::shutdown::Shutdown;
@@ -48,12 +49,14 @@ pub struct App {
 pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error> {
     let metrics = Metrics::new(app.jobs.db.clone(), app.outbox);
     let jobs = JobRoutes { jobs: app.jobs.clone(), accounts: app.accounts.clone() };
+    let media = Media(app.downloads.files.media());
     let health = Health { db: app.jobs.db.clone(), shutdown: app.shutdown.clone() };
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .merge(own)
         .merge(session::routes().with_state(app.accounts))
         .merge(OpenApiRouter::new().routes(routes!(jobs::show)).with_state(jobs))
         .merge(OpenApiRouter::new().routes(routes!(download::download)).with_state(app.downloads))
+        .merge(OpenApiRouter::new().routes(routes!(media::show)).with_state(media))
         .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(health))
         .merge(OpenApiRouter::new().routes(routes!(metrics::page)).with_state(metrics.clone()))
         .routes(routes!(health::live))

@@ -65,8 +65,8 @@ pub enum ApiError {
         bytes_max: usize,
     },
     /// The body is of another type.
-    #[error("the body must be application/json")]
-    MediaType,
+    #[error("{0}")]
+    MediaType(&'static str),
     /// The database can't be reached now.
     #[error("the database can't be reached")]
     Unavailable(#[source] DbError),
@@ -99,11 +99,12 @@ impl ApiError {
             Self::Internal(_) => {
                 "Something went wrong here. If it stays so, tell us the request id.".to_owned()
             }
-            Self::MediaType => "Send the body as JSON, with `Content-Type: application/json`.".to_owned(),
             Self::TooLarge { bytes_max } => format!("The body may have at most {bytes_max} bytes."),
             Self::Invalid(_) => "Correct the fields named in `errors` and send it again.".to_owned(),
             Self::NotFound(detail) | Self::Gone(detail) | Self::BadRequest(detail) => detail.clone(),
-            Self::Unauthenticated(detail) | Self::Forbidden(detail) => (*detail).to_owned(),
+            Self::Unauthenticated(detail) | Self::Forbidden(detail) | Self::MediaType(detail) => {
+                (*detail).to_owned()
+            }
             Self::Conflict { detail, .. } => detail.clone(),
             Self::RateLimited(limited) => {
                 format!("Too often within a minute. Try again in {} s.", seconds(limited.retry_after))
@@ -121,7 +122,7 @@ impl ApiError {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Request can't be read"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Validation failed"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
-            Self::MediaType => {
+            Self::MediaType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
             Self::Unavailable(DbError::OutcomeUnknown { .. }) => {

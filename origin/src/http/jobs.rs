@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::accounts::{Accounts, Caller};
 use super::error::ApiError;
 use crate::db::Db;
-use crate::files::{FileResult, LinkKey};
+use crate::files::{LinkKey, Made};
 use crate::queue::{self, JobRow};
 use crate::timestamp::rfc3339;
 
@@ -41,8 +41,8 @@ impl Jobs {
     pub fn view(&self, job: JobRow, now: OffsetDateTime) -> Result<Job, ApiError> {
         let result = match job.result {
             Some(result) => {
-                let FileResult { file } = serde_json::from_value(result).map_err(ApiError::internal)?;
-                Some(JobResult { url: format!("/api/files/{}", self.links.sign(&file, now)) })
+                let made: Made = serde_json::from_value(result).map_err(ApiError::internal)?;
+                Some(JobResult { url: made.url(&self.links, now) })
             }
             None => None,
         };

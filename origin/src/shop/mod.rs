@@ -2,20 +2,25 @@
 //!
 //! - `analytics`: sales by day and category, calculated when asked for.
 //! - `cart`, `orders`: what somebody is about to order, and what they did.
-//! - `products`: the catalogue and its routes.
+//! - `products`: the catalogue and its routes; `imports`: products from a table.
 //! - `reports`: orders of a range of days as a file, made by a job.
 //! - `groups`: which cache groups an answer is in, and a write invalidates.
-//! - `images`: which picture shows which product.
+//! - `images`: which picture shows which product that has none of its own; `pictures`: those that
+//!   staff upload.
+//! - `uploads`: what they send, until a job has worked on it.
 //! - `seed`: a shop's worth of rows, the same each time.
 
 mod analytics;
 mod cart;
 mod groups;
 mod images;
+mod imports;
 mod orders;
+mod pictures;
 mod products;
 mod reports;
 pub mod seed;
+mod uploads;
 
 use std::time::Duration;
 
@@ -47,6 +52,7 @@ struct Shop {
     accounts: Accounts,
     jobs: Jobs,
     outbox: Outbox,
+    files: FileStore,
     images: Images,
     product_max_age: Duration,
 }
@@ -68,6 +74,7 @@ pub fn routes(
     accounts: Accounts,
     jobs: Jobs,
     outbox: Outbox,
+    files: FileStore,
     site: Option<Site>,
     args: &ShopArgs,
 ) -> OpenApiRouter {
@@ -76,11 +83,14 @@ pub fn routes(
         accounts,
         jobs,
         outbox,
+        files,
         images: Images::new(site),
         product_max_age: Duration::from_secs(args.product_max_age.into()),
     };
     OpenApiRouter::new()
         .merge(products::routes())
+        .merge(pictures::routes())
+        .merge(imports::routes())
         .merge(cart::routes())
         .merge(orders::routes())
         .merge(reports::routes())
@@ -89,8 +99,11 @@ pub fn routes(
 }
 
 /// The shop's jobs.
-pub fn handlers(db: Db, files: FileStore) -> Handlers {
-    Handlers::default().with(reports::ReportHandler { db, files })
+pub fn handlers(db: Db, files: FileStore, outbox: Outbox) -> Handlers {
+    Handlers::default()
+        .with(pictures::PictureHandler::new(db.clone(), files.clone(), outbox.clone()))
+        .with(imports::ImportHandler { db: db.clone(), files: files.clone(), outbox })
+        .with(reports::ReportHandler { db, files })
 }
 
 /// What the shop's requests and jobs run again and again.
@@ -98,6 +111,8 @@ pub fn hot_statements() -> Vec<HotStatement> {
     let mut all = products::hot_statements();
     all.extend(cart::hot_statements());
     all.extend(orders::hot_statements());
+    all.extend(imports::hot_statements());
+    all.extend(pictures::hot_statements());
     all.extend(reports::hot_statements());
     all
 }

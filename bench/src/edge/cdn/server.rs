@@ -44,7 +44,7 @@ impl Server {
     /// Serves the site in `folder` on a free port.
     pub(super) async fn start(folder: &Path) -> Result<Self, Reason> {
         let site = Some(Site::open(folder).await?);
-        let files = Folder::new()?;
+        let kept = Folder::new()?;
         let secrets = Secrets::new(SECRET, None)?;
         let links = LinkKey::new(&secrets);
         let db = Db::new(DbSettings::parse(NO_DATABASE, &[])?);
@@ -57,11 +57,12 @@ impl Server {
         };
         let jobs = Jobs { db, links: links.clone() };
         let outbox = Outbox::new(None);
-        let store = FileStore::open(&Location::Directory(files.path().to_owned())).await?;
+        let store = FileStore::open(&Location::Directory(kept.path().to_owned())).await?;
         let downloads = Downloads { files: store, links };
         let (stop, shutdown) = Shutdown::manual();
         let args = ShopArgs { product_max_age: 300 };
-        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);
+        let files = downloads.files.clone();
+        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), files, site.clone(), &args);
         let app = App { accounts, jobs, downloads, outbox, site, shutdown: shutdown.clone() };
         let router = router(app, routes)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -70,7 +71,7 @@ impl Server {
             // Who asks it will say so.
             let _ = server::serve(listener, router, shutdown).await;
         });
-        Ok(Self { address, serving, _stop: stop, _files: files })
+        Ok(Self { address, serving, _stop: stop, _files: kept })
     }
 }
 
