@@ -11,6 +11,8 @@ mod link;
 mod location;
 mod name;
 mod store;
+#[cfg(test)]
+mod stub_bucket;
 mod unfinished;
 
 pub use error::FileError;

@@ -72,13 +72,16 @@ impl FileStore {
                 Ok(Self { store: Arc::new(store), directory: Some(path.clone()) })
             }
             Location::Bucket { bucket, prefix } => {
-                let retry =
-                    RetryConfig { max_retries: RETRIES_MAX, retry_timeout: RETRY, ..RetryConfig::default() };
-                let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry).build();
-                let store = store.map_err(FileError::Bucket)?;
-                Ok(Self { store: Arc::new(PrefixStore::new(store, prefix.as_str())), directory: None })
+                Self::in_bucket(AmazonS3Builder::from_env(), bucket, prefix)
             }
         }
+    }
+
+    fn in_bucket(reached: AmazonS3Builder, bucket: &str, prefix: &str) -> Result<Self, FileError> {
+        let retry = RetryConfig { max_retries: RETRIES_MAX, retry_timeout: RETRY, ..RetryConfig::default() };
+        let store = reached.with_bucket_name(bucket).with_retry(retry).build();
+        let store = store.map_err(FileError::Bucket)?;
+        Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)), directory: None })
     }
 
     /// The files that anybody may see and that stay: a folder beside those of jobs, which go
@@ -187,8 +190,7 @@ fn path(name: &FileName) -> Path {
 
 #[cfg(test)]
 mod tests {
-    use object_store::memory::InMemory;
-
+    use super::super::stub_bucket::StubBucket;
     use super::super::unfinished::PART_BYTES;
     use super::*;
 
@@ -217,8 +219,9 @@ mod tests {
         (store, folder)
     }
 
-    fn bucket() -> FileStore {
-        FileStore { store: Arc::new(PrefixStore::new(InMemory::new(), "a/b")), directory: None }
+    async fn bucket() -> (FileStore, StubBucket) {
+        let (bucket, reached) = StubBucket::start().await;
+        (FileStore::in_bucket(reached, "files", "a/b").unwrap(), bucket)
     }
 
     fn name(name: &str) -> FileName {
@@ -240,6 +243,15 @@ mod tests {
             }
             Err(FileError::NotFound(_)) => None,
             Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits until it is so.
+    async fn soon(is_so: impl Fn() -> bool) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        while !is_so() {
+            assert!(std::time::Instant::now() < deadline, "what was abandoned is still there");
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
@@ -284,14 +296,25 @@ mod tests {
         let (store, folder) = directory().await;
         check(&store).await;
         // What was abandoned goes soon after.
-        while !folder.names().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        soon(|| folder.names().is_empty()).await;
     }
 
     #[tokio::test]
     async fn files_of_a_bucket_are_whole_or_not_there() {
-        check(&bucket()).await;
+        let (store, bucket) = bucket().await;
+        check(&store).await;
+        assert!(bucket.contents().objects.is_empty());
+        // It is told of what was abandoned, soon after.
+        soon(|| bucket.contents().uploads.is_empty()).await;
+    }
+
+    #[tokio::test]
+    async fn in_a_bucket_files_lie_below_the_prefix() {
+        let (store, bucket) = bucket().await;
+        store.put(&name("1-1.csv"), Bytes::from_static(b"a")).await.unwrap();
+        store.media().put(&name("2.png"), Bytes::from_static(b"b")).await.unwrap();
+        let keys: Vec<_> = bucket.contents().objects.keys().cloned().collect();
+        assert_eq!(keys, ["a/b/1-1.csv", "a/b/media/2.png"]);
     }
 
     #[tokio::test]
@@ -311,7 +334,8 @@ mod tests {
     #[tokio::test]
     async fn media_lie_apart_from_what_gets_old() {
         let (directory, _folder) = directory().await;
-        for store in [directory, bucket()] {
+        let (bucket, _stub) = bucket().await;
+        for store in [directory, bucket] {
             let (name, later) = (name("a.png"), OffsetDateTime::now_utc() + Duration::from_secs(60));
             assert_eq!(store.media().remove_abandoned(later).await.unwrap(), 0);
             store.media().put(&name, Bytes::from_static(b"a")).await.unwrap();
