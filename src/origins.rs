@@ -125,6 +125,7 @@ impl Origins<'_> {
             ("DATABASE_URL", self.servers.primary.clone()),
             ("REPLICA_URLS", self.servers.replicas.join(",")),
             ("TIDEWALL_SECRET", self.data.secret("signing-key")?),
+            ("PUBLIC_URL", edge_url.clone()),
             ("EDGE_URL", edge_url),
             ("PURGE_TOKEN", purge_token),
         ];

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tidewall_api::account::User;
 use tidewall_origin::db::{Db, DbSettings};
-use tidewall_origin::files::{FileName, FileStore, LinkKey};
+use tidewall_origin::files::{FileName, FileStore, LinkKey, Location};
 use tidewall_origin::http::accounts::{Accounts, RateLimits};
 use tidewall_origin::http::app::{App, router};
 use tidewall_origin::http::client::ClientAddress;
@@ -21,12 +21,14 @@ use tidewall_origin::http::cookies::CookieNames;
 use tidewall_origin::http::download::Downloads;
 use tidewall_origin::http::jobs::Jobs;
 use tidewall_origin::http::site::Site;
+use tidewall_origin::mail::Mail;
 use tidewall_origin::outbox::Outbox;
 use tidewall_origin::queue::{Queue, WorkerMetrics};
 use tidewall_origin::session::{Claims, SESSION_BYTES, SessionKeys, Sessions};
-use tidewall_origin::shop::{self, ShopArgs};
+use tidewall_origin::shop::{self, Means, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
 use tidewall_origin::signing::Secrets;
+use tidewall_origin::webhooks::{Addresses, Webhooks};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -57,7 +59,8 @@ impl Origin {
         let secrets = Secrets::new("a secret of the tests and of none other", None).unwrap();
         let (links, keys) = (LinkKey::new(&secrets), SessionKeys::new(&secrets));
         let files = std::env::temp_dir().join(format!("tidewall-http-{:x}", fastrand::u64(..)));
-        let downloads = Downloads { files: FileStore::open(&files).await.unwrap(), links: links.clone() };
+        let store = FileStore::open(&Location::Directory(files.clone())).await.unwrap();
+        let downloads = Downloads { files: store, links: links.clone() };
         let sessions = Sessions::new(db.clone(), keys.clone());
         let limits = RateLimits { sign_ups_per_minute: 20, logins_per_minute: 20, reports_per_minute: 200 };
         let (cookies, clients) = (CookieNames::Plain, ClientAddress::default());
@@ -65,7 +68,16 @@ impl Origin {
         let jobs = Jobs { queue: Queue::new(db, None), links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
         let (outbox, args) = (Outbox::new(None), ShopArgs { product_max_age: 300 });
-        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);
+        let means = Means {
+            queue: jobs.queue.clone(),
+            files: downloads.files.clone(),
+            links: links.clone(),
+            outbox: outbox.clone(),
+            mail: Mail::new(None),
+            webhooks: Webhooks::new(&secrets, Addresses::Public),
+            public_url: String::new(),
+        };
+        let routes = shop::routes(accounts.clone(), means, site.clone(), &args);
         let worker = WorkerMetrics::default();
         let app = App { accounts, jobs, worker, downloads, outbox, site, shutdown };
         let router = router(app, routes).unwrap();
@@ -376,6 +388,55 @@ async fn a_file_is_had_by_its_link_alone_and_until_it_expires() {
 }
 
 #[tokio::test]
+async fn a_picture_is_served_for_ever_under_its_name() {
+    let origin = Origin::new().await;
+    std::fs::create_dir(origin.files.join("media")).unwrap();
+    std::fs::write(origin.files.join("media/1a-960.jpeg"), b"jpeg").unwrap();
+    std::fs::write(origin.files.join("1-1.csv"), b"a").unwrap();
+
+    let answer = origin.get("/api/media/1a-960.jpeg").await;
+    assert_eq!((answer.status, answer.body.as_slice()), (StatusCode::OK, &b"jpeg"[..]));
+    for (name, value) in [
+        ("cache-control", "public, max-age=31536000, immutable"),
+        ("content-length", "4"),
+        ("content-type", "image/jpeg"),
+        ("etag", "\"1a-960.jpeg\""),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        assert_eq!(answer.headers[name], value);
+    }
+    let known = Request::get("/api/media/1a-960.jpeg").header("if-none-match", "\"1a-960.jpeg\"");
+    let answer = origin.send(known.body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::NOT_MODIFIED, 0));
+    assert_eq!(answer.headers["etag"], "\"1a-960.jpeg\"");
+
+    for path in ["2b-960.jpeg", "1-1.csv", "..%2f1-1.csv", "1a-960.jpeg%231"] {
+        origin.get(&format!("/api/media/{path}")).await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn what_is_uploaded_has_a_type_and_a_bound() {
+    let origin = Origin::new().await;
+    let too_large = vec![0; 10 * 1024 * 1024 + 1];
+    for (path, content_type) in [("/api/products/1/image", "image/png"), ("/api/imports", "text/csv")] {
+        for other in ["image/gif", "image/svg+xml", "application/json", "text/html", ""] {
+            origin.post(path, other, "a").await.problem(415);
+        }
+        origin.post(path, content_type, too_large.clone()).await.problem(413);
+        // There is no database here.
+        let customer = origin.session(false, OffsetDateTime::now_utc());
+        let request = Request::post(path).header("content-type", content_type);
+        let answer =
+            origin.send(request.header("authorization", customer).body(Body::from("a")).unwrap()).await;
+        answer.problem(403);
+        origin.send(Request::post(path).body(Body::empty()).unwrap()).await.problem(401);
+    }
+    origin.post("/api/products/1/image", "image/png", "a").await.problem(503);
+    assert_eq!(std::fs::read_dir(&origin.files).unwrap().count(), 0, "nothing is kept of what is refused");
+}
+
+#[tokio::test]
 async fn the_document_describes_every_route() {
     let origin = Origin::new().await;
     let document: Value = serde_json::from_slice(&origin.get("/openapi.json").await.body).unwrap();
@@ -386,14 +447,17 @@ async fn the_document_describes_every_route() {
         "/api/cart",
         "/api/cart/{product}",
         "/api/files/{signed}",
+        "/api/imports",
         "/api/jobs/{id}",
         "/api/jobs/{id}/events",
         "/api/me",
         "/api/notifications",
+        "/api/media/{name}",
         "/api/orders",
         "/api/orders/{id}",
         "/api/products",
         "/api/products/{id}",
+        "/api/products/{id}/image",
         "/api/reports",
         "/api/session",
         "/api/session/refresh",

@@ -30,6 +30,7 @@ mod scripted;
 mod sessions;
 mod shelf;
 mod stateless;
+mod uploads;
 mod workerd;
 mod world;
 
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         safety::exchanges::TESTS,
         sessions::TESTS,
         stateless::TESTS,
+        uploads::TESTS,
     ]
     .concat();
     if arguments.list {

@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 use crate::support::poll;
 use crate::world::{Test, World, field};
 
-pub(crate) const TESTS: &[Test] = &[(
-    "reports::a_report_is_accepted_at_once_and_made_by_the_worker",
-    a_report_is_accepted_at_once_and_made_by_the_worker,
-)];
+pub(crate) const TESTS: &[Test] = &[
+    (
+        "reports::a_report_is_accepted_at_once_and_made_by_the_worker",
+        a_report_is_accepted_at_once_and_made_by_the_worker,
+    ),
+    ("reports::a_report_can_be_a_document", a_report_can_be_a_document),
+];
 
 /// Has `client` ask for a report at `base`; returns its job once that has made it.
 pub(crate) async fn completed(client: &Client, base: &str, report: &Value) -> Value {
@@ -47,5 +50,18 @@ fn a_report_is_accepted_at_once_and_made_by_the_worker(world: &World) {
         let orders: i64 = primary.query_one(orders, &[]).await.unwrap().get(0);
         assert!(orders > 0);
         assert_eq!(i64::try_from(lines).unwrap(), orders);
+    });
+}
+
+fn a_report_can_be_a_document(world: &World) {
+    world.run(async {
+        let edge = world.edge();
+        let report = json!({ "kind": "orders", "format": "pdf", "from": "2020-01-01", "to": "2029-12-31" });
+        let job = completed(&world.staff().await, &edge, &report).await;
+        let file = world.get(&format!("{edge}{}", job["result"]["url"].as_str().unwrap())).await;
+        assert_eq!(field(&file, "content-type"), "application/pdf");
+        assert!(field(&file, "content-disposition").ends_with(".pdf\""));
+        let document = file.bytes().await.unwrap();
+        assert!(document.starts_with(b"%PDF-1.") && document.trim_ascii_end().ends_with(b"%%EOF"));
     });
 }

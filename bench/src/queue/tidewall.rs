@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use tidewall_origin::db::{self, Db, DbError, DbSettings};
-use tidewall_origin::queue::{self, Handler, Handlers, JobContext, JobError, NewJob};
+use tidewall_origin::db::{self, Db, DbSettings};
+use tidewall_origin::queue::{
+    self, Handler, Handlers, JobContext, JobError, NewJob, Outcome, Queue, Retention, WorkerMetrics,
+    WorkerSettings,
+};
 use tidewall_origin::shutdown::Shutdown;
 
 use super::library::{InProcess, Library, Stop};
@@ -13,18 +16,21 @@ use crate::error::Reason;
 
 pub(super) const PLACE: Place = Place {
     database: "bench_queue_tidewall",
-    is_left: "SELECT EXISTS (SELECT FROM jobs WHERE state <> 'completed')",
+    is_left: "SELECT EXISTS (SELECT FROM jobs)",
     clear: "TRUNCATE jobs",
 };
 
+/// Jobs that run at the same time: as many as two claims take.
+const CONCURRENCY: usize = 1_000;
+
 pub(super) struct Tidewall {
-    db: Db,
+    queue: Queue,
 }
 
 pub(super) async fn connect(url: String) -> Result<InProcess<Tidewall>, Reason> {
     let db = Db::new(DbSettings::parse(&url, &[])?);
     db::migrate(&db).await?;
-    Ok(InProcess::new(Tidewall { db }))
+    Ok(InProcess::new(Tidewall { queue: Queue::new(db, None) }))
 }
 
 /// Does nothing but tell that it was called.
@@ -32,12 +38,14 @@ struct Noop(Arc<Tally>);
 
 impl Handler for Noop {
     const KIND: &'static str = "noop";
+    // As graphile-worker does: what is done is gone.
+    const RETENTION: Retention = Retention::NONE;
     type Payload = u32;
     type Output = ();
 
-    async fn run(&self, number: u32, _job: JobContext) -> Result<(), JobError> {
+    async fn run(&self, number: u32, _job: JobContext) -> Result<Outcome<()>, JobError> {
         self.0.begun(number);
-        Ok(())
+        Ok(Outcome::Done(()))
     }
 }
 
@@ -46,26 +54,27 @@ impl Library for Tidewall {
 
     async fn enqueue(&self, numbers: &[u32]) -> Result<(), Reason> {
         let jobs = numbers.iter().map(NewJob::of::<Noop>).collect::<Result<Vec<_>, _>>()?;
-        let write = self.db.write(async |transaction| {
-            for job in &jobs {
-                queue::enqueue(transaction, job).await?;
-            }
-            Ok::<_, DbError>(())
-        });
+        let write =
+            self.queue.db().write(async |transaction| self.queue.enqueue_all(transaction, &jobs).await);
         write.await?;
         Ok(())
     }
 
     async fn enqueue_one(&self, number: u32) -> Result<(), Reason> {
         let job = NewJob::of::<Noop>(&number)?;
-        self.db.write(async |transaction| queue::enqueue(transaction, &job).await).await?;
+        self.queue.db().write(async |transaction| self.queue.enqueue(transaction, &job).await).await?;
         Ok(())
     }
 
     async fn work(&self, tally: Arc<Tally>, mut stop: Stop) -> Result<(), Reason> {
         let (sender, shutdown) = Shutdown::manual();
         let handlers = Handlers::default().with(Noop(tally));
-        tokio::join!(queue::work(self.db.clone(), handlers, shutdown), async {
+        let settings = WorkerSettings {
+            name: "bench".to_owned(),
+            concurrency: CONCURRENCY,
+            metrics: WorkerMetrics::default(),
+        };
+        tokio::join!(queue::work(self.queue.clone(), handlers, Vec::new(), settings, shutdown), async {
             stop.told().await;
             sender.send_replace(true);
         });

@@ -112,6 +112,16 @@ pub enum ReportKind {
     Orders,
 }
 
+impl ReportFormat {
+    /// The extension of its files.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Pdf => "pdf",
+        }
+    }
+}
+
 /// A report's file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,4 +129,6 @@ pub enum ReportKind {
 pub enum ReportFormat {
     /// Comma-separated values, RFC 4180.
     Csv,
+    /// A document to read and print: totals, a chart, and the orders up to a bound.
+    Pdf,
 }

@@ -18,7 +18,7 @@ pub struct Product {
     pub stock: i32,
     /// Free text, at most [`DESCRIPTION_CHARS_MAX`] characters.
     pub description: String,
-    /// Path of its picture, below `/assets/`.
+    /// Path of its picture: its own below `/api/media/`, or else a general one below `/assets/`.
     pub image: String,
     /// When the row last changed: RFC 3339, UTC, milliseconds.
     pub updated_at: String,

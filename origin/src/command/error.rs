@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use crate::db::{DbError, MigrateError, SettingsError};
+use crate::files::{FileError, Location};
 use crate::http::site::SiteError;
 use crate::mail::MailSettingsError;
 use crate::outbox::EdgeSettingsError;
+use crate::queue::ScheduleError;
 use crate::session::KeepStaffError;
 use crate::shop::seed::SeedError;
 use crate::signing::SecretError;
@@ -38,14 +39,14 @@ pub enum CommandError {
     /// A site that can't be served.
     #[error(transparent)]
     Site(#[from] SiteError),
-    /// The directory of files.
-    #[error("the directory {path} can't be used for files; choose another one with --files")]
+    /// Where files are to lie.
+    #[error("{location} can't be used for files; choose another place with --files")]
     Files {
         /// Which one.
-        path: PathBuf,
-        /// What the system said.
+        location: Location,
+        /// What the store said.
         #[source]
-        source: std::io::Error,
+        source: Box<FileError>,
     },
     /// The address is taken, or not this machine's.
     #[error("can't listen on {address}; choose another one with --listen")]
@@ -67,6 +68,9 @@ pub enum CommandError {
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// A schedule that can't be.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The server broke off.
     #[error("the server stopped")]
     Serve(#[source] std::io::Error),

@@ -17,9 +17,17 @@ pub(super) struct MailArgs {
     /// Whom mail is from
     #[arg(long, value_name = "ADDRESS", env = "MAIL_FROM", default_value = "Tidewall <no-reply@localhost>")]
     mail_from: String,
+    /// Where people reach what is served, for links in mail
+    #[arg(long, value_name = "URL", env = "PUBLIC_URL", default_value = "http://127.0.0.1:8787")]
+    public_url: String,
 }
 
 impl MailArgs {
+    /// Where people reach what is served.
+    pub(super) fn public_url(&self) -> String {
+        self.public_url.trim().trim_end_matches('/').to_owned()
+    }
+
     pub(super) fn mail(&self) -> Result<Mail, CommandError> {
         // A variable that is set to nothing is not set.
         let how = self.mail.as_deref().map(str::trim).filter(|how| !how.is_empty());

@@ -14,15 +14,16 @@ use super::error::CommandError;
 use super::mail::MailArgs;
 use super::worker::InnerWorkerArgs;
 use crate::db::Db;
-use crate::files::{FileStore, LinkKey};
+use crate::files::{FileStore, LinkKey, Location};
 use crate::http::app::{self, App};
 use crate::http::download::Downloads;
 use crate::http::jobs::Jobs;
 use crate::http::server;
 use crate::http::site::Site;
 use crate::queue::{Queue, Seal, WorkerMetrics};
-use crate::shop::{self, ShopArgs};
+use crate::shop::{self, Means, ShopArgs};
 use crate::shutdown::Shutdown;
+use crate::webhooks::{Addresses, Webhooks};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
@@ -32,9 +33,10 @@ pub(super) struct ServeArgs {
     /// This origin's name in its log
     #[arg(long, value_name = "NAME")]
     id: String,
-    /// Where jobs put what they make; the same for all origins and workers
-    #[arg(long, value_name = "DIR")]
-    files: PathBuf,
+    /// Where jobs put what they make; the same for all origins and workers: a directory, or a
+    /// bucket as s3://bucket/prefix, with its endpoint and credentials in the AWS_* variables
+    #[arg(long, value_name = "DIR|URL")]
+    files: Location,
     /// The folder of the built site. It is served where no route answers, and names the pictures that
     /// answers refer to; without it there are no pages and no pictures
     #[arg(long, value_name = "DIR")]
@@ -56,8 +58,6 @@ pub(super) struct ServeArgs {
 pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     let settings = args.database.settings()?;
     let outbox = args.edge.outbox()?;
-    // Checked here as well: what is wrong shall be said at the start of each process.
-    args.mail.mail()?;
     let secrets = accounts::secrets()?;
     let links = LinkKey::new(&secrets);
     let files = open_files(args.files).await?;
@@ -69,8 +69,15 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     // Needs no database yet: an origin that starts while there is none says so
     // at /readyz, and serves as soon as one answers.
     let db = Db::new(settings);
-    let queue = Queue::new(db.clone(), Some(Seal::new(&secrets)));
-    let jobs = Jobs { queue: queue.clone(), links: links.clone() };
+    let means = Means {
+        queue: Queue::new(db.clone(), Some(Seal::new(&secrets))),
+        files: files.clone(),
+        links: links.clone(),
+        outbox: outbox.clone(),
+        mail: args.mail.mail()?,
+        webhooks: Webhooks::new(&secrets, Addresses::Public),
+        public_url: args.mail.public_url(),
+    };
     let accounts = args.accounts.accounts(&db, &secrets);
     let deliverer = {
         let (outbox, db) = (outbox.clone(), db.clone());
@@ -78,9 +85,10 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     };
     // Until the last request was answered; what is left then others deliver.
     let _deliverer = AbortOnDropHandle::new(deliverer);
-    let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args.shop);
+    let jobs = Jobs { queue: means.queue.clone(), links: links.clone() };
+    let routes = shop::routes(accounts.clone(), means.clone(), site.clone(), &args.shop);
     let metrics = WorkerMetrics::default();
-    let worker = args.worker.run(queue, shop::handlers(db, files.clone()), &metrics, shutdown.clone());
+    let worker = args.worker.run(&means, &metrics, shutdown.clone());
     let downloads = Downloads { files, links };
     let app =
         App { accounts, jobs, worker: metrics.clone(), downloads, outbox, site, shutdown: shutdown.clone() };
@@ -92,12 +100,14 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     tracing::info!(origin = args.id, address = %address, "listening");
     let served = async { server::serve(listener, router, shutdown).await.map_err(CommandError::Serve) };
     // Both end by the same deadline.
-    let (served, ()) = tokio::join!(served, worker);
-    served?;
+    let (served, worked) = tokio::join!(served, worker);
+    served.and(worked)?;
     tracing::info!(origin = args.id, "stopped");
     Ok(())
 }
 
-pub(super) async fn open_files(path: PathBuf) -> Result<FileStore, CommandError> {
-    FileStore::open(&path).await.map_err(|source| CommandError::Files { path, source })
+pub(super) async fn open_files(location: Location) -> Result<FileStore, CommandError> {
+    FileStore::open(&location)
+        .await
+        .map_err(|source| CommandError::Files { location, source: Box::new(source) })
 }

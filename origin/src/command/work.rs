@@ -1,6 +1,5 @@
 //! `work`: runs background jobs.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
@@ -13,8 +12,9 @@ use super::mail::MailArgs;
 use super::serve::open_files;
 use super::worker::WorkerArgs;
 use crate::db::Db;
+use crate::files::{LinkKey, Location};
 use crate::queue::{Queue, Seal};
-use crate::shop;
+use crate::shop::Means;
 use crate::shutdown::Shutdown;
 use crate::webhooks::{Addresses, Webhooks};
 
@@ -24,9 +24,10 @@ const DELIVERS_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct WorkArgs {
-    /// Where to put what jobs make; the same for all origins and workers
-    #[arg(long, value_name = "DIR")]
-    files: PathBuf,
+    /// Where to put what jobs make; the same for all origins and workers: a directory, or a
+    /// bucket as s3://bucket/prefix, with its endpoint and credentials in the AWS_* variables
+    #[arg(long, value_name = "DIR|URL")]
+    files: Location,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -41,19 +42,20 @@ pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
     let secrets = accounts::secrets()?;
     let db = Db::new(args.database.settings()?);
     let outbox = args.edge.outbox()?;
-    let mail = args.mail.mail()?;
-    let webhooks = Webhooks::new(&accounts::secrets()?, Addresses::Public);
-    let files = open_files(args.files).await?;
-    let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
-    let deliverer = {
-        let db = db.clone();
-        tokio::spawn(async move { outbox.deliver(db, DELIVERS_AFTER).await })
+    let means = Means {
+        queue: Queue::new(db.clone(), Some(Seal::new(&secrets))),
+        files: open_files(args.files).await?,
+        links: LinkKey::new(&secrets),
+        outbox: outbox.clone(),
+        mail: args.mail.mail()?,
+        webhooks: Webhooks::new(&secrets, Addresses::Public),
+        public_url: args.mail.public_url(),
     };
+    let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
+    let deliverer = { tokio::spawn(async move { outbox.deliver(db, DELIVERS_AFTER).await }) };
     let _deliverer = AbortOnDropHandle::new(deliverer);
-    let queue = Queue::new(db.clone(), Some(Seal::new(&secrets)));
-    let handlers = mail.add_to(webhooks.add_to(shop::handlers(db.clone(), files), db.clone()));
     tracing::info!("working");
-    args.worker.run(queue, handlers, shutdown).await;
+    args.worker.run(&means, shutdown).await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use crate::queue::{self, Handlers, Queue, WorkerMetrics, WorkerSettings};
-use crate::shop;
+use super::error::CommandError;
+use crate::queue::{self, WorkerMetrics, WorkerSettings};
+use crate::shop::{self, Means};
 use crate::shutdown::Shutdown;
 
 /// Of a process that does nothing else.
@@ -24,9 +25,8 @@ pub(super) struct InnerWorkerArgs {
 
 impl WorkerArgs {
     /// Works until `shutdown` begins.
-    pub(super) async fn run(&self, queue: Queue, handlers: Handlers, shutdown: Shutdown) {
-        let metrics = WorkerMetrics::default();
-        queue::work(queue, handlers, shop::schedules(), settings(self.concurrency, &metrics), shutdown).await;
+    pub(super) async fn run(&self, means: &Means, shutdown: Shutdown) -> Result<(), CommandError> {
+        run(means, self.concurrency, &WorkerMetrics::default(), shutdown).await
     }
 }
 
@@ -34,15 +34,27 @@ impl InnerWorkerArgs {
     /// Works until `shutdown` begins, if there is to be a worker here.
     pub(super) async fn run(
         &self,
-        queue: Queue,
-        handlers: Handlers,
+        means: &Means,
         metrics: &WorkerMetrics,
         shutdown: Shutdown,
-    ) {
-        if self.jobs > 0 {
-            queue::work(queue, handlers, shop::schedules(), settings(self.jobs, metrics), shutdown).await;
+    ) -> Result<(), CommandError> {
+        if self.jobs == 0 {
+            return Ok(());
         }
+        run(means, self.jobs, metrics, shutdown).await
     }
+}
+
+async fn run(
+    means: &Means,
+    concurrency: u16,
+    metrics: &WorkerMetrics,
+    shutdown: Shutdown,
+) -> Result<(), CommandError> {
+    let schedules = shop::schedules()?;
+    let settings = settings(concurrency, metrics);
+    queue::work(means.queue.clone(), shop::handlers(means), schedules, settings, shutdown).await;
+    Ok(())
 }
 
 fn settings(concurrency: u16, metrics: &WorkerMetrics) -> WorkerSettings {

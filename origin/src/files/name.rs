@@ -35,6 +35,10 @@ impl FileName {
         match self.0.rsplit_once('.') {
             // RFC 7111, section 5.1.
             Some((_, "csv")) => "text/csv; charset=utf-8",
+            Some((_, "jpeg" | "jpg")) => "image/jpeg",
+            Some((_, "pdf")) => "application/pdf",
+            Some((_, "png")) => "image/png",
+            Some((_, "webp")) => "image/webp",
             _ => "application/octet-stream",
         }
     }
@@ -68,6 +72,22 @@ mod tests {
     fn plain_names_are_taken() {
         for name in ["12-1.csv", "a", "A_b.tar.gz"] {
             assert!(FileName::new(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_extension_stands_for_a_type() {
+        for (name, expected) in [
+            ("1.csv", "text/csv; charset=utf-8"),
+            ("1.pdf", "application/pdf"),
+            ("1.png", "image/png"),
+            ("1.jpeg", "image/jpeg"),
+            ("1.jpg", "image/jpeg"),
+            ("1.webp", "image/webp"),
+            ("1.html", "application/octet-stream"),
+            ("csv", "application/octet-stream"),
+        ] {
+            assert_eq!(FileName::new(name).unwrap().content_type(), expected, "{name}");
         }
     }
 

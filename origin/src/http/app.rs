@@ -15,12 +15,13 @@ use super::accounts::Accounts;
 use super::download::Downloads;
 use super::health::Health;
 use super::jobs::{JobRoutes, Jobs};
+use super::media::Media;
 use super::metrics::Metrics;
 use super::notifications::NotificationRoutes;
 use super::site::{self, Site};
 use super::streams::Streams;
 use super::{
-    api_version, cross_site, download, draining, health, jobs, load, metrics, notifications, observe,
+    api_version, cross_site, download, draining, health, jobs, load, media, metrics, notifications, observe,
     openapi, problems, session,
 };
 use crate::outbox::Outbox;
@@ -60,6 +61,7 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         streams,
         app.shutdown.clone(),
     );
+    let media = Media(app.downloads.files.media());
     let health = Health { db: app.jobs.queue.db().clone(), shutdown: app.shutdown.clone() };
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .merge(own)
@@ -69,6 +71,7 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         )
         .merge(OpenApiRouter::new().routes(routes!(notifications::follow)).with_state(told))
         .merge(OpenApiRouter::new().routes(routes!(download::download)).with_state(app.downloads))
+        .merge(OpenApiRouter::new().routes(routes!(media::show)).with_state(media))
         .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(health))
         .merge(OpenApiRouter::new().routes(routes!(metrics::page)).with_state(metrics.clone()))
         .routes(routes!(health::live))

@@ -43,7 +43,7 @@ fn entity_tag(body: &[u8]) -> String {
 }
 
 /// Whether `If-None-Match` names `tag`, by weak comparison (RFC 9110, section 13.1.2).
-fn matches_any(request: &HeaderMap, tag: &str) -> bool {
+pub(super) fn matches_any(request: &HeaderMap, tag: &str) -> bool {
     request
         .get_all(IF_NONE_MATCH)
         .iter()

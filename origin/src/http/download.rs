@@ -1,7 +1,5 @@
 //! GET `/api/files/{signed}`: what a job made, for whoever has the link.
 
-use std::io::ErrorKind;
-
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderValue;
@@ -9,10 +7,9 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CO
 use axum::response::Response;
 use tidewall_api::problem::Problem;
 use time::OffsetDateTime;
-use tokio_util::io::ReaderStream;
 
 use super::error::ApiError;
-use crate::files::{FileStore, LinkError, LinkKey};
+use crate::files::{FileError, FileStore, LinkError, LinkKey};
 
 /// What downloads need.
 #[derive(Clone)]
@@ -23,14 +20,11 @@ pub struct Downloads {
     pub links: LinkKey,
 }
 
-/// Bytes read from disk at a time.
-const CHUNK_BYTES: usize = 64 * 1024;
-
 /// A file that a job made.
 #[utoipa::path(get, path = "/api/files/{signed}", tag = "jobs",
     params(("signed" = String, Path, description = "The link's signed part, from the job")),
     responses(
-        (status = 200, description = "The file", content_type = "text/csv", body = String),
+        (status = 200, description = "The file", content((String = "text/csv"), (Vec<u8> = "application/pdf"))),
         (status = 404, description = "No such file", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "The link has expired", body = Problem,
             content_type = "application/problem+json"),
@@ -45,16 +39,15 @@ pub(super) async fn download(
         LinkError::Forged => unknown(),
         LinkError::Expired => ApiError::Gone("The link has expired. Ask the job for a new one.".to_owned()),
     })?;
-    let file = downloads.files.read(&link.file).await.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => unknown(),
-        _ => ApiError::internal(error),
+    let file = downloads.files.read(&link.file).await.map_err(|error| match error {
+        FileError::NotFound(_) => unknown(),
+        error => ApiError::internal(error),
     })?;
-    let length = file.metadata().await.map_err(ApiError::internal)?.len();
     let disposition = format!("attachment; filename=\"{}\"", link.file);
-    let mut response = Response::new(Body::from_stream(ReaderStream::with_capacity(file, CHUNK_BYTES)));
+    let mut response = Response::new(Body::from_stream(file.content));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(link.file.content_type()));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(file.length));
     headers.insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).map_err(ApiError::internal)?);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)

@@ -13,6 +13,7 @@ use crate::db::DbError;
 use crate::queue::NewJobError;
 use crate::rate_limit::RateLimited;
 use crate::telemetry::chain;
+use crate::webhooks::WebhookError;
 
 /// What is wrong with each field.
 pub type FieldErrors = BTreeMap<String, String>;
@@ -69,8 +70,8 @@ pub enum ApiError {
         bytes_max: usize,
     },
     /// The body is of another type.
-    #[error("the body must be application/json")]
-    MediaType,
+    #[error("{0}")]
+    MediaType(&'static str),
     /// The database can't be reached now.
     #[error("the database can't be reached")]
     Unavailable(#[source] DbError),
@@ -103,11 +104,12 @@ impl ApiError {
             Self::Internal(_) => {
                 "Something went wrong here. If it stays so, tell us the request id.".to_owned()
             }
-            Self::MediaType => "Send the body as JSON, with `Content-Type: application/json`.".to_owned(),
             Self::TooLarge { bytes_max } => format!("The body may have at most {bytes_max} bytes."),
             Self::Invalid(_) => "Correct the fields named in `errors` and send it again.".to_owned(),
             Self::NotFound(detail) | Self::Gone(detail) | Self::BadRequest(detail) => detail.clone(),
-            Self::Unauthenticated(detail) | Self::Forbidden(detail) | Self::TooMany(detail) => (*detail).to_owned(),
+            Self::Unauthenticated(detail) | Self::Forbidden(detail) | Self::MediaType(detail) | Self::TooMany(detail) => {
+                (*detail).to_owned()
+            }
             Self::Conflict { detail, .. } => detail.clone(),
             Self::RateLimited(limited) => {
                 format!("Too often within a minute. Try again in {} s.", seconds(limited.retry_after))
@@ -126,7 +128,7 @@ impl ApiError {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Request can't be read"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Validation failed"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
-            Self::MediaType => {
+            Self::MediaType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
             Self::Unavailable(DbError::OutcomeUnknown { .. }) => {
@@ -157,6 +159,16 @@ impl From<NewJobError> for ApiError {
     fn from(error: NewJobError) -> Self {
         match error {
             NewJobError::Db(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Db(error) => error.into(),
+            WebhookError::Job(error) => error.into(),
             other => Self::internal(other),
         }
     }

@@ -1,23 +1,19 @@
 //! JSON bodies, refused with the reason and the field it lies in.
 
-use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, EXPECT};
-use futures::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
+use super::body::{Incoming, essence};
 use super::error::ApiError;
 
 /// Largest body. The largest that is valid has 5,000 characters of text, each
 /// up to 12 bytes when escaped, so nothing valid is refused for its size.
 pub const BODY_BYTES_MAX: usize = 128 * 1024;
 
-/// How much of a body that is too large is read, to be thrown away. A sender that
-/// doesn't read while it sends, as most don't, would lose the answer with the
-/// connection if that were closed under it (RFC 9112, section 9.6).
-const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Of a body of another type.
+const JSON_EXPECTED: &str = "Send the body as JSON, with `Content-Type: application/json`.";
 
 /// A request's body, read as JSON (RFC 8259).
 #[derive(Clone, Copy, Debug)]
@@ -28,44 +24,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
-            return Err(ApiError::MediaType);
+            return Err(ApiError::MediaType(JSON_EXPECTED));
         }
         let (head, body) = request.into_parts();
-        let body = read(body, waits_for_leave(&head.headers)).await?;
+        let body = Incoming::new(&head.headers, body, BODY_BYTES_MAX).whole().await?;
         parse(&body).map(Self)
     }
 }
 
-/// Whether the sender keeps the body back until it is asked for (RFC 9110, section 10.1.1).
-fn waits_for_leave(headers: &HeaderMap) -> bool {
-    headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-async fn read(body: Body, sender_waits: bool) -> Result<Vec<u8>, ApiError> {
-    use axum::body::HttpBody as _;
-    let too_large = || ApiError::TooLarge { bytes_max: BODY_BYTES_MAX };
-    if sender_waits && body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(too_large());
-    }
-    let mut read = Vec::new();
-    let mut bytes = 0;
-    let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| ApiError::BadRequest("The body broke off.".to_owned()))?;
-        bytes += chunk.len();
-        if bytes <= BODY_BYTES_MAX {
-            read.extend_from_slice(&chunk);
-        } else if bytes > DISCARDED_BYTES_MAX {
-            break;
-        }
-    }
-    if bytes <= BODY_BYTES_MAX { Ok(read) } else { Err(too_large()) }
-}
-
 /// `application/json`, or a type with the suffix `+json` (RFC 6839, section 3.1).
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = essence(headers);
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
@@ -112,6 +81,7 @@ fn field(path: &str, reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::CONTENT_TYPE;
     use serde::Deserialize;
 
     use super::*;

@@ -5,14 +5,15 @@
 //! `api_version`, `cross_site`, a deadline and a guard against panics, then its handler.
 //!
 //! - `error`: what handlers fail with, and the problem it becomes.
-//! - `json`: JSON bodies, `query`: parameters, both refused with a reason.
+//! - `body`: bodies as they arrive; `json`: JSON bodies, `query`: parameters, both refused with a
+//!   reason.
 //! - `caching`: cache fields and cache groups; `conditional`: entity tags.
 //! - `position`: where in the log an answer was read or written.
 //! - `accounts`: who asks; `cookies`, `client`: how that is known; `session`: routes over it;
 //!   `cross_site`: whose page had it sent.
 //! - `api_version`: which shapes of bodies both sides speak.
 //! - `idempotency`: writes that may be sent again.
-//! - `jobs`, `download`: routes over the queue and the files.
+//! - `jobs`, `download`, `media`: routes over the queue and the files.
 //! - `notifications`: what users are told of.
 //! - `streams`: answers that go on, and how many there may be.
 //! - `site`: the built site, for what no route answers.
@@ -22,6 +23,7 @@
 pub mod accounts;
 mod api_version;
 pub mod app;
+pub mod body;
 pub mod caching;
 pub mod client;
 pub mod conditional;
@@ -35,6 +37,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod json;
 mod load;
+mod media;
 pub mod metrics;
 mod notifications;
 mod observe;

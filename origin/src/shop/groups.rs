@@ -1,5 +1,7 @@
 //! Cache groups of the shop: which an answer is in, and which a write invalidates.
 
+use std::collections::BTreeSet;
+
 /// Of everything that is calculated from all orders. It shows sales by the category that a
 /// product is in now.
 pub(super) const ORDERS: &str = "orders";
@@ -17,6 +19,16 @@ pub(super) fn list(category: Option<&str>) -> String {
 /// What a product that is added to `category` invalidates.
 pub(super) fn of_added(id: i64, category: &str) -> Vec<String> {
     of_shown([(id, category)])
+}
+
+/// Most groups that a write names. A purge may have twice as many.
+pub(super) const NAMED_MAX: usize = 500;
+
+/// What products that are added together invalidate: also the answers that there were none.
+pub(super) fn of_imported(ids: &[i64], categories: &BTreeSet<String>) -> Vec<String> {
+    let all = (!ids.is_empty()).then(|| list(None));
+    let categories = categories.iter().map(|category| list(Some(category)));
+    all.into_iter().chain(categories).chain(ids.iter().map(|id| product(*id))).collect()
 }
 
 /// What a product that is changed invalidates: it leaves one category and enters another, or
@@ -65,6 +77,16 @@ mod tests {
     fn a_write_invalidates_the_product_the_list_and_each_category_once() {
         assert_eq!(of_added(42, "garden"), ["product:42", "products", "category:garden"]);
         assert_eq!(of_replaced(42, "garden", "garden"), ["product:42", "products", "category:garden"]);
+    }
+
+    #[test]
+    fn products_that_are_added_together_invalidate_their_lists_and_that_there_were_none() {
+        let categories = BTreeSet::from(["garden".to_owned(), "toys".to_owned()]);
+        assert_eq!(
+            of_imported(&[7, 8], &categories),
+            ["products", "category:garden", "category:toys", "product:7", "product:8"]
+        );
+        assert!(of_imported(&[], &BTreeSet::new()).is_empty());
     }
 
     #[test]

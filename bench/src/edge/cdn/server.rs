@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use tidewall_origin::db::{Db, DbSettings};
-use tidewall_origin::files::{FileStore, LinkKey};
+use tidewall_origin::files::{FileStore, LinkKey, Location};
 use tidewall_origin::http::accounts::{Accounts, RateLimits};
 use tidewall_origin::http::app::{App, router};
 use tidewall_origin::http::client::ClientAddress;
@@ -13,12 +13,14 @@ use tidewall_origin::http::download::Downloads;
 use tidewall_origin::http::jobs::Jobs;
 use tidewall_origin::http::server;
 use tidewall_origin::http::site::Site;
+use tidewall_origin::mail::Mail;
 use tidewall_origin::outbox::Outbox;
 use tidewall_origin::queue::{Queue, WorkerMetrics};
 use tidewall_origin::session::{SessionKeys, Sessions};
-use tidewall_origin::shop::{self, ShopArgs};
+use tidewall_origin::shop::{self, Means, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
 use tidewall_origin::signing::Secrets;
+use tidewall_origin::webhooks::{Addresses, Webhooks};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -45,7 +47,7 @@ impl Server {
     /// Serves the site in `folder` on a free port.
     pub(super) async fn start(folder: &Path) -> Result<Self, Reason> {
         let site = Some(Site::open(folder).await?);
-        let files = Folder::new()?;
+        let kept = Folder::new()?;
         let secrets = Secrets::new(SECRET, None)?;
         let links = LinkKey::new(&secrets);
         let db = Db::new(DbSettings::parse(NO_DATABASE, &[])?);
@@ -58,10 +60,20 @@ impl Server {
         };
         let jobs = Jobs { queue: Queue::new(db, None), links: links.clone() };
         let outbox = Outbox::new(None);
-        let downloads = Downloads { files: FileStore::open(files.path()).await?, links };
+        let store = FileStore::open(&Location::Directory(kept.path().to_owned())).await?;
+        let downloads = Downloads { files: store, links };
         let (stop, shutdown) = Shutdown::manual();
         let args = ShopArgs { product_max_age: 300 };
-        let routes = shop::routes(accounts.clone(), jobs.clone(), outbox.clone(), site.clone(), &args);
+        let means = Means {
+            queue: jobs.queue.clone(),
+            files: downloads.files.clone(),
+            links: links.clone(),
+            outbox: outbox.clone(),
+            mail: Mail::new(None),
+            webhooks: Webhooks::new(&secrets, Addresses::Public),
+            public_url: String::new(),
+        };
+        let routes = shop::routes(accounts.clone(), means, site.clone(), &args);
         let worker = WorkerMetrics::default();
         let app = App { accounts, jobs, worker, downloads, outbox, site, shutdown: shutdown.clone() };
         let router = router(app, routes)?;
@@ -71,7 +83,7 @@ impl Server {
             // Who asks it will say so.
             let _ = server::serve(listener, router, shutdown).await;
         });
-        Ok(Self { address, serving, _stop: stop, _files: files })
+        Ok(Self { address, serving, _stop: stop, _files: kept })
     }
 }
 

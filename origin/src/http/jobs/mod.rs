@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::position;
 use super::streams::Streams;
 use crate::db::{Lsn, WriteConnection};
-use crate::files::{FileResult, LinkKey};
+use crate::files::{LinkKey, Made};
 use crate::queue::{JobRow, Queue};
 use crate::shutdown::Shutdown;
 use crate::timestamp::rfc3339;
@@ -60,10 +60,10 @@ impl Jobs {
     /// full lifetime after whoever asks has got it.
     pub fn view(&self, job: JobRow, now: OffsetDateTime) -> Result<Job, ApiError> {
         let result = match job.result {
-            // Kinds that make no file have nothing to fetch.
-            Some(result) if result.get("file").is_some() => {
-                let FileResult { file } = serde_json::from_value(result).map_err(ApiError::internal)?;
-                Some(JobResult { url: format!("/api/files/{}", self.links.sign(&file, now)) })
+            // Kinds that make nothing have nothing to fetch.
+            Some(result) if result.is_object() => {
+                let made: Made = serde_json::from_value(result).map_err(ApiError::internal)?;
+                Some(JobResult { url: made.url(&self.links, now) })
             }
             Some(_) | None => None,
         };

@@ -19,7 +19,7 @@ impl Line {
 }
 
 const LINES: &str = "
-    SELECT p.id, p.name, p.category, p.price_cents, p.stock, p.description, p.updated_at, c.quantity
+    SELECT p.id, p.name, p.category, p.price_cents, p.stock, p.description, p.updated_at, p.picture, c.quantity
     FROM cart_items AS c JOIN products AS p ON p.id = c.product_id
     WHERE c.user_id = $1 ORDER BY c.added_at, p.id";
 

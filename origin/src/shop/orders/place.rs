@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 use tidewall_api::order::{NewOrder, Order};
 use tidewall_api::problem::Problem;
 
@@ -60,6 +61,8 @@ async fn order_cart(shop: &Shop, transaction: &Transaction, user: i64) -> Result
     let ordered = cart.iter().map(|line| (line.product, line.category.as_str()));
     let invalidation = Invalidation::of_groups(groups::of_ordered(ordered));
     let invalidated = shop.outbox.enqueue(transaction, invalidation).await?;
+    let told = json!({ "id": order.id, "total_cents": order.total_cents });
+    shop.webhooks.publish(&shop.jobs.queue, transaction, "order.placed", &told).await?;
     let mut fields = HeaderMap::new();
     caching::invalidated(&mut fields, &invalidated);
     let location = format!("/api/orders/{}", order.id);

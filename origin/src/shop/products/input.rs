@@ -6,8 +6,14 @@ use tidewall_api::product::{
 
 use crate::http::error::{ApiError, FieldErrors};
 
-/// Says of each field that is not valid what is wrong with it.
+/// Refuses what is not valid.
 pub(super) fn validate(input: &ProductInput) -> Result<(), ApiError> {
+    let errors = problems(input);
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
+}
+
+/// Says of each field that is not valid what is wrong with it.
+pub(in crate::shop) fn problems(input: &ProductInput) -> FieldErrors {
     let mut errors = FieldErrors::new();
     let mut check = |field: &str, problem: Option<String>| {
         if let Some(problem) = problem {
@@ -23,7 +29,7 @@ pub(super) fn validate(input: &ProductInput) -> Result<(), ApiError> {
     );
     check("stock", (input.stock < 0).then(|| "must not be negative".to_owned()));
     check("description", text(&input.description, DESCRIPTION_CHARS_MAX));
-    if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
+    errors
 }
 
 fn line(text: &str, chars_max: usize) -> Option<String> {

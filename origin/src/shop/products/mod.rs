@@ -19,6 +19,7 @@ use super::Shop;
 use crate::http::error::ApiError;
 
 pub(in crate::shop) use freshness::{STALE_IF_ERROR, STALE_WHILE_REVALIDATE};
+pub(in crate::shop) use input::problems;
 pub(in crate::shop) use storage::{ProductRow, hot_statements};
 
 pub(super) fn routes() -> OpenApiRouter<Shop> {

@@ -19,6 +19,8 @@ pub(in crate::shop) struct ProductRow {
     stock: i32,
     description: String,
     updated_at: OffsetDateTime,
+    /// One of its own.
+    picture: Option<String>,
 }
 
 impl ProductRow {
@@ -31,13 +33,17 @@ impl ProductRow {
             stock: row.try_get("stock")?,
             description: row.try_get("description")?,
             updated_at: row.try_get("updated_at")?,
+            picture: row.try_get("picture")?,
         })
     }
 
     /// As readers see it.
     pub(in crate::shop) fn view(self, pictures: &Pictures) -> Product {
         Product {
-            image: pictures.path(self.id).to_owned(),
+            image: match &self.picture {
+                Some(own) => crate::shop::pictures::path(own),
+                None => pictures.path(self.id).to_owned(),
+            },
             id: self.id,
             name: self.name,
             category: self.category,
@@ -50,7 +56,7 @@ impl ProductRow {
 }
 
 const FIND: &str = "
-    SELECT id, name, category, price_cents, stock, description, updated_at FROM products WHERE id = $1";
+    SELECT id, name, category, price_cents, stock, description, updated_at, picture FROM products WHERE id = $1";
 
 /// The product with this id.
 pub(super) async fn find(connection: &Connection, id: i64) -> Result<Option<ProductRow>, DbError> {
@@ -116,7 +122,7 @@ fn list_sql(by_category: bool, by_search: bool, sort: ProductSort) -> String {
         "SELECT total, page.*
          FROM (SELECT count(*) AS total FROM products {filter}) AS counted
          LEFT JOIN (
-             SELECT id, name, category, price_cents, stock, description, updated_at
+             SELECT id, name, category, price_cents, stock, description, updated_at, picture
              FROM products {filter} ORDER BY {order} LIMIT ${limit} OFFSET ${offset}
          ) AS page ON true
          ORDER BY {order}"
@@ -139,7 +145,7 @@ fn contains_pattern(text: &str) -> String {
 
 const INSERT: &str = "
     INSERT INTO products (name, category, price_cents, stock, description) VALUES ($1, $2, $3, $4, $5)
-    RETURNING id, name, category, price_cents, stock, description, updated_at";
+    RETURNING id, name, category, price_cents, stock, description, updated_at, picture";
 
 /// Adds a product.
 pub(super) async fn insert(transaction: &Transaction, input: &ProductInput) -> Result<ProductRow, DbError> {
@@ -154,7 +160,7 @@ const REPLACE: &str = "
     SET name = $2, category = $3, price_cents = $4, stock = $5, description = $6, updated_at = now()
     FROM before WHERE p.id = before.id
     RETURNING p.id, p.name, p.category, p.price_cents, p.stock, p.description, p.updated_at,
-        before.category AS left_category";
+        p.picture, before.category AS left_category";
 
 /// Replaces a product; its new state, and the category it was in.
 pub(super) async fn replace(

@@ -1,21 +1,25 @@
 //! The job that makes a report.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tidewall_api::job::ReportRequest;
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
-use tokio_postgres::types::ToSql;
+use tidewall_api::job::{ReportFormat, ReportRequest};
+use time::OffsetDateTime;
+use tokio::task::JoinError;
 
+use super::layout::{self, Contents};
+use super::paint::{self, PaintError};
 use super::range::DayRange;
-use super::sheet::{OrderLine, Sheet};
-use crate::db::{Db, DbError, HotStatement, ReadConnection};
-use crate::files::{FileName, FileResult, FileStore};
+use super::sheet::Sheet;
+use super::storage;
+use super::tell::tell;
+use crate::db::DbError;
+use crate::files::{FileError, FileName, FileNameError, FileResult};
 use crate::queue::{Handler, JobContext, JobError, Outcome};
+use crate::shop::Means;
 
 /// Makes reports.
 pub(in crate::shop) struct ReportHandler {
-    pub(in crate::shop) db: Db,
-    pub(in crate::shop) files: FileStore,
+    pub(in crate::shop) means: Means,
 }
 
 /// What the job is given.
@@ -37,30 +41,6 @@ pub(in crate::shop) enum Of {
     Customer(i64),
 }
 
-/// The statements of one report: each of its kinds gets plans of its own.
-struct Statements {
-    count: &'static str,
-    lines: &'static str,
-}
-
-const ALL: Statements = Statements {
-    count: "SELECT count(*) FROM orders WHERE created_at >= $1 AND created_at < $2",
-    lines: "
-    SELECT o.id, o.created_at, o.status, u.name, u.email, o.total_cents
-    FROM orders AS o JOIN users AS u ON u.id = o.user_id
-    WHERE o.created_at >= $1 AND o.created_at < $2
-    ORDER BY o.id",
-};
-
-const OF_CUSTOMER: Statements = Statements {
-    count: "SELECT count(*) FROM orders WHERE created_at >= $1 AND created_at < $2 AND user_id = $3",
-    lines: "
-    SELECT o.id, o.created_at, o.status, u.name, u.email, o.total_cents
-    FROM orders AS o JOIN users AS u ON u.id = o.user_id
-    WHERE o.created_at >= $1 AND o.created_at < $2 AND o.user_id = $3
-    ORDER BY o.id",
-};
-
 /// Lines between two writes to the file, some 80 kB: memory stays the same
 /// however long the report is.
 const LINES_PER_WRITE: u64 = 1_000;
@@ -72,8 +52,14 @@ enum ReportError {
     Db(#[from] DbError),
     #[error("a line could not be formatted")]
     Sheet(#[from] csv::Error),
+    #[error("the document could not be drawn")]
+    Paint(#[from] PaintError),
+    #[error("the drawing broke off")]
+    Painter(#[from] JoinError),
     #[error("the file could not be written")]
-    File(#[from] std::io::Error),
+    File(#[from] FileError),
+    #[error(transparent)]
+    Name(#[from] FileNameError),
 }
 
 impl Handler for ReportHandler {
@@ -84,89 +70,99 @@ impl Handler for ReportHandler {
     async fn run(&self, report: Report, job: JobContext) -> Result<Outcome<FileResult>, JobError> {
         let range = DayRange::of(&report.request)
             .map_err(|error| JobError::discard("the report's days are not valid", error))?;
-        let made = self.make(range, report.of, &job).await;
-        made.map(Outcome::Done).map_err(|error| {
+        let made = self.make(range, &report, &job).await;
+        let made = made.map_err(|error| {
             let message = match &error {
                 ReportError::Db(_) => "the database could not be read",
-                ReportError::Sheet(_) | ReportError::File(_) => "the file could not be written",
+                ReportError::Paint(_) | ReportError::Painter(_) => "the document could not be drawn",
+                ReportError::Sheet(_) | ReportError::File(_) | ReportError::Name(_) => {
+                    "the file could not be written"
+                }
             };
             JobError::retry(message, error)
+        })?;
+        job.complete(async |transaction| {
+            if let Some(owner) = job.owner {
+                tell(&self.means, transaction, job.id, owner, &made.file).await?;
+            }
+            Ok(made)
         })
+        .await
     }
 }
 
 impl ReportHandler {
-    async fn make(&self, range: DayRange, of: Of, job: &JobContext) -> Result<FileResult, ReportError> {
-        for lost in 1..job.attempt {
-            self.files.remove_unfinished(&file_name(job.id, lost)?).await?;
+    async fn make(
+        &self,
+        range: DayRange,
+        report: &Report,
+        job: &JobContext,
+    ) -> Result<FileResult, ReportError> {
+        let file = file_name(job.id, job.attempt, report.request.format)?;
+        match report.request.format {
+            ReportFormat::Csv => self.make_sheet(&file, range, &report.of, job).await?,
+            ReportFormat::Pdf => self.make_document(&file, range, &report.of, job).await?,
         }
-        let name = file_name(job.id, job.attempt)?;
-        let unfinished = self.files.begin(&name);
-        let mut file = File::create(unfinished.path()).await?;
-        let connection = self.db.read(job.position).await?;
-        write_lines(connection, range, of, job, &mut file).await?;
-        file.flush().await?;
-        drop(file);
-        unfinished.finish().await?;
-        Ok(FileResult { file: name })
+        Ok(FileResult { file })
     }
-}
 
-async fn write_lines(
-    connection: ReadConnection,
-    range: DayRange,
-    of: Of,
-    job: &JobContext,
-    file: &mut File,
-) -> Result<(), ReportError> {
-    let DayRange { begin, end } = range;
-    let mut params: Vec<&(dyn ToSql + Sync)> = vec![&begin, &end];
-    let Statements { count, lines } = match &of {
-        Of::All => ALL,
-        Of::Customer(customer) => {
-            params.push(customer);
-            OF_CUSTOMER
+    async fn make_sheet(
+        &self,
+        name: &FileName,
+        range: DayRange,
+        of: &Of,
+        job: &JobContext,
+    ) -> Result<(), ReportError> {
+        let mut file = self.means.files.begin(name);
+        let connection = self.means.queue.db().read(job.position).await?;
+        let total = storage::count(&connection, range, of).await?;
+        let mut sheet = Sheet::new()?;
+        let mut done = 0;
+        let mut lines = storage::lines(connection, range, of).await?;
+        while let Some(row) = lines.next().await? {
+            sheet.push(&storage::line(&row))?;
+            done += 1;
+            if done % LINES_PER_WRITE == 0 {
+                file.write(&sheet.take()?).await?;
+                job.progress.set(done, total);
+            }
         }
-    };
-    let counted = connection.query_one(count, &params).await?;
-    let total = u64::try_from(counted.get::<_, i64>(0)).unwrap_or(0);
-
-    let mut sheet = Sheet::new()?;
-    let mut done = 0;
-    let mut lines = connection.into_rows(lines, &params).await?;
-    while let Some(row) = lines.next().await? {
-        sheet.push(&OrderLine {
-            id: row.get(0),
-            created_at: row.get(1),
-            status: row.get(2),
-            customer: row.get(3),
-            email: row.get(4),
-            total_cents: row.get(5),
-        })?;
-        done += 1;
-        if done % LINES_PER_WRITE == 0 {
-            file.write_all(&sheet.take()?).await?;
-            job.progress.set(done, total);
-        }
+        file.write(&sheet.take()?).await?;
+        file.finish().await?;
+        Ok(())
     }
-    file.write_all(&sheet.take()?).await?;
-    Ok(())
-}
 
-/// What a report of one day runs.
-pub(in crate::shop) fn hot_statements() -> Vec<HotStatement> {
-    let day: &[&str] = &["timestamptz '2026-10-01'", "timestamptz '2026-10-02'"];
-    let customers: &[&str] = &["timestamptz '2026-10-01'", "timestamptz '2026-10-02'", "4711"];
-    vec![
-        HotStatement::new("how many orders a report has", ALL.count, day),
-        HotStatement::new("the lines of a report", ALL.lines, day),
-        HotStatement::new("how many orders a customer's report has", OF_CUSTOMER.count, customers),
-        HotStatement::new("the lines of a customer's report", OF_CUSTOMER.lines, customers),
-    ]
+    async fn make_document(
+        &self,
+        name: &FileName,
+        range: DayRange,
+        of: &Of,
+        job: &JobContext,
+    ) -> Result<(), ReportError> {
+        const STAGES: u64 = 4;
+        let connection = self.means.queue.db().read(job.position).await?;
+        let days = storage::days(&connection, range, of).await?;
+        job.progress.set(1, STAGES);
+        let orders = storage::first(&connection, range, of).await?;
+        drop(connection);
+        job.progress.set(2, STAGES);
+        let title = match of {
+            Of::All => "Orders",
+            Of::Customer(_) => "Your orders",
+        };
+        let contents = Contents { title, range, made_at: OffsetDateTime::now_utc(), days, orders };
+        let document = tokio::task::spawn_blocking(move || {
+            paint::paint(contents.title.to_owned(), &layout::pages(&contents))
+        });
+        let document = document.await??;
+        job.progress.set(3, STAGES);
+        self.means.files.put(name, Bytes::from(document)).await?;
+        Ok(())
+    }
 }
 
 /// Each attempt writes a file of its own, so one that lost its lease and does not
 /// know it yet can't spoil the next one's.
-fn file_name(job: i64, attempt: i32) -> Result<FileName, std::io::Error> {
-    FileName::new(format!("{job}-{attempt}.csv")).map_err(std::io::Error::other)
+fn file_name(job: i64, attempt: i32, format: ReportFormat) -> Result<FileName, FileNameError> {
+    FileName::new(format!("{job}-{attempt}.{}", format.extension()))
 }
