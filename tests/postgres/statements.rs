@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use tidewall_origin::db::HotStatement;
-use tidewall_origin::http::{idempotency, jobs};
+use tidewall_origin::http::idempotency;
 use tidewall_origin::{notifications, outbox, queue, rate_limit, session, shop, webhooks};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;

@@ -18,11 +18,12 @@ use super::jobs::{JobRoutes, Jobs};
 use super::media::Media;
 use super::metrics::Metrics;
 use super::notifications::NotificationRoutes;
+use super::ops::Ops;
 use super::site::{self, Site};
 use super::streams::Streams;
 use super::{
     api_version, cross_site, download, draining, health, jobs, load, media, metrics, notifications, observe,
-    openapi, problems, session,
+    openapi, ops, problems, session,
 };
 use crate::outbox::Outbox;
 use crate::queue::WorkerMetrics;
@@ -61,15 +62,20 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         streams,
         app.shutdown.clone(),
     );
+    let ops = Ops { queue: app.jobs.queue.clone(), accounts: app.accounts.clone() };
     let media = Media(app.downloads.files.media());
     let health = Health { db: app.jobs.queue.db().clone(), shutdown: app.shutdown.clone() };
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .merge(own)
         .merge(session::routes().with_state(app.accounts))
         .merge(
-            OpenApiRouter::new().routes(routes!(jobs::show)).routes(routes!(jobs::follow)).with_state(jobs),
+            OpenApiRouter::new()
+                .routes(routes!(jobs::show, jobs::cancel))
+                .routes(routes!(jobs::follow))
+                .with_state(jobs),
         )
         .merge(OpenApiRouter::new().routes(routes!(notifications::follow)).with_state(told))
+        .merge(OpenApiRouter::new().routes(routes!(ops::queue)).with_state(ops))
         .merge(OpenApiRouter::new().routes(routes!(download::download)).with_state(app.downloads))
         .merge(OpenApiRouter::new().routes(routes!(media::show)).with_state(media))
         .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(health))

@@ -17,7 +17,7 @@
 //! - `notifications`: what users are told of.
 //! - `streams`: answers that go on, and how many there may be.
 //! - `site`: the built site, for what no route answers.
-//! - `health`, `metrics`, `openapi`: routes for those who run it.
+//! - `health`, `metrics`, `openapi`, `ops`: routes for those who run it.
 //! - `app`: puts the routes together; `server`: serves them and stops in good order.
 
 pub mod accounts;
@@ -42,6 +42,7 @@ pub mod metrics;
 mod notifications;
 mod observe;
 mod openapi;
+mod ops;
 pub mod position;
 mod problems;
 pub mod query;

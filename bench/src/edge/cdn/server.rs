@@ -61,7 +61,7 @@ impl Server {
         let jobs = Jobs { queue: Queue::new(db, None), links: links.clone() };
         let outbox = Outbox::new(None);
         let store = FileStore::open(&Location::Directory(kept.path().to_owned())).await?;
-        let downloads = Downloads { files: store, links };
+        let downloads = Downloads { files: store, links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
         let args = ShopArgs { product_max_age: 300 };
         let means = Means {

@@ -1,15 +1,19 @@
-//! GET `/api/jobs/{id}`: how a job stands, and the link to what it made.
+//! `/api/jobs/{id}`: how a job stands, the link to what it made, and its end by hand.
 //!
 //! - `events`: the same as a stream; `snapshot`: what that tells next. Pure.
 
 mod events;
 mod snapshot;
 
+use std::time::Duration;
+
 use axum::extract::{FromRef, Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use tidewall_api::job::{Job, JobResult};
 use tidewall_api::problem::Problem;
 use time::OffsetDateTime;
+use tokio::time::{Instant, sleep};
 
 pub(super) use events::{__path_follow, follow};
 
@@ -102,6 +106,55 @@ pub(super) async fn show(
     let position = effect(&connection, &job).await;
     drop(connection);
     let mut response = axum::Json(jobs.view(job, OffsetDateTime::now_utc())?).into_response();
+    position::written(response.headers_mut(), position);
+    Ok(response)
+}
+
+/// How long an answer waits for a worker to stop the job.
+const CANCEL_MAX: Duration = Duration::from_secs(2);
+/// How often is looked whether it has.
+const CANCEL_POLL: Duration = Duration::from_millis(50);
+
+/// Cancels a job of one's own; those who work here may cancel all. One that waits never runs;
+/// one that runs is stopped by its worker, which takes a moment.
+#[utoipa::path(delete, path = "/api/jobs/{id}", tag = "jobs",
+    params(("id" = i64, Path, description = "The job")),
+    responses(
+        (status = 200, description = "Cancelled, or it had ended before: the job says which", body = Job),
+        (status = 202, description = "Will be stopped", body = Job),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Sent by another site's page", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "No such job", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is out of reach", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn cancel(
+    State(JobRoutes { jobs, .. }): State<JobRoutes>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let (connection, mut job) = find(&jobs, &caller, &id).await?;
+    drop(connection);
+    if !snapshot::is_finished(&job) {
+        jobs.queue.cancel(job.id).await?;
+        let until = Instant::now() + CANCEL_MAX;
+        loop {
+            let (connection, now) = find(&jobs, &caller, &id).await?;
+            drop(connection);
+            job = now;
+            if snapshot::is_finished(&job) || Instant::now() >= until {
+                break;
+            }
+            sleep(CANCEL_POLL).await;
+        }
+    }
+    let status = if snapshot::is_finished(&job) { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let connection = jobs.queue.db().writer().await?;
+    let position = effect(&connection, &job).await;
+    drop(connection);
+    let mut response = (status, axum::Json(jobs.view(job, OffsetDateTime::now_utc())?)).into_response();
     position::written(response.headers_mut(), position);
     Ok(response)
 }

@@ -33,7 +33,5 @@ pub(super) async fn insert(
 /// What jobs run.
 pub(in crate::shop) fn hot_statements() -> Vec<HotStatement> {
     let one: &[&str] = &["ARRAY['n']", "ARRAY['c']", "ARRAY[1::bigint]", "ARRAY[1]", "ARRAY['']"];
-    vec![
-        HotStatement::new("add imported products", INSERT, one),
-    ]
+    vec![HotStatement::new("add imported products", INSERT, one)]
 }
