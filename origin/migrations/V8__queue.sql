@@ -41,7 +41,10 @@ ALTER TABLE jobs
     ADD COLUMN keep_until timestamptz,
     -- What has ended isn't due at any time.
     ALTER COLUMN run_at DROP NOT NULL;
-UPDATE jobs SET keep_until = finished_at + interval '1 day', run_at = NULL WHERE finished_at IS NOT NULL;
+UPDATE jobs
+SET keep_until = finished_at + CASE WHEN state = 'completed' THEN interval '1 day' ELSE interval '30 days' END,
+    run_at = NULL
+WHERE finished_at IS NOT NULL;
 -- From now on the lower one goes first: 0 urgent, 1 high, 2 normal, 3 low.
 UPDATE jobs SET priority = CASE WHEN priority > 0 THEN 1 WHEN priority = 0 THEN 2 ELSE 3 END;
 ALTER TABLE jobs
@@ -51,6 +54,8 @@ ALTER TABLE jobs
     ADD CHECK (running_lane IS NULL OR state = 'running'),
     ADD CHECK (NOT cancel_requested OR state = 'running'),
     ADD CHECK ((finished_at IS NULL) = (run_at IS NOT NULL)),
+    -- Claims begin there, and programs can't read what lies beyond.
+    ADD CHECK (run_at >= 'epoch' AND run_at < '9999-01-01'),
     ADD CHECK ((finished_at IS NULL) = (keep_until IS NULL));
 
 -- A claim is the one change that every job goes through, so it is to be a cheap one: it changes

@@ -15,8 +15,9 @@ pub(crate) const NAME: &str = "statements::hot_statements_read_by_an_index";
 
 /// Finished jobs lie about in every queue that has run for a while.
 const FINISHED_JOBS: &str = "
-    INSERT INTO jobs (kind, payload, state, attempt, attempts_max, finished_at)
-    SELECT 'report', '{}', 'completed', 1, 5, now() FROM generate_series(1, 100000)";
+    INSERT INTO jobs (kind, payload, state, attempt, attempts_max, run_at, finished_at, keep_until)
+    SELECT 'report', '{}', 'completed', 1, 5, NULL, now(), now() + interval '1 day'
+    FROM generate_series(1, 100000)";
 /// And invalidations that an edge refused in an outbox that nobody looks at.
 const FAILED_ROWS: &str = "
     INSERT INTO outbox (purge, failed_at, failure) SELECT '{}', now(), 'why' FROM generate_series(1, 100000)";

@@ -92,7 +92,7 @@ fn browser(person: &Person) -> Client {
 async fn idle_job(world: &World, owner: i64) -> (tokio_postgres::Client, i64) {
     let primary = world.database(&world.stack.text("/primary")).await;
     let insert = "INSERT INTO jobs (kind, payload, state, run_at, attempts_max, owner_id)
-        VALUES ('report', '{}', 'scheduled', 'infinity', 5, $1) RETURNING id";
+        VALUES ('report', '{}', 'scheduled', now() + interval '1 year', 5, $1) RETURNING id";
     let id = primary.query_one(insert, &[&owner]).await.unwrap().get(0);
     (primary, id)
 }
@@ -149,7 +149,8 @@ fn each_change_is_told_once_as_it_happens(world: &World) {
         }
         let mut events = Events::open(&person.program(), &format!("{}{path}", bases[0]), None).await;
         assert_eq!(Some(events.next().await.unwrap().id), last, "how it stands comes first");
-        let cancel = "UPDATE jobs SET state = 'cancelled', finished_at = now() WHERE id = $1";
+        let cancel = "UPDATE jobs SET state = 'cancelled', finished_at = now(), run_at = NULL,
+            keep_until = now() + interval '1 day' WHERE id = $1";
         primary.execute(cancel, &[&job]).await.unwrap();
         assert_eq!(events.next().await.unwrap().json()["state"], "cancelled");
         assert_eq!(events.next().await, None);
@@ -187,7 +188,8 @@ fn what_has_ended_tells_where_its_effect_is_seen(world: &World) {
         let url = format!("{}/api/jobs/{job}", world.origin(0));
         let waiting = person.program().get(&url).send().await.unwrap();
         assert_eq!(field(&waiting, "tidewall-bookmark"), "");
-        let end = "UPDATE jobs SET state = 'completed', finished_at = now() WHERE id = $1";
+        let end = "UPDATE jobs SET state = 'completed', finished_at = now(), run_at = NULL,
+            keep_until = now() + interval '1 day' WHERE id = $1";
         primary.execute(end, &[&job]).await.unwrap();
         let lsn = "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint";
         let effect: i64 = primary.query_one(lsn, &[]).await.unwrap().get(0);

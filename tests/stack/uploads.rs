@@ -141,20 +141,7 @@ fn a_table_becomes_products(world: &World) {
         let shown = poll::until_async(DEADLINE, || async { (total().await == 2).then_some(()) });
         shown.await.expect("the list shows them");
 
-        // As if its worker had been lost just after the commit.
         let primary = world.database(&world.stack.text("/primary")).await;
-        let id = job["id"].as_i64().unwrap();
-        let lost = "UPDATE jobs SET state = 'retryable', finished_at = NULL, result = NULL WHERE id = $1";
-        assert_eq!(primary.execute(lost, &[&id]).await.unwrap(), 1);
-        let job = poll::until_async(DEADLINE, || async {
-            let job = staff.get(format!("{edge}/api/jobs/{id}")).send().await.unwrap();
-            let job: Value = job.json().await.unwrap();
-            (job["state"] == "completed").then_some(job)
-        });
-        let job = job.await.expect("the job ends again");
-        assert_eq!(job["attempt"], 2);
-        let same = world.get(&format!("{edge}{}", job["result"]["url"].as_str().unwrap())).await;
-        assert_eq!(same.text().await.unwrap(), result, "what it came to is told again");
         let count = "SELECT count(*) FROM products WHERE category = 'imported'";
         assert_eq!(primary.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 2, "and nothing is added");
 

@@ -130,6 +130,14 @@ impl DbError {
         if is_gone(&source) { Self::Gone { server, source } } else { Self::Statement { server, source } }
     }
 
+    /// A statement was given what can't be stored: a text with a NUL, a number that is too large.
+    /// (Data exceptions, program limits, and checks.)
+    pub fn is_bad_data(&self) -> bool {
+        let Self::Statement { source, .. } = self else { return false };
+        let code = source.code().map(|code| code.code()).unwrap_or_default();
+        code.starts_with("22") || code.starts_with("54") || code == "23514"
+    }
+
     /// The same may succeed later; the statement itself is not at fault.
     pub fn is_unavailable(&self) -> bool {
         !matches!(self, Self::Statement { .. } | Self::Aborted { .. })

@@ -97,14 +97,14 @@ impl Transaction {
         let after = std::mem::take(&mut *self.after_commit.lock().unwrap_or_else(PoisonError::into_inner));
         // A task of its own: who gives up while it waits for a synchronous replica must
         // not make the server end that wait, which would leave a commit that can be lost.
-        let outcome = match tokio::spawn(self.commit_now()).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(DbError::OutcomeUnknown { server }),
-        };
-        if matches!(outcome, Ok(_) | Err(DbError::OutcomeUnknown { .. })) {
-            after.into_iter().for_each(|then| then());
-        }
-        outcome
+        let committing = tokio::spawn(async move {
+            let outcome = self.commit_now().await;
+            if matches!(outcome, Ok(_) | Err(DbError::OutcomeUnknown { .. })) {
+                after.into_iter().for_each(|then| then());
+            }
+            outcome
+        });
+        committing.await.unwrap_or(Err(DbError::OutcomeUnknown { server }))
     }
 
     async fn commit_now(self) -> Result<Option<Lsn>, DbError> {

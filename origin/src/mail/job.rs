@@ -1,8 +1,11 @@
 //! The job that sends a letter.
 
+use std::time::Duration;
+
 use super::answer::{Verdict, judge};
 use super::letter::Letter;
 use super::mailer::{Mailer, SendError};
+use crate::backoff::Backoff;
 use crate::queue::{Handler, JobContext, JobError, Outcome};
 
 /// Sends letters.
@@ -18,6 +21,11 @@ impl MailHandler {
 
 impl Handler for MailHandler {
     const KIND: &'static str = "mail";
+    /// It may hold links that open something.
+    const SECRETS: &'static [&'static str] = &["/text"];
+    /// Some days in all: whoever receives it may be away over a weekend.
+    const ATTEMPTS_MAX: i32 = 20;
+    const BACKOFF: Backoff = Backoff { base: Duration::from_secs(10), delay_max: Duration::from_hours(6) };
     type Payload = Letter;
     type Output = ();
 

@@ -65,9 +65,8 @@ impl Attempts {
         }
         self.metrics.ended(kind.name, outcome, took);
         let failed = matches!(outcome, "failed" | "discarded");
-        // After this nobody waits for the job: first its end is passed on.
-        let passed = self.ends.send(Ended { id, attempt, ending });
-        debug_assert!(passed.is_ok(), "ends are taken until the last attempt has ended");
         self.running.end(id, attempt, kind.name, failed, took);
+        // Nobody takes it only once the worker has stopped without waiting for this attempt.
+        let _not_taken = self.ends.send(Ended { id, attempt, ending });
     }
 }

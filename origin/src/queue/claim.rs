@@ -22,6 +22,8 @@ pub(super) struct Claims {
     versions: Vec<i16>,
     frontier: Frontier,
     limited: Vec<Limited>,
+    /// Who claims first: 0 are the kinds without limits.
+    turn: usize,
 }
 
 /// A kind with limits.
@@ -49,6 +51,7 @@ impl Claims {
             versions: handlers.limited(false).map(|kind| kind.version).collect(),
             frontier: Frontier::new(),
             limited,
+            turn: 0,
         }
     }
 
@@ -70,29 +73,41 @@ impl Claims {
         self.woken();
     }
 
-    /// Up to `free` jobs for `worker`.
-    pub(super) async fn claim(&mut self, worker: i64, free: usize) -> Result<Vec<Batch>, DbError> {
-        let mut batches = Vec::new();
+    /// Up to `free` jobs for `worker`, into `batches`. What is in there was claimed, also if there
+    /// is an error in the end; then more may have been, and is to be [released](release).
+    pub(super) async fn claim(
+        &mut self,
+        worker: i64,
+        free: usize,
+        batches: &mut Vec<Batch>,
+    ) -> Result<(), DbError> {
         let mut free = free;
-        if !self.kinds.is_empty() && free > 0 {
-            let batch = self.claim_unlimited(worker, free.min(CLAIM_MAX)).await?;
-            free -= batch.jobs.len();
-            batches.push(batch);
-        }
-        for limited in &mut self.limited {
+        // In turns, so that no kind waits for ever while others have enough to do.
+        let turns = self.limited.len() + 1;
+        self.turn = (self.turn + 1) % turns;
+        let first = self.turn;
+        for place in (0..turns).map(|step| (first + step) % turns) {
+            if free == 0 {
+                break;
+            }
+            let limit = free.min(CLAIM_MAX);
             let now = Instant::now();
-            if free == 0 || limited.look_at.is_some_and(|at| now < at) {
-                continue;
-            }
-            let batch = limited.claim(&self.db, worker, free.min(CLAIM_MAX)).await?;
-            if batch.jobs.is_empty() {
-                limited.look_at = Some(now + LIMITED_PAUSE);
-            }
+            let batch = match place.checked_sub(1).and_then(|index| self.limited.get_mut(index)) {
+                None if self.kinds.is_empty() => continue,
+                None => self.claim_unlimited(worker, limit).await?,
+                Some(limited) if limited.look_at.is_some_and(|at| now < at) => continue,
+                Some(limited) => {
+                    let batch = limited.claim(&self.db, worker, limit).await?;
+                    limited.look_at = batch.jobs.is_empty().then(|| now + LIMITED_PAUSE);
+                    batch
+                }
+            };
             free -= batch.jobs.len();
-            batches.push(batch);
+            if !batch.jobs.is_empty() {
+                batches.push(batch);
+            }
         }
-        batches.retain(|batch| !batch.jobs.is_empty());
-        Ok(batches)
+        Ok(())
     }
 
     async fn claim_unlimited(&mut self, worker: i64, limit: usize) -> Result<Batch, DbError> {
@@ -169,6 +184,11 @@ async fn claim_kind(
     let claimed: Vec<_> = jobs.iter().filter_map(|job| job.lane.as_deref()).collect();
     let next = limits::next_lane(&visited, &claimed, allowance);
     Ok((jobs, next))
+}
+
+/// Hands back what `worker` has by the database and doesn't know of.
+pub(super) async fn release(db: &Db, worker: i64, held: &[i64]) -> Result<u64, DbError> {
+    storage::release(&db.writer().await?, worker, held).await
 }
 
 /// Kinds by whether they have limits, for jobs that were enqueued when that was otherwise.

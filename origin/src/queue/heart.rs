@@ -53,15 +53,14 @@ impl Heart {
                 () = self.beat_now.notified() => {}
             }
             let sent_at = Instant::now();
-            // Not longer than until the next but one: a lease that can't be extended is given up
-            // in time.
-            match timeout(HEARTBEAT * 2, self.extend(sent_at)).await {
+            // A beat that isn't answered is given up in time to give up the lease.
+            let answer_max = lease.map_or(HEARTBEAT * 2, |lease| lease.left(sent_at).min(HEARTBEAT * 2));
+            match timeout(answer_max, self.extend(sent_at)).await {
                 Ok(Ok(true)) => lease = Some(Lease::extended(sent_at)),
                 Ok(Ok(false)) => {
                     tracing::warn!("the worker's lease was lost; its jobs are stopped");
                     self.give_up();
                     lease = None;
-                    continue;
                 }
                 Ok(Err(error)) => tracing::warn!(error = %chain(&error), "heartbeat failed"),
                 Err(_) => tracing::warn!("heartbeat failed: no answer in time"),
@@ -71,8 +70,6 @@ impl Heart {
                 self.give_up();
                 lease = None;
             }
-            // Another one may do it meanwhile.
-            let _late = timeout(HEARTBEAT, self.look_after()).await;
         }
     }
 
@@ -81,6 +78,7 @@ impl Heart {
         let connection = self.db.writer().await?;
         let Some(worker) = *self.worker.borrow() else {
             let worker = storage::worker::register(&connection, &self.name, self.concurrency, LEASE).await?;
+            self.running.take_lease(worker);
             self.worker.send_replace(Some(worker));
             return Ok(true);
         };
@@ -100,27 +98,33 @@ impl Heart {
 
     fn give_up(&self) {
         self.worker.send_replace(None);
-        self.running.stop_all(Stop::LeaseLost);
+        self.running.lose_lease();
     }
+}
 
-    async fn look_after(&self) {
-        let keep = Retention::DEFAULT.failed;
-        match storage::worker::rescue(&self.db, keep).await {
+/// How often is looked after what nobody else looks after.
+const CARE: Duration = Duration::from_secs(1);
+
+/// Looks after the jobs of lost workers, and removes jobs that ended long ago, until it is dropped.
+pub(super) async fn care(db: Db) {
+    let mut looks = interval(CARE);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        match storage::worker::rescue(&db, Retention::DEFAULT.failed).await {
             Ok((workers, jobs)) if workers.is_empty() && jobs.is_empty() => {}
             Ok((workers, jobs)) => {
                 tracing::warn!(?workers, jobs = jobs.len(), "workers were lost; their jobs are free again");
             }
             Err(error) => tracing::debug!(error = %chain(&error), "no look at lost workers"),
         }
-        match self.prune().await {
-            // The next beat goes on.
-            Ok(_) => {}
+        let prune = async { storage::worker::prune(&db.writer().await?).await };
+        match prune.await {
+            // There may be more.
+            Ok(true) => looks.reset_immediately(),
+            Ok(false) => {}
             Err(error) => tracing::debug!(error = %chain(&error), "no look at old jobs"),
         }
-    }
-
-    async fn prune(&self) -> Result<bool, DbError> {
-        storage::worker::prune(&self.db.writer().await?).await
     }
 }
 

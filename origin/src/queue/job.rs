@@ -97,7 +97,7 @@ impl NewJob {
     /// How often it is tried.
     #[must_use]
     pub fn attempts_max(self, attempts_max: i32) -> Self {
-        Self { attempts_max: attempts_max.max(1), ..self }
+        Self { attempts_max: attempts_max.clamp(1, i32::MAX / 2), ..self }
     }
 
     /// What it has in common with others of its kind, of which so many may run at a time

@@ -28,9 +28,14 @@ impl Lease {
         Self { sent_at }
     }
 
+    /// How long attempts may go on.
+    pub(super) fn left(&self, now: Instant) -> Duration {
+        (LEASE - MARGIN).saturating_sub(now.saturating_duration_since(self.sent_at))
+    }
+
     /// Attempts may go on.
     pub(super) fn holds(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.sent_at) + MARGIN < LEASE
+        !self.left(now).is_zero()
     }
 }
 

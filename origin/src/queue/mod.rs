@@ -188,7 +188,7 @@ impl Queue {
     pub async fn cancel(&self, id: i64) -> Result<Option<JobRow>, DbError> {
         let job = storage::inspect::cancel(&self.db.writer().await?, id).await?;
         if job.as_ref().is_some_and(|job| job.state == JobState::Running) {
-            self.waker.tell(Told::Cancel).await?;
+            self.waker.tell(Told::Cancel).await;
         }
         Ok(job)
     }
@@ -201,7 +201,7 @@ impl Queue {
     pub async fn retry(&self, id: i64) -> Result<Option<JobRow>, DbError> {
         let job = storage::inspect::retry(&self.db.writer().await?, id).await?;
         if job.is_some() {
-            self.waker.tell(Told::Work).await?;
+            self.waker.tell(Told::Work).await;
         }
         Ok(job)
     }

@@ -1,7 +1,6 @@
 //! The jobs that this worker runs.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,15 +9,24 @@ use tokio::sync::{Notify, oneshot};
 use super::ending::Stop;
 use super::figures::{Figures, KindFigures};
 use super::handler::Progress;
+use super::storage::settle::Ended;
 
 /// Shared by those who start jobs, end them, and beat for them.
 pub(super) struct Running {
-    jobs: Mutex<HashMap<i64, Job>>,
+    held: Mutex<Held>,
     figures: Mutex<Figures>,
-    /// Ends that are not written down yet.
-    unsettled: AtomicUsize,
     /// A job has ended, or was settled.
     pub(super) ended: Notify,
+}
+
+/// What this worker has.
+#[derive(Default)]
+struct Held {
+    /// Its number, while its lease holds.
+    worker: Option<i64>,
+    jobs: HashMap<i64, Job>,
+    /// Ends that are not written down yet: (id, attempt).
+    unsettled: HashSet<(i64, i32)>,
 }
 
 struct Job {
@@ -32,78 +40,99 @@ struct Job {
 
 impl Running {
     pub(super) fn new() -> Self {
-        Self {
-            jobs: Mutex::default(),
-            figures: Mutex::default(),
-            unsettled: AtomicUsize::new(0),
-            ended: Notify::new(),
-        }
+        Self { held: Mutex::default(), figures: Mutex::default(), ended: Notify::new() }
     }
 
-    fn jobs(&self) -> MutexGuard<'_, HashMap<i64, Job>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A job begins; what tells it to stop.
+    /// The worker has a lease, under this number.
+    pub(super) fn take_lease(&self, worker: i64) {
+        self.held().worker = Some(worker);
+    }
+
+    /// The worker has none any more: everything stops, and nothing that was claimed under it begins.
+    pub(super) fn lose_lease(&self) {
+        let mut held = self.held();
+        held.worker = None;
+        stop_all(&mut held, Stop::LeaseLost);
+    }
+
+    /// A job that was claimed under the number `worker` begins; what tells it to stop. `None`: that
+    /// lease is lost, and the job is not this process's to run.
     pub(super) fn begin(
         &self,
+        worker: i64,
         id: i64,
         attempt: i32,
         kind: &'static str,
         progress: Progress,
-    ) -> oneshot::Receiver<Stop> {
+    ) -> Option<oneshot::Receiver<Stop>> {
         let (stop, stopped) = oneshot::channel();
-        self.jobs().insert(id, Job { attempt, kind, progress, told: 0.0, stop: Some(stop) });
-        stopped
+        let mut held = self.held();
+        if held.worker != Some(worker) {
+            return None;
+        }
+        held.jobs.insert(id, Job { attempt, kind, progress, told: 0.0, stop: Some(stop) });
+        Some(stopped)
     }
 
     /// An attempt has ended; its end is to be written down.
     pub(super) fn end(&self, id: i64, attempt: i32, kind: &'static str, failed: bool, took: Duration) {
-        self.unsettled.fetch_add(1, Ordering::Relaxed);
-        let mut jobs = self.jobs();
+        let mut held = self.held();
+        held.unsettled.insert((id, attempt));
         // Once its lease was lost the job may have come back as a later attempt.
-        if jobs.get(&id).is_some_and(|job| job.attempt == attempt) {
-            jobs.remove(&id);
+        if held.jobs.get(&id).is_some_and(|job| job.attempt == attempt) {
+            held.jobs.remove(&id);
         }
-        drop(jobs);
+        drop(held);
         self.figures.lock().unwrap_or_else(PoisonError::into_inner).ended(kind, failed, took);
         self.ended.notify_one();
     }
 
-    /// So many ends were written down.
-    pub(super) fn settled(&self, count: usize) {
-        self.unsettled.fetch_sub(count, Ordering::Relaxed);
+    /// These ends were written down.
+    pub(super) fn settled(&self, ended: &[Ended]) {
+        let mut held = self.held();
+        for Ended { id, attempt, .. } in ended {
+            held.unsettled.remove(&(*id, *attempt));
+        }
+        drop(held);
         self.ended.notify_one();
     }
 
     /// Jobs that run.
     pub(super) fn len(&self) -> usize {
-        self.jobs().len()
+        self.held().jobs.len()
     }
 
     /// Ends that are not written down yet.
     pub(super) fn unsettled(&self) -> usize {
-        self.unsettled.load(Ordering::Relaxed)
+        self.held().unsettled.len()
+    }
+
+    /// The jobs that run, and those whose end isn't written down yet.
+    pub(super) fn ids(&self) -> Vec<i64> {
+        let held = self.held();
+        held.jobs.keys().copied().chain(held.unsettled.iter().map(|(id, _)| *id)).collect()
     }
 
     /// Stops a job.
     pub(super) fn stop(&self, id: i64, why: Stop) {
-        let stop = self.jobs().get_mut(&id).and_then(|job| job.stop.take());
+        let stop = self.held().jobs.get_mut(&id).and_then(|job| job.stop.take());
         // Nobody hears it if it has just ended.
         stop.map(|stop| stop.send(why));
     }
 
     /// Stops all.
     pub(super) fn stop_all(&self, why: Stop) {
-        for stop in self.jobs().values_mut().filter_map(|job| job.stop.take()) {
-            let _ended = stop.send(why);
-        }
+        stop_all(&mut self.held(), why);
     }
 
     /// Progress that was not told yet: (id, attempt, share).
     pub(super) fn take_progress(&self) -> Vec<(i64, i32, f64)> {
-        let mut jobs = self.jobs();
-        let changed = jobs.iter_mut().filter_map(|(id, job)| {
+        let mut held = self.held();
+        let changed = held.jobs.iter_mut().filter_map(|(id, job)| {
             let share = job.progress.share();
             let told = std::mem::replace(&mut job.told, share);
             (told.to_bits() != share.to_bits()).then_some((*id, job.attempt, share))
@@ -114,9 +143,15 @@ impl Running {
     /// What was done lately, by kind.
     pub(super) fn take_figures(&self, now: Instant) -> BTreeMap<&'static str, KindFigures> {
         let mut running: BTreeMap<&'static str, u32> = BTreeMap::new();
-        for job in self.jobs().values() {
+        for job in self.held().jobs.values() {
             *running.entry(job.kind).or_default() += 1;
         }
         self.figures.lock().unwrap_or_else(PoisonError::into_inner).take(&running, now)
+    }
+}
+
+fn stop_all(held: &mut Held, why: Stop) {
+    for stop in held.jobs.values_mut().filter_map(|job| job.stop.take()) {
+        let _ended = stop.send(why);
     }
 }

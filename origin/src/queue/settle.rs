@@ -27,7 +27,7 @@ pub(super) async fn settle_all(db: Db, mut ends: mpsc::UnboundedReceiver<Ended>,
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while ends.recv_many(&mut batch, BATCH_MAX).await > 0 {
         settle_batch(&db, &batch).await;
-        running.settled(batch.len());
+        running.settled(&batch);
         batch.clear();
     }
 }
@@ -46,12 +46,8 @@ async fn settle_batch(db: &Db, batch: &[Ended]) {
                 }
                 return;
             }
-            Err(error) if error.is_unavailable() => {
-                tracing::warn!(error = %chain(&error), ended = batch.len(), "ends can't be written yet");
-                sleep(AGAIN).await;
-            }
             // One of them can't be written, such as a text with a NUL: the others can.
-            Err(error) => match batch {
+            Err(error) if error.is_bad_data() => match batch {
                 [] => return,
                 [one] => {
                     tracing::error!(job = one.id, error = %chain(&error), "a job's end can't be written");
@@ -66,6 +62,10 @@ async fn settle_batch(db: &Db, batch: &[Ended]) {
                     return Box::pin(settle_batch(db, second)).await;
                 }
             },
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), ended = batch.len(), "ends can't be written yet");
+                sleep(AGAIN).await;
+            }
         }
     }
 }

@@ -61,9 +61,11 @@ impl Waker {
         self.due.notify_one();
     }
 
-    /// Tells this, now.
-    pub(super) async fn tell(&self, told: Told) -> Result<(), DbError> {
-        tell(&self.db, told).await
+    /// Tells this, now. Where that fails workers find it by themselves.
+    pub(super) async fn tell(&self, told: Told) {
+        if let Err(error) = tell(&self.db, told).await {
+            tracing::debug!(error = %chain(&error), "workers were not told");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A worker: claims jobs and starts them, several at once.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, sleep_until, timeout};
@@ -66,6 +66,7 @@ pub async fn work(
     let settled = AbortOnDropHandle::new(settled);
     let (heart, number) = Heart::new(&db, name, concurrency, Arc::clone(&running), Arc::clone(&beat_now));
     let heart = AbortOnDropHandle::new(tokio::spawn(heart.beat()));
+    let care = AbortOnDropHandle::new(tokio::spawn(heart::care(db.clone())));
     let listener = {
         let (db, woken) = (db.clone(), Arc::clone(&woken));
         let hear = move |heard| match heard {
@@ -86,22 +87,29 @@ pub async fn work(
         attempts,
         number: number.clone(),
         adopted: false,
+        is_unsure: false,
     };
     let mut pause = Duration::ZERO;
     while !shutdown.is_stopping() {
         pause = worker.turn(pause, &woken, &shutdown).await;
     }
-    drop((listener, clock));
+    drop((listener, clock, care));
     stop(&running).await;
     // The last sender: what is to be written ends with it.
+    let is_unsure = worker.is_unsure;
     drop(worker);
     if timeout(SETTLE_MAX, settled).await.is_err() {
         tracing::warn!("stopped before all ends were written; those jobs run again");
     }
     drop(heart);
     let number = *number.borrow();
-    if let Some(number) = number.filter(|_| running.len() == 0 && running.unsettled() == 0) {
-        heart::sign_off(&db, number).await;
+    let is_done = running.len() == 0 && running.unsettled() == 0;
+    match number {
+        // Nothing is held: nobody has to wait for the lease to run out.
+        Some(number) if is_done && (!is_unsure || claim::release(&db, number, &[]).await.is_ok()) => {
+            heart::sign_off(&db, number).await;
+        }
+        _ => {}
     }
 }
 
@@ -138,18 +146,20 @@ struct Worker {
     number: watch::Receiver<Option<i64>>,
     /// Jobs of kinds whose limits came or went were looked after.
     adopted: bool,
+    /// A claim's answer was lost: more may be held by the database than is known here.
+    is_unsure: bool,
 }
 
 impl Worker {
     /// Waits for the next time to look, and looks; how long until the next.
     async fn turn(&mut self, pause: Duration, woken: &Notify, shutdown: &Shutdown) -> Duration {
-        let looked_at = Instant::now();
         tokio::select! {
+            biased;
+            () = shutdown.begun() => return Duration::ZERO,
             () = sleep(pause) => {}
             () = woken.notified() => self.claims.woken(),
             () = self.has_room(), if pause == POLL_BUSY => {}
             () = self.running.ended.notified(), if self.claims.are_limited() => self.claims.woken(),
-            () = shutdown.begun() => return Duration::ZERO,
         }
         let Some(number) = *self.number.borrow_and_update() else {
             // Without a lease nothing can be held. Its heart tries to get one.
@@ -170,19 +180,31 @@ impl Worker {
                 () = sleep(POLL) => {}
                 () = shutdown.begun() => {}
             }
-            return POLL_BUSY.saturating_sub(looked_at.elapsed());
+            return POLL_BUSY;
         }
-        match self.claims.claim(number, free).await {
-            Ok(batches) if batches.is_empty() => POLL,
-            Ok(batches) => {
-                for batch in batches {
-                    self.start(batch);
+        if self.is_unsure {
+            // Nothing else claims for this worker, so what it doesn't know of now nobody runs.
+            match claim::release(self.queue.db(), number, &self.running.ids()).await {
+                Ok(released) => {
+                    tracing::info!(released, "what may have been claimed is free again");
+                    self.is_unsure = false;
                 }
-                POLL_BUSY
+                Err(_) => return POLL_FAILED,
             }
+        }
+        let mut batches = Vec::new();
+        let claimed = self.claims.claim(number, free, &mut batches).await;
+        let is_any = !batches.is_empty();
+        for batch in batches {
+            self.start(number, batch);
+        }
+        match claimed {
+            Ok(()) if is_any => POLL_BUSY,
+            Ok(()) => POLL,
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "no jobs could be claimed");
                 self.claims.forget();
+                self.is_unsure = true;
                 POLL_FAILED
             }
         }
@@ -203,23 +225,25 @@ impl Worker {
         }
     }
 
-    fn start(&self, batch: Batch) {
+    fn start(&self, worker: i64, batch: Batch) {
         let Batch { jobs, position } = batch;
         for job in jobs {
             let Some(kind) = self.handlers.get(&job.kind) else { continue };
-            self.attempts.metrics.begun(kind.name, job.waited);
             let progress = Progress::default();
+            let begun = self.running.begin(worker, job.id, job.attempt, kind.name, progress.clone());
+            // Its lease is lost: others will run it.
+            let Some(stopped) = begun else { continue };
+            self.attempts.metrics.begun(kind.name, job.waited);
             let context = JobContext {
                 id: job.id,
                 attempt: job.attempt,
                 attempts_max: job.attempts_max,
                 owner: job.owner,
                 position,
-                progress: progress.clone(),
+                progress,
                 db: self.queue.db().clone(),
                 kind,
             };
-            let stopped = self.running.begin(job.id, job.attempt, kind.name, progress);
             // A task of its own: what it computes doesn't hold up the others.
             tokio::spawn(self.attempts.clone().run(kind, job, context, stopped));
         }

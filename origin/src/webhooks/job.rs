@@ -1,5 +1,7 @@
 //! The job that tells an endpoint of an event.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -9,6 +11,7 @@ use super::exchange::{Exchange, ExchangeError, Outgoing};
 use super::signature::Secret;
 use super::storage::{self, Endpoint};
 use super::target::{Addresses, Target};
+use crate::backoff::Backoff;
 use crate::db::Db;
 use crate::queue::{Handler, JobContext, JobError, Outcome};
 use crate::sealing::Sealing;
@@ -91,6 +94,9 @@ fn sign(
 
 impl Handler for WebhookHandler {
     const KIND: &'static str = "webhook";
+    /// Some days in all: whoever receives it may be away over a weekend.
+    const ATTEMPTS_MAX: i32 = 20;
+    const BACKOFF: Backoff = Backoff { base: Duration::from_secs(10), delay_max: Duration::from_hours(6) };
     type Payload = Message;
     type Output = ();
 

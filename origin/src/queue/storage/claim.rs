@@ -6,8 +6,9 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::waiting;
+use super::{seconds, waiting};
 use crate::db::{DbError, HotStatement, Transaction, WriteConnection};
+use crate::queue::Retention;
 use crate::queue::frontier::Places;
 use crate::queue::job::Claimed;
 use crate::queue::limits::{LANES_MAX, Rate, Use};
@@ -21,7 +22,8 @@ macro_rules! claim {
              started_at = clock_timestamp(), running_lane = lane,
              unique_key = CASE WHEN unique_to_end THEN unique_key END
          FROM due
-         WHERE jobs.id = due.id AND EXISTS (SELECT FROM job_workers WHERE id = $1 FOR KEY SHARE)
+         WHERE jobs.id = due.id AND EXISTS (
+             SELECT FROM job_workers WHERE id = $1 AND lease_until > clock_timestamp() FOR KEY SHARE)
          RETURNING jobs.id, kind, version, payload, attempt, attempts_max, owner_id, priority, run_at, lane,
              extract(epoch FROM clock_timestamp() - greatest(run_at, created_at))::double precision"
     };
@@ -215,6 +217,29 @@ pub(in crate::queue) async fn use_rate(
     let ahead = rate.ahead(used.ahead, begun).as_secs_f64();
     transaction.execute(USE_RATE, &[&kind, &ahead]).await?;
     Ok(())
+}
+
+const RELEASE: &str = "
+    UPDATE jobs
+    SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'available' END,
+        worker_id = NULL, running_lane = NULL, cancel_requested = FALSE, progress = 0,
+        attempts_max = attempts_max + 1,
+        run_at = CASE WHEN NOT cancel_requested THEN run_at END,
+        unique_key = CASE WHEN NOT cancel_requested THEN unique_key END,
+        finished_at = CASE WHEN cancel_requested THEN now() END,
+        keep_until = CASE WHEN cancel_requested THEN now() + make_interval(secs => $3) END
+    WHERE worker_id = $1 AND state = 'running' AND run_at IS NOT NULL AND NOT id = ANY($2)";
+
+/// Hands back jobs that a claim has taken for `worker` and whose answer was lost: all that it
+/// has but those it knows of, `held`. Nothing may be claimed for it meanwhile.
+pub(in crate::queue) async fn release(
+    connection: &WriteConnection,
+    worker: i64,
+    held: &[i64],
+) -> Result<u64, DbError> {
+    let keep = seconds(Retention::DEFAULT.failed);
+    let params = &[(&worker as _, Type::INT8), (&held as _, Type::INT8_ARRAY), (&keep as _, Type::FLOAT8)];
+    connection.execute_planned(RELEASE, params).await
 }
 
 const ADOPT: &str = concat!(

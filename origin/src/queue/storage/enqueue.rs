@@ -4,7 +4,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::row_columns;
+use super::{row_columns, seconds};
 use crate::db::{DbError, Params, Transaction};
 use crate::queue::job::{Enqueued, JobRow, NewJob, NewJobError};
 use crate::queue::seal::{self, Seal};
@@ -20,7 +20,8 @@ macro_rules! insert {
          SELECT kind, version, payload, CASE WHEN at > now() THEN 'scheduled' ELSE 'available' END, priority,
              attempts_max, at, owner_id, lane, unique_key, unique_to_end
          FROM (
-             SELECT *, coalesce(run_at, statement_timestamp()) + make_interval(secs => delay) AS at
+             SELECT *, greatest(least(coalesce(run_at, statement_timestamp()) + make_interval(secs => delay),
+                 '9998-01-01'), 'epoch') AS at
              FROM unnest($1::text[], $2::smallint[], $3::jsonb[], $4::smallint[], $5::integer[],
                      $6::timestamptz[], $7::double precision[], $8::bigint[], $9::text[], $10::text[],
                      $11::boolean[])
@@ -117,7 +118,7 @@ async fn insert(
         rows.priority.push(job.priority.rank());
         rows.attempts_max.push(job.attempts_max);
         rows.run_at.push(job.run_at);
-        rows.delay.push(job.delay.as_secs_f64());
+        rows.delay.push(seconds(job.delay));
         rows.owner.push(job.owner);
         rows.lane.push(job.lane.as_deref());
         rows.unique_key.push(job.unique.as_ref().map(|unique| &*unique.key));

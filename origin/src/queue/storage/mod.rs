@@ -18,6 +18,8 @@ pub(super) mod schedule;
 pub(super) mod settle;
 pub(super) mod worker;
 
+use std::time::Duration;
+
 use crate::db::HotStatement;
 
 /// The columns of [`super::JobRow`]. A scheduled job whose time has come may be claimed.
@@ -37,6 +39,14 @@ macro_rules! waiting {
 }
 
 use {row_columns, waiting};
+
+/// Longer than anything is to be kept or put off, and no more than the server can add to a date.
+const LONGEST: Duration = Duration::from_hours(24 * 365 * 100);
+
+/// An interval, as statements take it.
+fn seconds(interval: Duration) -> f64 {
+    interval.min(LONGEST).as_secs_f64()
+}
 
 /// What workers run all the time, and whoever waits for a job.
 pub fn hot_statements() -> Vec<HotStatement> {

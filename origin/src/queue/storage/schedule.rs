@@ -6,7 +6,8 @@ use crate::db::{DbError, Transaction};
 
 const BEGIN: &str = "INSERT INTO job_schedules (name, fired_at) VALUES ($1, now()) ON CONFLICT DO NOTHING";
 
-const LOCK: &str = "SELECT fired_at, now() FROM job_schedules WHERE name = $1 FOR UPDATE SKIP LOCKED";
+const LOCK: &str =
+    "SELECT fired_at, clock_timestamp() FROM job_schedules WHERE name = $1 FOR UPDATE SKIP LOCKED";
 
 /// Up to when a schedule has fired, and the present time. Nobody else fires it until the
 /// transaction ends. `None`: somebody does so now.
@@ -19,7 +20,7 @@ pub(in crate::queue) async fn lock(
     Ok(transaction.query_opt(LOCK, &[&name]).await?.map(|row| (row.get(0), row.get(1))))
 }
 
-const FIRED: &str = "UPDATE job_schedules SET fired_at = $2 WHERE name = $1";
+const FIRED: &str = "UPDATE job_schedules SET fired_at = greatest(fired_at, $2) WHERE name = $1";
 
 /// A schedule has fired up to `until`.
 pub(in crate::queue) async fn fired(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
+use super::seconds;
 use crate::db::{DbError, HotStatement, Transaction, WriteConnection};
 use crate::queue::ending::Ending;
 
@@ -91,18 +92,18 @@ pub(in crate::queue) async fn settle(connection: &WriteConnection, ended: &[Ende
                 completed.ids.push(*id);
                 completed.attempts.push(*attempt);
                 completed.results.push(result);
-                completed.keep.push(keep.as_secs_f64());
+                completed.keep.push(seconds(*keep));
             }
             Ending::Wait { state, delay, counts, error } => {
                 waiting.push(*id, *attempt, state.as_str(), *counts, error.as_deref());
-                waiting.delays.push(delay.as_secs_f64());
+                waiting.delays.push(seconds(*delay));
                 // If it was cancelled meanwhile.
-                waiting.keep.push(crate::queue::Retention::DEFAULT.failed.as_secs_f64());
+                waiting.keep.push(seconds(crate::queue::Retention::DEFAULT.failed));
             }
             Ending::End { state, error, keep } => {
                 waiting.push(*id, *attempt, state.as_str(), true, error.as_deref());
                 waiting.delays.push(0.0);
-                waiting.keep.push(keep.as_secs_f64());
+                waiting.keep.push(seconds(*keep));
             }
             Ending::Completed | Ending::Lost => {}
         }
@@ -195,7 +196,7 @@ pub(in crate::queue) async fn complete_in(
     let ended = if keep.is_zero() {
         transaction.execute(REMOVE, &[&ids, &attempts]).await?
     } else {
-        transaction.execute(COMPLETE, &[&ids, &attempts, &vec![result], &vec![keep.as_secs_f64()]]).await?
+        transaction.execute(COMPLETE, &[&ids, &attempts, &vec![result], &vec![seconds(keep)]]).await?
     };
     Ok(ended == 1)
 }

@@ -26,7 +26,7 @@ pub(in crate::queue) async fn register(
 const BEAT: &str = "
     WITH beat AS (
         UPDATE job_workers SET lease_until = now() + make_interval(secs => $2), figures = $3
-        WHERE id = $1 RETURNING id
+        WHERE id = $1 AND lease_until > now() RETURNING id
     )
     SELECT EXISTS (SELECT FROM beat),
         ARRAY(SELECT id FROM jobs WHERE cancel_requested AND worker_id = $1)";
@@ -94,7 +94,7 @@ const RESCUE: &str = "
         finished_at = CASE WHEN cancel_requested OR attempt >= attempts_max THEN now() END,
         keep_until = CASE WHEN cancel_requested OR attempt >= attempts_max
             THEN now() + make_interval(secs => $1) END
-    WHERE worker_id = ANY($2) AND state = 'running'
+    WHERE worker_id = ANY($2) AND state = 'running' AND run_at IS NOT NULL
     RETURNING id";
 
 /// Frees the jobs of workers whose lease ran out: the workers' names, and the jobs.
