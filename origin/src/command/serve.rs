@@ -100,8 +100,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     tracing::info!(origin = args.id, address = %address, "listening");
     let served = async { server::serve(listener, router, shutdown).await.map_err(CommandError::Serve) };
     // Both end by the same deadline.
-    let (served, worked) = tokio::join!(served, worker);
-    served.and(worked)?;
+    tokio::try_join!(served, worker)?;
     tracing::info!(origin = args.id, "stopped");
     Ok(())
 }

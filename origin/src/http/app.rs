@@ -100,3 +100,12 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         .layer(from_fn(problems::write_problems))
         .layer(from_fn_with_state(metrics, observe::observe)))
 }
+
+/// The routes of a process that answers no requests but runs jobs: whether it lives, and what
+/// is measured of it.
+pub fn worker_router(metrics: Metrics) -> Router {
+    Router::new()
+        .route("/healthz", routing::get(health::live))
+        .route("/metrics", routing::get(metrics::page))
+        .with_state(metrics)
+}

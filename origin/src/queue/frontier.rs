@@ -24,6 +24,9 @@ const OVERLAP: Duration = Duration::from_millis(100);
 /// Sweeps are this many times their own duration apart: at most a twentieth of one worker.
 const SWEEP_PAUSE: u32 = 20;
 
+/// However long one took: it may have waited for something else.
+const SWEEP_PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// Where a job stands among those of its priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
@@ -77,7 +80,7 @@ impl Frontier {
         now: Instant,
     ) {
         if begin.is_sweep {
-            self.sweep_at = Some(now + took * SWEEP_PAUSE);
+            self.sweep_at = Some(now + (took * SWEEP_PAUSE).min(SWEEP_PAUSE_MAX));
         }
         let mut places = self.reached.back().map(|(_, places)| *places).unwrap_or_default();
         let before = places;

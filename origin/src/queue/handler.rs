@@ -190,7 +190,7 @@ impl JobError {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { message: message.into(), is_final: false, delay: None, source: Some(source.into()) }
+        Self { message: kept(message.into()), is_final: false, delay: None, source: Some(source.into()) }
     }
 
     /// No attempt can succeed.
@@ -198,7 +198,7 @@ impl JobError {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { message: message.into(), is_final: true, delay: None, source: Some(source.into()) }
+        Self { message: kept(message.into()), is_final: true, delay: None, source: Some(source.into()) }
     }
 
     /// The job is no longer this attempt's: it was cancelled, or a later one has it.
@@ -216,6 +216,14 @@ impl JobError {
     pub fn after(self, delay: Duration) -> Self {
         Self { delay: Some(delay), ..self }
     }
+}
+
+/// Longest message of an error, in characters.
+const MESSAGE_MAX: usize = 1_000;
+
+/// The message as the database can keep it.
+fn kept(message: String) -> String {
+    message.replace('\0', "\u{fffd}").chars().take(MESSAGE_MAX).collect()
 }
 
 /// The database may answer the next attempt.

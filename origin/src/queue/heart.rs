@@ -9,8 +9,9 @@ use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::claim;
 use super::ending::Stop;
-use super::handler::Retention;
+use super::handler::{Handlers, Retention};
 use super::lease::{HEARTBEAT, LEASE, Lease};
 use super::running::Running;
 use super::storage;
@@ -104,13 +105,23 @@ impl Heart {
 
 /// How often is looked after what nobody else looks after.
 const CARE: Duration = Duration::from_secs(1);
+/// How often is looked for jobs that were enqueued, or came back, where nobody looks for them any
+/// more since their kind's limits have changed.
+const ADOPT: Duration = Duration::from_mins(1);
 
 /// Looks after the jobs of lost workers, and removes jobs that ended long ago, until it is dropped.
-pub(super) async fn care(db: Db) {
+pub(super) async fn care(db: Db, handlers: Handlers) {
+    let mut adopt_at = Instant::now();
     let mut looks = interval(CARE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
+        if Instant::now() >= adopt_at {
+            adopt_at = Instant::now() + ADOPT;
+            if let Err(error) = claim::adopt(&db, &handlers).await {
+                tracing::debug!(error = %chain(&error), "no look at jobs whose kind's limits have changed");
+            }
+        }
         match storage::worker::rescue(&db, Retention::DEFAULT.failed).await {
             Ok((workers, jobs)) if workers.is_empty() && jobs.is_empty() => {}
             Ok((workers, jobs)) => {

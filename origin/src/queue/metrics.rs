@@ -24,6 +24,8 @@ pub struct QueueMetrics {
     observe_at: Arc<Mutex<Option<Instant>>>,
 }
 
+/// Time to the next look after one that was given up.
+const OBSERVE_AGAIN: Duration = Duration::from_secs(5);
 /// A look at the queue takes at most the inverse of this of a scraper's time.
 const OBSERVE_PAUSE: u32 = 20;
 
@@ -53,9 +55,13 @@ impl QueueMetrics {
     /// that one without any is 0 rather than missing.
     pub async fn observe(&self, db: &Db) -> Result<(), DbError> {
         let begun = Instant::now();
-        let next = *self.observe_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if next.is_some_and(|next| begun < next) {
-            return Ok(());
+        {
+            let mut next = self.observe_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if next.is_some_and(|next| begun < next) {
+                return Ok(());
+            }
+            // Also if this one is given up.
+            *next = Some(begun + OBSERVE_AGAIN);
         }
         let connection = db.read(None).await?;
         let counts = storage::counts(&connection).await?;

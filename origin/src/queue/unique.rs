@@ -14,11 +14,11 @@ pub enum OnConflict {
     /// while it runs.
     Drop,
     /// The first takes the payload, the priority and the time of the new one. The key is held
-    /// while it waits: what comes while it runs is a job of its own.
+    /// until its first attempt begins: what comes then is a job of its own.
     Replace,
-    /// The first is kept as it is, and the new one dropped. The key is held while it waits:
-    /// what comes while it runs is a job of its own, so a change that the run may have missed
-    /// is looked at once more.
+    /// The first is kept as it is, and the new one dropped. The key is held until its first
+    /// attempt begins: what comes then is a job of its own, so a change that the attempt may have
+    /// missed is looked at once more.
     Keep,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::Attempts;
@@ -35,7 +35,7 @@ const ROOM_PART: usize = 4;
 const UNSETTLED_TIMES: usize = 4;
 /// A stopping worker's jobs have this long to end by themselves; the rest of the deadline is for
 /// handing them back.
-const GRACE: Duration = shutdown::DEADLINE.saturating_sub(Duration::from_secs(2));
+const GRACE: Duration = shutdown::DEADLINE.saturating_sub(Duration::from_secs(3));
 
 /// How a worker works.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ pub async fn work(
     let settled = AbortOnDropHandle::new(settled);
     let (heart, number) = Heart::new(&db, name, concurrency, Arc::clone(&running), Arc::clone(&beat_now));
     let heart = AbortOnDropHandle::new(tokio::spawn(heart.beat()));
-    let care = AbortOnDropHandle::new(tokio::spawn(heart::care(db.clone())));
+    let care = AbortOnDropHandle::new(tokio::spawn(heart::care(db.clone(), handlers.clone())));
     let listener = {
         let (db, woken) = (db.clone(), Arc::clone(&woken));
         let hear = move |heard| match heard {
@@ -86,15 +86,22 @@ pub async fn work(
         running: Arc::clone(&running),
         attempts,
         number: number.clone(),
-        adopted: false,
         is_unsure: false,
+    };
+    let begun = {
+        let shutdown = shutdown.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            shutdown.begun().await;
+            Instant::now()
+        }))
     };
     let mut pause = Duration::ZERO;
     while !shutdown.is_stopping() {
         pause = worker.turn(pause, &woken, &shutdown).await;
     }
     drop((listener, clock, care));
-    stop(&running).await;
+    let begun = begun.await.unwrap_or_else(|_| Instant::now());
+    stop(&running, begun + GRACE).await;
     // The last sender: what is to be written ends with it.
     let is_unsure = worker.is_unsure;
     drop(worker);
@@ -117,8 +124,7 @@ pub async fn work(
 const SETTLE_MAX: Duration = Duration::from_millis(1_500);
 
 /// Waits until what runs has ended, or time is up; then it is handed back.
-async fn stop(running: &Running) {
-    let deadline = tokio::time::Instant::now() + GRACE;
+async fn stop(running: &Running, deadline: Instant) {
     if running.len() > 0 {
         tracing::info!(running = running.len(), "stopping: jobs may end, then they are handed back");
     }
@@ -144,8 +150,6 @@ struct Worker {
     running: Arc<Running>,
     attempts: Attempts,
     number: watch::Receiver<Option<i64>>,
-    /// Jobs of kinds whose limits came or went were looked after.
-    adopted: bool,
     /// A claim's answer was lost: more may be held by the database than is known here.
     is_unsure: bool,
 }
@@ -158,7 +162,7 @@ impl Worker {
             () = shutdown.begun() => return Duration::ZERO,
             () = sleep(pause) => {}
             () = woken.notified() => self.claims.woken(),
-            () = self.has_room(), if pause == POLL_BUSY => {}
+            () = self.has_room(), if pause == POLL_BUSY => self.claims.woken(),
             () = self.running.ended.notified(), if self.claims.are_limited() => self.claims.woken(),
         }
         let Some(number) = *self.number.borrow_and_update() else {
@@ -170,9 +174,6 @@ impl Worker {
             }
             return Duration::ZERO;
         };
-        if !self.adopted {
-            self.adopted = claim::adopt(self.queue.db(), &self.handlers).await.is_ok();
-        }
         let free = self.free();
         if free == 0 {
             tokio::select! {

@@ -8,8 +8,7 @@ use time::OffsetDateTime;
 use super::FileStore;
 use crate::files::FileError;
 use crate::queue::{
-    Handler, JobContext, JobError, Missed, NewJob, OnConflict, Outcome, Retention, Schedule, ScheduleError,
-    Unique,
+    Handler, JobContext, JobError, Missed, NewJob, OnConflict, Outcome, Schedule, ScheduleError, Unique,
 };
 
 /// Longer than jobs are tried, and than links to their results work.
@@ -24,13 +23,11 @@ pub(super) struct ExpiryHandler {
 
 impl Handler for ExpiryHandler {
     const KIND: &'static str = "file_expiry";
-    const RETENTION: Retention = Retention::DEFAULT;
     type Payload = ();
     /// How many were removed.
     type Output = u64;
 
-    async fn run(&self, (): (), job: JobContext) -> Result<Outcome<u64>, JobError> {
-        let _ = job;
+    async fn run(&self, (): (), _: JobContext) -> Result<Outcome<u64>, JobError> {
         let failed = |error: FileError| JobError::retry("files could not be removed", error);
         let now = OffsetDateTime::now_utc();
         let mut removed = self.files.remove_abandoned(now - ABANDONED).await.map_err(failed)?;

@@ -13,7 +13,7 @@ use super::storage::{self, Endpoint};
 use super::target::{Addresses, Target};
 use crate::backoff::Backoff;
 use crate::db::Db;
-use crate::queue::{Handler, JobContext, JobError, Outcome};
+use crate::queue::{Handler, JobContext, JobError, Limits, Outcome};
 use crate::sealing::Sealing;
 
 /// What an endpoint is told.
@@ -94,6 +94,8 @@ fn sign(
 
 impl Handler for WebhookHandler {
     const KIND: &'static str = "webhook";
+    /// One that is slow doesn't hold up the others.
+    const LIMITS: Limits = Limits { per_key: Some(2), ..Limits::NONE };
     /// Some days in all: whoever receives it may be away over a weekend.
     const ATTEMPTS_MAX: i32 = 20;
     const BACKOFF: Backoff = Backoff { base: Duration::from_secs(10), delay_max: Duration::from_hours(6) };

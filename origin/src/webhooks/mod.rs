@@ -98,7 +98,7 @@ impl Webhooks {
         let mut jobs = Vec::with_capacity(endpoints.len());
         for &endpoint in &endpoints {
             let message = Message { endpoint, event: event.to_owned(), at: at.clone(), body: body.clone() };
-            jobs.push(NewJob::of::<WebhookHandler>(&message)?);
+            jobs.push(NewJob::of::<WebhookHandler>(&message)?.key(endpoint.to_string()));
         }
         queue.enqueue_all(transaction, &jobs).await?;
         Ok(endpoints.len())

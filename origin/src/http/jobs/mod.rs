@@ -63,14 +63,9 @@ impl Jobs {
     /// The job as its owner sees it. The link is made now, so it works for its
     /// full lifetime after whoever asks has got it.
     pub fn view(&self, job: JobRow, now: OffsetDateTime) -> Result<Job, ApiError> {
-        let result = match job.result {
-            // Kinds that make nothing have nothing to fetch.
-            Some(result) if result.is_object() => {
-                let made: Made = serde_json::from_value(result).map_err(ApiError::internal)?;
-                Some(JobResult { url: made.url(&self.links, now) })
-            }
-            Some(_) | None => None,
-        };
+        // Kinds that make nothing have nothing to fetch.
+        let made = job.result.and_then(|result| serde_json::from_value::<Made>(result).ok());
+        let result = made.map(|made| JobResult { url: made.url(&self.links, now) });
         Ok(Job {
             id: job.id,
             kind: job.kind,

@@ -244,9 +244,11 @@ pub(in crate::queue) async fn release(
 
 const ADOPT: &str = concat!(
     "UPDATE jobs SET lane = CASE WHEN kind = ANY($1) THEN '' END
-     WHERE ",
+     WHERE id IN (
+         SELECT id FROM jobs WHERE ",
     waiting!(),
-    " AND (kind = ANY($1) AND lane IS NULL OR kind = ANY($2) AND lane IS NOT NULL)"
+    "        AND (kind = ANY($1) AND lane IS NULL OR kind = ANY($2) AND lane IS NOT NULL)
+         FOR UPDATE SKIP LOCKED)"
 );
 
 /// Brings jobs that were enqueued when their kind had no limits yet, or had them still, to where
@@ -256,7 +258,8 @@ pub(in crate::queue) async fn adopt(
     limited: &[&str],
     unlimited: &[&str],
 ) -> Result<u64, DbError> {
-    connection.execute(ADOPT, &[&limited, &unlimited]).await
+    let params = &[(&limited as _, Type::TEXT_ARRAY), (&unlimited as _, Type::TEXT_ARRAY)];
+    connection.execute_planned(ADOPT, params).await
 }
 
 pub(super) fn hot_statements() -> Vec<HotStatement> {

@@ -87,13 +87,13 @@ impl ImportHandler {
         let name = FileName::new(format!("{}-{}.csv", job.id, job.attempt))?;
         let mut file = self.files.begin(&name);
         let added = add(transaction, content, &mut file, &job.progress).await?;
+        // Before the commit, which makes it the result; and before what others wait for.
+        file.finish().await?;
         // There is no answer that could tell it as well.
         let _ = self.outbox.enqueue(transaction, added.invalidation()).await?;
         if let Some(owner) = job.owner {
             notifications::enqueue(transaction, owner, "import_done", &json!({ "job": job.id })).await?;
         }
-        // Before the commit, which makes it the result.
-        file.finish().await?;
         Ok(FileResult { file: name })
     }
 }

@@ -13,7 +13,7 @@ use super::{ask::PICTURE_BYTES_MAX, path};
 use crate::db::{Db, DbError};
 use crate::files::{FileError, FileName, FileNameError, FileStore, Made};
 use crate::outbox::{Invalidation, Outbox};
-use crate::queue::{Handler, JobContext, JobError, Outcome};
+use crate::queue::{Handler, JobContext, JobError, Limits, Outcome};
 use crate::shop::groups;
 
 /// Pictures that a process decodes at the same time: one takes hundreds of megabytes.
@@ -61,6 +61,8 @@ impl PictureHandler {
 
 impl Handler for PictureHandler {
     const KIND: &'static str = "product_image";
+    /// Two workers' worth; the others go on with something else.
+    const LIMITS: Limits = Limits { concurrency: Some(2), ..Limits::NONE };
     type Payload = Upload;
     type Output = Made;
 
