@@ -5,7 +5,14 @@ use std::fmt;
 use clap::Args;
 
 use super::error::CommandError;
+use crate::db::Db;
+use crate::files::{FileStore, LinkKey};
 use crate::mail::{Mail, MailSettings};
+use crate::outbox::Outbox;
+use crate::queue::{Queue, Seal};
+use crate::shop::Means;
+use crate::signing::Secrets;
+use crate::webhooks::{Addresses, Webhooks};
 
 /// How mail is sent.
 #[derive(Args)]
@@ -23,12 +30,26 @@ pub(super) struct MailArgs {
 }
 
 impl MailArgs {
-    /// Where people reach what is served.
-    pub(super) fn public_url(&self) -> String {
-        self.public_url.trim().trim_end_matches('/').to_owned()
+    /// What jobs need, wherever they are enqueued or run.
+    pub(super) fn means(
+        &self,
+        db: &Db,
+        secrets: &Secrets,
+        files: FileStore,
+        outbox: Outbox,
+    ) -> Result<Means, CommandError> {
+        Ok(Means {
+            queue: Queue::new(db.clone(), Some(Seal::new(secrets))),
+            files,
+            links: LinkKey::new(secrets),
+            outbox,
+            mail: self.mail()?,
+            webhooks: Webhooks::new(secrets, Addresses::Public),
+            public_url: self.public_url.trim().trim_end_matches('/').to_owned(),
+        })
     }
 
-    pub(super) fn mail(&self) -> Result<Mail, CommandError> {
+    fn mail(&self) -> Result<Mail, CommandError> {
         // A variable that is set to nothing is not set.
         let how = self.mail.as_deref().map(str::trim).filter(|how| !how.is_empty());
         Ok(Mail::new(how.map(|how| MailSettings::parse(how, &self.mail_from)).transpose()?))

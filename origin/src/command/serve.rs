@@ -20,10 +20,9 @@ use crate::http::download::Downloads;
 use crate::http::jobs::Jobs;
 use crate::http::server;
 use crate::http::site::Site;
-use crate::queue::{Queue, Seal, WorkerMetrics};
-use crate::shop::{self, Means, ShopArgs};
+use crate::queue::WorkerMetrics;
+use crate::shop::{self, ShopArgs};
 use crate::shutdown::Shutdown;
-use crate::webhooks::{Addresses, Webhooks};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
@@ -69,15 +68,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     // Needs no database yet: an origin that starts while there is none says so
     // at /readyz, and serves as soon as one answers.
     let db = Db::new(settings);
-    let means = Means {
-        queue: Queue::new(db.clone(), Some(Seal::new(&secrets))),
-        files: files.clone(),
-        links: links.clone(),
-        outbox: outbox.clone(),
-        mail: args.mail.mail()?,
-        webhooks: Webhooks::new(&secrets, Addresses::Public),
-        public_url: args.mail.public_url(),
-    };
+    let means = args.mail.means(&db, &secrets, files.clone(), outbox.clone())?;
     let accounts = args.accounts.accounts(&db, &secrets);
     let deliverer = {
         let (outbox, db) = (outbox.clone(), db.clone());

@@ -12,11 +12,8 @@ use super::mail::MailArgs;
 use super::serve::open_files;
 use super::worker::WorkerArgs;
 use crate::db::Db;
-use crate::files::{LinkKey, Location};
-use crate::queue::{Queue, Seal};
-use crate::shop::Means;
+use crate::files::Location;
 use crate::shutdown::Shutdown;
-use crate::webhooks::{Addresses, Webhooks};
 
 /// Invalidations are delivered by the processes that answer requests, and show there what is
 /// measured of it. What has waited for so long there are none of.
@@ -42,17 +39,9 @@ pub(super) async fn work(args: WorkArgs) -> Result<(), CommandError> {
     let secrets = accounts::secrets()?;
     let db = Db::new(args.database.settings()?);
     let outbox = args.edge.outbox()?;
-    let means = Means {
-        queue: Queue::new(db.clone(), Some(Seal::new(&secrets))),
-        files: open_files(args.files).await?,
-        links: LinkKey::new(&secrets),
-        outbox: outbox.clone(),
-        mail: args.mail.mail()?,
-        webhooks: Webhooks::new(&secrets, Addresses::Public),
-        public_url: args.mail.public_url(),
-    };
+    let means = args.mail.means(&db, &secrets, open_files(args.files).await?, outbox.clone())?;
     let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
-    let deliverer = { tokio::spawn(async move { outbox.deliver(db, DELIVERS_AFTER).await }) };
+    let deliverer = tokio::spawn(async move { outbox.deliver(db, DELIVERS_AFTER).await });
     let _deliverer = AbortOnDropHandle::new(deliverer);
     tracing::info!("working");
     args.worker.run(&means, shutdown).await?;

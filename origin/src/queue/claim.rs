@@ -114,16 +114,8 @@ impl Claims {
         let connection = self.db.writer().await?;
         let sent_at = Instant::now();
         let begin = self.frontier.begin(sent_at);
-        let claimed =
-            storage::claim(&connection, worker, &begin.places, &self.kinds, &self.versions, limit).await;
-        let mut jobs = match claimed {
-            Ok(jobs) => jobs,
-            Err(error) => {
-                // Whether it took any isn't known.
-                self.frontier.forget();
-                return Err(error);
-            }
-        };
+        let mut jobs =
+            storage::claim(&connection, worker, &begin.places, &self.kinds, &self.versions, limit).await?;
         let places = jobs.iter().filter_map(|job| {
             let priority = Priority::ALL.into_iter().find(|priority| priority.rank() == job.priority)?;
             Some((priority, Place { run_at: job.run_at, id: job.id }))

@@ -19,6 +19,7 @@ pub(super) use events::{__path_follow, follow};
 
 use super::accounts::{Accounts, Caller};
 use super::error::ApiError;
+use super::idempotency::Answer;
 use super::position;
 use super::streams::Streams;
 use crate::db::{Lsn, WriteConnection};
@@ -79,6 +80,13 @@ impl Jobs {
             finished_at: job.finished_at.map(rfc3339),
         })
     }
+
+    /// The answer to whoever asked for what `job` does: 202, and where to follow it.
+    pub fn accepted(&self, job: JobRow) -> Result<Answer, ApiError> {
+        let job = self.view(job, OffsetDateTime::now_utc())?;
+        let location = format!("/api/jobs/{}", job.id);
+        Ok(Answer::json(StatusCode::ACCEPTED, &job)?.at(location))
+    }
 }
 
 /// How a job of one's own stands; those who work here see all.
@@ -130,23 +138,22 @@ pub(super) async fn cancel(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let (connection, mut job) = find(&jobs, &caller, &id).await?;
-    drop(connection);
+    let (mut connection, mut job) = find(&jobs, &caller, &id).await?;
     if !snapshot::is_finished(&job) {
+        // Others may have it meanwhile.
+        drop(connection);
         jobs.queue.cancel(job.id).await?;
         let until = Instant::now() + CANCEL_MAX;
         loop {
-            let (connection, now) = find(&jobs, &caller, &id).await?;
-            drop(connection);
-            job = now;
+            (connection, job) = find(&jobs, &caller, &id).await?;
             if snapshot::is_finished(&job) || Instant::now() >= until {
                 break;
             }
+            drop(connection);
             sleep(CANCEL_POLL).await;
         }
     }
     let status = if snapshot::is_finished(&job) { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let connection = jobs.queue.db().writer().await?;
     let position = effect(&connection, &job).await;
     drop(connection);
     let mut response = (status, axum::Json(jobs.view(job, OffsetDateTime::now_utc())?)).into_response();

@@ -2,11 +2,9 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tidewall_api::job::Job;
 use tidewall_api::problem::Problem;
-use time::OffsetDateTime;
 
 use super::make::{Import, ImportHandler};
 use super::table::Table;
@@ -14,7 +12,7 @@ use crate::db::{Transaction, Written};
 use crate::http::accounts::Staff;
 use crate::http::body::{Incoming, essence};
 use crate::http::error::ApiError;
-use crate::http::idempotency::{Answer, IdempotencyKey};
+use crate::http::idempotency::IdempotencyKey;
 use crate::http::position;
 use crate::queue::NewJob;
 use crate::shop::Shop;
@@ -70,10 +68,7 @@ pub(super) async fn ask(
     let job = job.owned_by(user);
     let asked = shop.db.write(async |transaction| {
         let enqueue = async |transaction: &Transaction| {
-            let job = shop.jobs.queue.enqueue(transaction, &job).await?.job;
-            let job = shop.jobs.view(job, OffsetDateTime::now_utc())?;
-            let location = format!("/api/jobs/{}", job.id);
-            Ok(Answer::json(StatusCode::ACCEPTED, &job)?.at(location))
+            shop.jobs.accepted(shop.jobs.queue.enqueue(transaction, &job).await?.job)
         };
         // The same table, whatever it is called here.
         key.once(transaction, user, "POST /api/imports", &kept.digest, enqueue).await

@@ -2,11 +2,9 @@
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tidewall_api::job::Job;
 use tidewall_api::problem::Problem;
-use time::OffsetDateTime;
 
 use super::make::{PictureHandler, Upload};
 use super::storage;
@@ -14,7 +12,6 @@ use crate::db::Written;
 use crate::http::accounts::Staff;
 use crate::http::body::{Incoming, essence};
 use crate::http::error::ApiError;
-use crate::http::idempotency::Answer;
 use crate::http::position;
 use crate::queue::NewJob;
 use crate::shop::products::{parse_id, unknown_product};
@@ -70,9 +67,7 @@ pub(super) async fn ask(
     let job = job.owned_by(claims.user.id);
     let asked = shop.db.write(async |transaction| shop.jobs.queue.enqueue(transaction, &job).await);
     let Written { value: enqueued, position } = asked.await?;
-    let job = shop.jobs.view(enqueued.job, OffsetDateTime::now_utc())?;
-    let location = format!("/api/jobs/{}", job.id);
-    let mut response = Answer::json(StatusCode::ACCEPTED, &job)?.at(location).into_response();
+    let mut response = shop.jobs.accepted(enqueued.job)?.into_response();
     position::written(response.headers_mut(), position);
     Ok(response)
 }

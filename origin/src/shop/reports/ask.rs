@@ -1,19 +1,17 @@
 //! POST `/api/reports`.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tidewall_api::account::User;
 use tidewall_api::job::{Job, ReportRequest};
 use tidewall_api::problem::Problem;
-use time::OffsetDateTime;
 
 use super::make::{Of, Report, ReportHandler};
 use super::range::DayRange;
 use crate::db::{Transaction, Written};
 use crate::http::accounts::{Caller, Client};
 use crate::http::error::ApiError;
-use crate::http::idempotency::{Answer, IdempotencyKey};
+use crate::http::idempotency::IdempotencyKey;
 use crate::http::json::Json;
 use crate::http::position;
 use crate::queue::NewJob;
@@ -51,10 +49,7 @@ pub(super) async fn ask(
     let job = NewJob::of::<ReportHandler>(&report).map_err(ApiError::internal)?.owned_by(id);
     let asked = shop.db.write(async |transaction| {
         let enqueue = async |transaction: &Transaction| {
-            let job = shop.jobs.queue.enqueue(transaction, &job).await?.job;
-            let job = shop.jobs.view(job, OffsetDateTime::now_utc())?;
-            let location = format!("/api/jobs/{}", job.id);
-            Ok(Answer::json(StatusCode::ACCEPTED, &job)?.at(location))
+            shop.jobs.accepted(shop.jobs.queue.enqueue(transaction, &job).await?.job)
         };
         key.once(transaction, id, "POST /api/reports", &report, enqueue).await
     });
