@@ -13,7 +13,7 @@
 //! The map:
 //!
 //! - pure, tested natively by tables: [`query`] and [`paths`] (the app's URLs),
-//!   [`format`](mod@format) (money and numbers), [`stock`], [`page_window`], [`remembered`],
+//!   [`stock`], [`page_window`], [`remembered`],
 //!   [`skew`] and [`builds`] (what a page makes of a deploy)
 //! - the rim: [`client`] (HTTP), [`loader`] (one answer's life on a page),
 //!   [`lookout`] (which build is served), [`scroll`] and [`address`] (the history), `prerender` and `document`
@@ -36,7 +36,6 @@ pub mod client;
 pub mod components;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod document;
-pub mod format;
 pub mod loader;
 pub mod lookout;
 pub mod page_window;

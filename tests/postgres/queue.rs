@@ -35,6 +35,14 @@ pub(crate) const TESTS: &[Test] = &[
         "queue::a_failed_job_is_tried_again_discarded_and_retried_by_hand",
         a_failed_job_is_tried_again_discarded_and_retried_by_hand,
     ),
+    (
+        "queue::an_ended_job_keeps_its_key_for_who_retries_it_and_keeps_nobody_from_it",
+        an_ended_job_keeps_its_key_for_who_retries_it_and_keeps_nobody_from_it,
+    ),
+    (
+        "queue::jobs_with_keys_are_added_together_and_the_first_of_a_key_is_the_one",
+        jobs_with_keys_are_added_together_and_the_first_of_a_key_is_the_one,
+    ),
     ("queue::a_snoozed_job_comes_again_and_loses_no_attempt", a_snoozed_job_comes_again_and_loses_no_attempt),
     (
         "queue::a_panic_and_a_timeout_are_failures_and_the_worker_goes_on",
@@ -54,6 +62,14 @@ pub(crate) const TESTS: &[Test] = &[
     (
         "queue::a_lost_workers_jobs_run_again_and_a_live_ones_do_not",
         a_lost_workers_jobs_run_again_and_a_live_ones_do_not,
+    ),
+    (
+        "queue::a_worker_that_lost_its_lease_hands_back_what_it_had_and_no_attempt_is_used_up",
+        a_worker_that_lost_its_lease_hands_back_what_it_had_and_no_attempt_is_used_up,
+    ),
+    (
+        "queue::a_lost_job_that_somebody_holds_keeps_nobody_from_the_others",
+        a_lost_job_that_somebody_holds_keeps_nobody_from_the_others,
     ),
     (
         "queue::a_worker_that_was_given_up_stops_and_claims_nothing_under_its_old_number",
@@ -337,6 +353,56 @@ fn a_failed_job_is_tried_again_discarded_and_retried_by_hand(world: &World) {
     });
 }
 
+fn an_ended_job_keeps_its_key_for_who_retries_it_and_keeps_nobody_from_it(world: &World) {
+    let queue = queue(world);
+    world.run(async {
+        let keyed = |act: &Act| job(act).unique(Unique::new("one", OnConflict::Drop)).attempts_max(1);
+        let worker = Worker::start(&queue, Handlers::default().with(Acts(Notes::default())));
+        let first = enqueue_job(&queue, keyed(&Act::Fail("no luck".to_owned()))).await;
+        until_state(&queue, first, JobState::Discarded).await;
+        let second = enqueue_job(&queue, keyed(&Act::Hang)).await;
+        assert_ne!(second, first, "who has ended keeps nobody from its key");
+        assert!(queue.retry(first).await.unwrap().is_none(), "there would be two of its key");
+        until_state(&queue, second, JobState::Running).await;
+        queue.cancel(second).await.unwrap();
+        until_state(&queue, second, JobState::Cancelled).await;
+        worker.stop().await;
+        assert!(queue.retry(first).await.unwrap().is_some());
+        let third = enqueue_job(&queue, keyed(&Act::Hang)).await;
+        assert_eq!(third, first, "who is retried has its key again");
+    });
+}
+
+fn jobs_with_keys_are_added_together_and_the_first_of_a_key_is_the_one(world: &World) {
+    let queue = queue(world);
+    world.run(async {
+        let keyed = |text: &str, key: &str, conflict| note(text).unique(Unique::new(key, conflict));
+        let held = enqueue_job(&queue, keyed("held", "c", OnConflict::Keep)).await;
+        let jobs = [
+            keyed("b", "b", OnConflict::Keep),
+            note("plain"),
+            keyed("a", "a", OnConflict::Drop),
+            keyed("b again", "b", OnConflict::Keep),
+            keyed("c", "c", OnConflict::Keep),
+            keyed("d", "d", OnConflict::Replace),
+            keyed("d again", "d", OnConflict::Replace),
+        ];
+        let all = queue.db().write(async |transaction| {
+            Ok::<_, DbError>(queue.enqueue_all(transaction, &jobs).await.unwrap())
+        });
+        let all = all.await.unwrap().value;
+        let is_new: Vec<_> = all.iter().map(|enqueued| enqueued.is_new).collect();
+        assert_eq!(is_new, [true, true, true, false, false, true, false]);
+        let id = |index: usize| all[index].job.id;
+        assert_eq!((id(3), id(4), id(6)), (id(0), held, id(5)));
+        let texts = async |index| queue.details(id(index)).await.unwrap().unwrap().payload["Note"].clone();
+        assert_eq!(
+            (texts(2).await, texts(0).await, texts(5).await),
+            ("a".into(), "b".into(), "d again".into())
+        );
+    });
+}
+
 fn a_snoozed_job_comes_again_and_loses_no_attempt(world: &World) {
     let queue = queue(world);
     world.run(async {
@@ -344,6 +410,7 @@ fn a_snoozed_job_comes_again_and_loses_no_attempt(world: &World) {
         let id = enqueue_job(&queue, job(&Act::Snooze(300)).attempts_max(1)).await;
         let job = until_state(&queue, id, JobState::Completed).await;
         assert_eq!((job.attempt, job.attempts_max, job.result), (2, 2, Some("awake".into())));
+        assert_eq!(count(&queue, "uncounted = 1").await, 1, "later failures wait as if it had not been");
         worker.stop().await;
     });
 }
@@ -633,6 +700,43 @@ fn a_lost_workers_jobs_run_again_and_a_live_ones_do_not(world: &World) {
         worker.stop().await;
         let left: i64 = primary.query_one("SELECT count(*) FROM job_workers", &[]).await.unwrap().get(0);
         assert_eq!(left, 0, "who stops in good order leaves no lease to run out");
+    });
+}
+
+fn a_worker_that_lost_its_lease_hands_back_what_it_had_and_no_attempt_is_used_up(world: &World) {
+    let queue = queue(world);
+    world.run(async {
+        let notes = Notes::default();
+        let worker = Worker::start(&queue, Handlers::default().with(Acts(notes.clone())));
+        let id = enqueue_job(&queue, job(&Act::Hang)).await;
+        until_noted(&notes, 1).await;
+        // As when the server was away for longer than the lease.
+        let primary = world.server(0).await;
+        primary.batch_execute("UPDATE job_workers SET lease_until = now() - interval '1 s'").await.unwrap();
+        until_noted(&notes, 3).await;
+        assert_eq!(notes.all(), ["hangs", "gone", "hangs"]);
+        let again = find(&queue, id).await.unwrap();
+        assert_eq!((again.attempt, again.attempts_max, again.error), (2, 3, None));
+        worker.stop().await;
+    });
+}
+
+fn a_lost_job_that_somebody_holds_keeps_nobody_from_the_others(world: &World) {
+    let queue = queue(world);
+    world.run(async {
+        let (held, free) = (enqueue_job(&queue, note("held")).await, enqueue_job(&queue, note("free")).await);
+        // Of a worker that nobody knows any more: whoever found it lost was lost before it was done.
+        let mut holder = world.server(0).await;
+        holder.batch_execute("UPDATE jobs SET state = 'running', worker_id = -1, attempt = 1").await.unwrap();
+        let transaction = holder.transaction().await.unwrap();
+        transaction.execute("SELECT FROM jobs WHERE id = $1 FOR UPDATE", &[&held]).await.unwrap();
+        let notes = Notes::default();
+        let worker = Worker::start(&queue, Handlers::default().with(Acts(notes.clone())));
+        until_state(&queue, free, JobState::Completed).await;
+        assert_eq!(notes.all(), ["free"]);
+        transaction.rollback().await.unwrap();
+        until_state(&queue, held, JobState::Completed).await;
+        worker.stop().await;
     });
 }
 

@@ -90,8 +90,12 @@ pub(crate) fn test() {
 
         // An index can be read from end to end as well: what removes the rows of those who have
         // gone must not look at all who have not.
+        let of_queue = |name| statements.iter().filter(move |statement| statement.name == name).cloned();
         for statement in
-            [session::hot_statements(), rate_limit::hot_statements(), idempotency::hot_statements()].concat()
+            [session::hot_statements(), rate_limit::hot_statements(), idempotency::hot_statements()]
+                .concat()
+                .into_iter()
+                .chain(of_queue("the dead letters"))
         {
             let looked_at = rows_looked_at_in_vain(&client, &statement).await;
             assert!(looked_at < 100.0, "{}: {looked_at} rows", statement.name);

@@ -1,12 +1,13 @@
 //! A product in a list.
 
 use leptos::prelude::*;
+use tidewall_api::format;
 use tidewall_api::product::Product;
 
 use crate::components::picture::Picture;
+use crate::paths;
 use crate::query::ProductQuery;
 use crate::stock::Stock;
-use crate::{format, paths};
 
 /// A product in a list. All of it leads to the product's page, but for its
 /// category, which leads to what else is in it.

@@ -3,9 +3,9 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 
-use crate::format;
 use crate::page_window::{Place, page_window};
 use crate::query::ProductQuery;
+use tidewall_api::format;
 
 /// Links to the pages of a list. Nothing when there is but one.
 #[component]

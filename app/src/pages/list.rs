@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_url;
+use tidewall_api::format;
 use tidewall_api::product::{PAGE_MAX, PER_PAGE_DEFAULT, Product, ProductPage};
 
 use super::{LastList, set_title};
@@ -13,9 +14,9 @@ use crate::components::pager::Pager;
 use crate::components::search_form::SearchForm;
 use crate::loader::{Loaded, Loader};
 use crate::page_window::page_count;
+use crate::paths;
 use crate::query::ProductQuery;
 use crate::remembered::Remembered;
-use crate::{format, paths};
 
 /// Cards in view when a wide window opens: their pictures are loaded at once.
 const EAGER_PICTURES: usize = 8;

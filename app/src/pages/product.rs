@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use tidewall_api::format;
 use tidewall_api::problem::Problem;
 use tidewall_api::product::Product;
 
@@ -10,10 +11,10 @@ use crate::client::{self, ClientError};
 use crate::components::failure::Failure;
 use crate::components::picture::Picture;
 use crate::loader::{Loaded, Loader};
+use crate::paths;
 use crate::query::ProductQuery;
 use crate::remembered::Remembered;
 use crate::stock::Stock;
-use crate::{format, paths};
 
 /// One product.
 #[component]

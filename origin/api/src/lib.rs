@@ -9,6 +9,7 @@ pub mod api_version;
 pub mod bookmark;
 pub mod cart;
 pub mod entity_tag;
+pub mod format;
 pub mod headers;
 pub mod job;
 pub mod manifest;

@@ -34,13 +34,8 @@ pub enum EdgeSettingsError {
     #[error("PURGE_TOKEN must be of visible ASCII characters")]
     Token,
     /// Not a URL.
-    #[error("`{0}` is no edge's URL; write it as http://127.0.0.1:8787")]
+    #[error("`{0}` is no edge's URL; write it as https://edge.example.com or http://127.0.0.1:8787")]
     Url(String),
-    /// Needs TLS.
-    #[error(
-        "`{0}` can't be reached from here, which speaks no TLS; name an http:// address of the edge, or a proxy before it"
-    )]
-    Tls(String),
 }
 
 impl EdgeSettings {
@@ -77,15 +72,12 @@ impl Endpoint {
         let shown = || text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned();
         let wrong = || EdgeSettingsError::Url(shown());
         let mut url = Url::parse(text).map_err(|_| wrong())?;
-        if url.scheme() == "https" {
-            return Err(EdgeSettingsError::Tls(shown()));
-        }
         let is_bare = url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
             && url.username().is_empty()
             && url.password().is_none();
-        if url.scheme() != "http" || !url.has_host() || !is_bare {
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !is_bare {
             return Err(wrong());
         }
         let name = url.as_str().trim_end_matches('/').to_owned();
@@ -125,6 +117,7 @@ mod tests {
             "t",
             "http://a/_tidewall/purge http://b:1/_tidewall/purge",
         );
+        check(&["https://edge.example.com"], "t", "https://edge.example.com/_tidewall/purge");
     }
 
     #[test]
@@ -146,7 +139,6 @@ mod tests {
             check(&[url], "t", "is no edge's URL");
         }
         check(&["http://me:hush@a"], "t", "`a` is no edge's URL");
-        check(&["https://edge.example.com"], "t", "speaks no TLS");
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Attempts {
         context: JobContext,
         stopped: oneshot::Receiver<Stop>,
     ) {
-        let Claimed { id, attempt, attempts_max, .. } = job;
+        let Claimed { id, attempt, attempts_max, uncounted, .. } = job;
         tracing::debug!(job = id, kind = kind.name, attempt, "attempt begins");
         let begun = Instant::now();
         let run = AssertUnwindSafe(kind.run(job, context, self.seal.as_ref())).catch_unwind();
@@ -55,7 +55,8 @@ impl Attempts {
             tracing::warn!(job = id, kind = kind.name, attempt, error = %chain(error), "attempt failed");
         }
         let rules = Rules { backoff: kind.backoff, retention: kind.retention };
-        let ending = ending(rules, attempt, attempts_max, end, fastrand::u32(..));
+        let counted = attempt - uncounted;
+        let ending = ending(rules, counted, attempts_max - uncounted, end, fastrand::u32(..));
         let outcome = ending.as_str();
         match outcome {
             "completed" => {
@@ -65,8 +66,11 @@ impl Attempts {
         }
         self.metrics.ended(kind.name, outcome, took);
         let failed = matches!(outcome, "failed" | "discarded");
-        self.running.end(id, attempt, kind.name, failed, took);
-        // Nobody takes it only once the worker has stopped without waiting for this attempt.
-        let _not_taken = self.ends.send(Ended { id, attempt, ending });
+        let is_written = !ending.is_silent();
+        self.running.end(id, attempt, is_written, kind.name, failed, took);
+        if is_written {
+            // Nobody takes it only once the worker has stopped without waiting for this attempt.
+            let _not_taken = self.ends.send(Ended { id, attempt, ending });
+        }
     }
 }

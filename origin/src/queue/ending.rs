@@ -60,7 +60,8 @@ pub(super) struct Rules {
     pub(super) retention: Retention,
 }
 
-/// What becomes of a job whose attempt number `attempt` ended so. `random` is uniform over its range.
+/// What becomes of a job whose attempt ended so, the `attempt`th of those that count. `random` is
+/// uniform over its range.
 pub(super) fn ending(rules: Rules, attempt: i32, attempts_max: i32, end: End, random: u32) -> Ending {
     let failed = |message: String, is_final: bool, delay: Option<Duration>| {
         if is_final || attempt >= attempts_max {
@@ -74,7 +75,7 @@ pub(super) fn ending(rules: Rules, attempt: i32, attempts_max: i32, end: End, ra
         End::Returned(Ok(Outcome::Done(result))) => {
             Ending::Complete { result, keep: rules.retention.completed }
         }
-        End::Returned(Ok(Outcome::Completed)) => Ending::Completed,
+        End::Returned(Ok(Outcome::Completed(_))) => Ending::Completed,
         End::Stopped(Stop::LeaseLost) => Ending::Lost,
         End::Returned(Ok(Outcome::Snooze(delay))) => {
             Ending::Wait { state: JobState::Scheduled, delay, counts: false, error: None }
@@ -92,6 +93,11 @@ pub(super) fn ending(rules: Rules, attempt: i32, attempts_max: i32, end: End, ra
 }
 
 impl Ending {
+    /// There is nothing to write down.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self, Self::Completed | Self::Lost)
+    }
+
     /// As it is counted.
     pub(super) fn as_str(&self) -> &'static str {
         match self {
@@ -109,6 +115,7 @@ impl Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::handler::Completion;
 
     const RULES: Rules = Rules {
         backoff: Backoff { base: Duration::from_secs(2), delay_max: Duration::from_mins(10) },
@@ -145,7 +152,7 @@ mod tests {
     #[test]
     fn an_attempt_that_went_well_ends_the_job_unless_it_did_so_itself_or_has_to_come_again() {
         check(1, returned(Outcome::Done(7.into())), "completed: 7 for 60 s");
-        check(1, returned(Outcome::Completed), "completed: nothing");
+        check(1, returned(Outcome::Completed(Completion(()))), "completed: nothing");
         check(3, returned(Outcome::Snooze(Duration::from_secs(30))), "snoozed: scheduled in 30 s");
     }
 

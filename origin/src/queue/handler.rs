@@ -19,6 +19,10 @@ use crate::backoff::Backoff;
 use crate::db::{Db, DbError, Lsn, Transaction};
 
 /// Does the work of one kind of job.
+///
+/// Kinds without limits wait in one line: a worker that doesn't know some of them passes over
+/// their jobs at each look. A kind that only some of the workers run, and that may wait in great
+/// numbers, belongs in a line of its own, which any [limit](Handler::LIMITS) gives it.
 pub trait Handler: Send + Sync + 'static {
     /// Names the kind, in the table and on the wire.
     const KIND: &'static str;
@@ -37,7 +41,7 @@ pub trait Handler: Send + Sync + 'static {
     /// For how long jobs are kept when they have ended.
     const RETENTION: Retention = Retention::DEFAULT;
     /// Which parts of the payload are secret: JSON pointers (RFC 6901). They are sealed where
-    /// they are stored, and never shown.
+    /// they are stored, and never shown. Each must be there; an optional one is null.
     const SECRETS: &'static [&'static str] = &[];
 
     /// What a job of this kind is told.
@@ -56,7 +60,9 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Runs one attempt. It is dropped at any await if it takes too long, is cancelled or its
     /// worker stops, and may run again after it has succeeded: doing it twice must come to the
-    /// same, or be done in [`JobContext::complete`].
+    /// same, or be done in [`JobContext::complete`]. What computes for more than some
+    /// milliseconds belongs in `tokio::task::spawn_blocking`: the worker's heart beats in this
+    /// runtime, too.
     fn run(
         &self,
         payload: Self::Payload,
@@ -85,11 +91,15 @@ impl Retention {
 pub enum Outcome<T> {
     /// Done, with this result.
     Done(T),
-    /// Done, and ended already: see [`JobContext::complete`].
-    Completed,
+    /// Done, and ended already: what [`JobContext::complete`] returns.
+    Completed(Completion),
     /// There is nothing to do yet: the job runs again after this time. That is no attempt.
     Snooze(Duration),
 }
+
+/// The job was ended in the transaction of its effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion(pub(super) ());
 
 /// What a running attempt knows of itself.
 #[derive(Clone)]
@@ -125,6 +135,8 @@ impl JobContext {
     {
         let keep = self.kind.retention.completed;
         let written = self.db.write(async |transaction| {
+            // A process that stands still holds the job's row for no longer than it may run.
+            storage::settle::idle_at_most(transaction, self.kind.timeout).await?;
             let output = effect(transaction).await?;
             let result = serde_json::to_value(output).map_err(unkept)?;
             let ended =
@@ -132,7 +144,7 @@ impl JobContext {
             if ended { Ok(()) } else { Err(JobError::lost()) }
         });
         written.await?;
-        Ok(Outcome::Completed)
+        Ok(Outcome::Completed(Completion(())))
     }
 
     /// The same for every attempt of the job, and for no other job: for effects elsewhere, whose
@@ -262,7 +274,7 @@ impl Kind {
                 let payload = serde_json::from_value(payload).map_err(unread)?;
                 Ok(match handler.run(payload, job).await? {
                     Outcome::Done(output) => Outcome::Done(serde_json::to_value(output).map_err(unkept)?),
-                    Outcome::Completed => Outcome::Completed,
+                    Outcome::Completed(completion) => Outcome::Completed(completion),
                     Outcome::Snooze(delay) => Outcome::Snooze(delay),
                 })
             })

@@ -12,10 +12,10 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::claim;
 use super::ending::Stop;
 use super::handler::{Handlers, Retention};
-use super::lease::{HEARTBEAT, LEASE, Lease};
+use super::lease::{HEARTBEAT, Held, LEASE, Lease};
 use super::running::Running;
 use super::storage;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, WriteConnection};
 use crate::telemetry::chain;
 
 /// A worker's heart.
@@ -29,7 +29,12 @@ pub(super) struct Heart {
     worker: watch::Sender<Option<i64>>,
     /// Beats before its time.
     beat_now: Arc<Notify>,
+    /// Its numbers under which it may still have jobs by the database.
+    former: Vec<i64>,
 }
+
+/// A beat that comes so much too late was held up by something that computes.
+const LATE: Duration = Duration::from_secs(1);
 
 impl Heart {
     pub(super) fn new(
@@ -40,24 +45,34 @@ impl Heart {
         beat_now: Arc<Notify>,
     ) -> (Self, watch::Receiver<Option<i64>>) {
         let (worker, number) = watch::channel(None);
-        (Self { db: db.reserved(), name, concurrency, running, worker, beat_now }, number)
+        (Self { db: db.reserved(), name, concurrency, running, worker, beat_now, former: Vec::new() }, number)
     }
 
     /// Beats until it is dropped.
-    pub(super) async fn beat(self) {
+    pub(super) async fn beat(mut self) {
         let mut beats = interval(HEARTBEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut lease: Option<Lease> = None;
         loop {
             tokio::select! {
-                _ = beats.tick() => {}
+                due = beats.tick() => {
+                    if due.elapsed() > LATE {
+                        tracing::warn!(
+                            late = ?due.elapsed(),
+                            "the worker's heart was held up: what computes belongs in spawn_blocking"
+                        );
+                    }
+                }
                 () = self.beat_now.notified() => {}
             }
             let sent_at = Instant::now();
             // A beat that isn't answered is given up in time to give up the lease.
             let answer_max = lease.map_or(HEARTBEAT * 2, |lease| lease.left(sent_at).min(HEARTBEAT * 2));
             match timeout(answer_max, self.extend(sent_at)).await {
-                Ok(Ok(true)) => lease = Some(Lease::extended(sent_at)),
+                Ok(Ok(true)) => {
+                    lease = Some(Lease::extended(sent_at));
+                    self.tell_progress().await;
+                }
                 Ok(Ok(false)) => {
                     tracing::warn!("the worker's lease was lost; its jobs are stopped");
                     self.give_up();
@@ -75,9 +90,11 @@ impl Heart {
     }
 
     /// Begins or extends the lease. `false`: it was lost.
-    async fn extend(&self, now: Instant) -> Result<bool, DbError> {
+    async fn extend(&mut self, now: Instant) -> Result<bool, DbError> {
         let connection = self.db.writer().await?;
-        let Some(worker) = *self.worker.borrow() else {
+        let number = *self.worker.borrow();
+        let Some(worker) = number else {
+            self.hand_back(&connection).await?;
             let worker = storage::worker::register(&connection, &self.name, self.concurrency, LEASE).await?;
             self.running.take_lease(worker);
             self.worker.send_replace(Some(worker));
@@ -90,15 +107,39 @@ impl Heart {
         for job in cancelled {
             self.running.stop(job, Stop::Cancelled);
         }
-        let progress = self.running.take_progress();
-        if !progress.is_empty() {
-            storage::worker::tell_progress(&connection, &progress).await?;
-        }
         Ok(true)
     }
 
-    fn give_up(&self) {
-        self.worker.send_replace(None);
+    /// What it ran while it couldn't beat was stopped and ended nowhere, so nobody's attempt is
+    /// used up by it, unless others have found the worker lost by now. Ends that are still to be
+    /// written stay its own.
+    async fn hand_back(&mut self, connection: &WriteConnection) -> Result<(), DbError> {
+        while let Some(former) = self.former.last() {
+            let released = storage::claim::release(connection, *former, &self.running.ids()).await?;
+            if released > 0 {
+                tracing::info!(released, "jobs that were stopped are free again");
+            }
+            self.former.pop();
+        }
+        Ok(())
+    }
+
+    /// The lease doesn't depend on it.
+    async fn tell_progress(&self) {
+        let progress = self.running.take_progress();
+        if progress.is_empty() {
+            return;
+        }
+        let told = async { storage::worker::tell_progress(&*self.db.writer().await?, &progress).await };
+        match timeout(HEARTBEAT, told).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(error = %chain(&error), "progress was not told"),
+            Err(_) => tracing::debug!("progress was not told: no answer in time"),
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.former.extend(self.worker.send_replace(None));
         self.running.lose_lease();
     }
 }
@@ -110,24 +151,28 @@ const CARE: Duration = Duration::from_secs(1);
 const ADOPT: Duration = Duration::from_mins(1);
 
 /// Looks after the jobs of lost workers, and removes jobs that ended long ago, until it is dropped.
-pub(super) async fn care(db: Db, handlers: Handlers) {
+pub(super) async fn care(db: Db, handlers: Handlers, number: watch::Receiver<Option<i64>>) {
     let mut adopt_at = Instant::now();
+    let mut held: Option<Held> = None;
+    // Jobs that a lost worker has, as when whoever found it lost was lost as well.
+    let mut is_any_lost = true;
     let mut looks = interval(CARE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
         if Instant::now() >= adopt_at {
             adopt_at = Instant::now() + ADOPT;
+            is_any_lost = true;
             if let Err(error) = claim::adopt(&db, &handlers).await {
                 tracing::debug!(error = %chain(&error), "no look at jobs whose kind's limits have changed");
             }
         }
-        match storage::worker::rescue(&db, Retention::DEFAULT.failed).await {
-            Ok((workers, jobs)) if workers.is_empty() && jobs.is_empty() => {}
-            Ok((workers, jobs)) => {
-                tracing::warn!(?workers, jobs = jobs.len(), "workers were lost; their jobs are free again");
+        held = Held::next(held, *number.borrow(), Instant::now());
+        if held.is_some_and(|held| held.may_judge(Instant::now())) {
+            match rescue(&db, is_any_lost).await {
+                Ok(is_any) => is_any_lost = is_any,
+                Err(error) => tracing::debug!(error = %chain(&error), "no look at lost workers"),
             }
-            Err(error) => tracing::debug!(error = %chain(&error), "no look at lost workers"),
         }
         let prune = async { storage::worker::prune(&db.writer().await?).await };
         match prune.await {
@@ -137,6 +182,29 @@ pub(super) async fn care(db: Db, handlers: Handlers) {
             Err(error) => tracing::debug!(error = %chain(&error), "no look at old jobs"),
         }
     }
+}
+
+/// Finds workers lost, and frees their jobs. `look`: also without finding one. `true`: there may be
+/// jobs left, held by somebody just then.
+async fn rescue(db: &Db, look: bool) -> Result<bool, DbError> {
+    let connection = db.writer().await?;
+    let workers = storage::worker::bury(&connection).await?;
+    if workers.is_empty() && !look {
+        return Ok(false);
+    }
+    let lost = storage::worker::lost(&connection).await?;
+    let mut rescued = 0;
+    while !lost.is_empty() {
+        let jobs = storage::worker::rescue(&connection, &lost, Retention::DEFAULT.failed).await?;
+        rescued += jobs;
+        if jobs == 0 {
+            break;
+        }
+    }
+    if !workers.is_empty() || rescued > 0 {
+        tracing::warn!(?workers, jobs = rescued, "workers were lost; their jobs are free again");
+    }
+    Ok(!lost.is_empty())
 }
 
 /// Time for the last words to the database.

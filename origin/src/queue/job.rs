@@ -223,6 +223,8 @@ pub(super) struct Claimed {
     /// Owns the job as long as no later attempt was begun.
     pub(super) attempt: i32,
     pub(super) attempts_max: i32,
+    /// Earlier attempts that don't count.
+    pub(super) uncounted: i32,
     pub(super) owner: Option<i64>,
     pub(super) priority: i16,
     pub(super) run_at: OffsetDateTime,
@@ -241,6 +243,7 @@ impl Claimed {
             payload: Value::Null,
             attempt: 1,
             attempts_max: 5,
+            uncounted: 0,
             owner: None,
             priority: 2,
             run_at: OffsetDateTime::UNIX_EPOCH,

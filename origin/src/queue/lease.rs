@@ -15,6 +15,10 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Time to stop attempts in before the lease runs out.
 const MARGIN: Duration = Duration::from_secs(2);
 
+/// How long a worker has had its lease before it finds others lost: when the server is back after
+/// all leases ran out, those who live have beaten again by then, and handed back what they had.
+const RETURN: Duration = Duration::from_secs(3);
+
 /// A lease by this process' clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lease {
@@ -39,6 +43,28 @@ impl Lease {
     }
 }
 
+/// Since when a worker has had its lease under one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    worker: i64,
+    since: Instant,
+}
+
+impl Held {
+    /// Follows `before` when the worker's number is `worker` at `now`.
+    pub(super) fn next(before: Option<Self>, worker: Option<i64>, now: Instant) -> Option<Self> {
+        worker.map(|worker| match before {
+            Some(held) if held.worker == worker => held,
+            _ => Self { worker, since: now },
+        })
+    }
+
+    /// Whether whoever hasn't beaten by now may be found lost.
+    pub(super) fn may_judge(self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= RETURN
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +76,19 @@ mod tests {
         let check = |seconds: u64| lease.holds(sent + Duration::from_secs(seconds));
         assert_eq!([0, 7, 8, 10].map(check), [true, true, false, false]);
         assert!(HEARTBEAT * 3 < LEASE - MARGIN, "some beats can be lost");
+    }
+
+    #[test]
+    fn others_are_found_lost_only_by_who_has_had_a_lease_for_long_enough() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let held = Held::next(None, Some(1), at(0));
+        let held_on = Held::next(held, Some(1), at(2));
+        assert_eq!(held_on, held);
+        assert!(!held_on.unwrap().may_judge(at(2)));
+        assert!(held_on.unwrap().may_judge(at(3)));
+        let anew = Held::next(held_on, Some(2), at(4)).unwrap();
+        assert!(!anew.may_judge(at(6)));
+        assert_eq!(Held::next(held_on, None, at(4)), None);
     }
 }

@@ -78,7 +78,7 @@ use std::sync::Arc;
 
 pub use backlog::{Backlog, KindBacklog, WorkerFigures};
 pub use figures::KindFigures;
-pub use handler::{Handler, Handlers, JobContext, JobError, Outcome, Progress, Retention};
+pub use handler::{Completion, Handler, Handlers, JobContext, JobError, Outcome, Progress, Retention};
 pub use job::{Enqueued, JobDetails, JobRow, NewJob, NewJobError};
 pub use limits::{Limits, Rate};
 pub use metrics::{QueueMetrics, WorkerMetrics};
@@ -194,7 +194,7 @@ impl Queue {
     }
 
     /// Has a job that was discarded or cancelled run again, once more at least. The job as it is
-    /// now; `None` if it isn't there or is in another state.
+    /// now; `None` if it isn't there, is in another state, or another job has its unique key.
     ///
     /// # Errors
     /// The database.

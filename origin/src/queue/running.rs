@@ -78,10 +78,20 @@ impl Running {
         Some(stopped)
     }
 
-    /// An attempt has ended; its end is to be written down.
-    pub(super) fn end(&self, id: i64, attempt: i32, kind: &'static str, failed: bool, took: Duration) {
+    /// An attempt has ended, and its end is to be written down or not.
+    pub(super) fn end(
+        &self,
+        id: i64,
+        attempt: i32,
+        is_written: bool,
+        kind: &'static str,
+        failed: bool,
+        took: Duration,
+    ) {
         let mut held = self.held();
-        held.unsettled.insert((id, attempt));
+        if is_written {
+            held.unsettled.insert((id, attempt));
+        }
         // Once its lease was lost the job may have come back as a later attempt.
         if held.jobs.get(&id).is_some_and(|job| job.attempt == attempt) {
             held.jobs.remove(&id);

@@ -24,6 +24,9 @@ pub enum SealError {
     /// This process has none of the secrets that keys are made of.
     #[error("the job has secrets, and this process no key; set TIDEWALL_SECRET")]
     NoKey,
+    /// What is declared to be secret isn't where it was said to be, so it may be elsewhere, in plain.
+    #[error("the payload has no `{0}`, which its kind says is secret; write one that is optional as null")]
+    Missing(&'static str),
     /// Sealed with another key, for another place, or changed since.
     #[error("the job's secrets were sealed with a key that this process doesn't have, or were changed")]
     Opened,
@@ -46,29 +49,37 @@ impl Seal {
     }
 
     fn open(&self, place: &str, sealed: &str) -> Result<Value, SealError> {
-        let encoded = sealed.strip_prefix(PREFIX).ok_or(SealError::Opened)?;
-        let sealed = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| SealError::Opened)?;
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| SealError::Opened)?;
         let part = self.0.open(&sealed, place).map_err(|_| SealError::Opened)?;
         serde_json::from_slice(&part).map_err(|_| SealError::Opened)
     }
 }
 
-/// Seals the parts of `payload` that the pointers name; a part that isn't there is none.
+/// Seals the parts of `payload` that the pointers name; a part that is null is none.
 pub(super) fn seal(
     seal: Option<&Seal>,
     kind: &str,
-    pointers: &[&str],
+    pointers: &[&'static str],
     payload: &mut Value,
 ) -> Result<(), SealError> {
-    for pointer in pointers {
-        if let Some(part) = payload.pointer_mut(pointer).filter(|part| !part.is_null()) {
-            *part = seal.ok_or(SealError::NoKey)?.seal(&place(kind, pointer), part)?;
+    for &pointer in pointers {
+        match payload.pointer_mut(pointer) {
+            Some(Value::Null) => {}
+            Some(part) => *part = seal.ok_or(SealError::NoKey)?.seal(&place(kind, pointer), part)?,
+            None if is_null_above(payload, pointer) => {}
+            None => return Err(SealError::Missing(pointer)),
         }
     }
     Ok(())
 }
 
-/// Opens what [`seal`] has sealed.
+/// Whether `pointer` leads into a part that is null.
+fn is_null_above(payload: &Value, pointer: &str) -> bool {
+    let parts = pointer.match_indices('/').map(|(end, _)| &pointer[..end]);
+    parts.filter_map(|parent| payload.pointer(parent)).any(Value::is_null)
+}
+
+/// Opens what [`seal`] has sealed. What was enqueued before its kind called it secret is plain.
 pub(super) fn open(
     seal: Option<&Seal>,
     kind: &str,
@@ -76,8 +87,8 @@ pub(super) fn open(
     payload: &mut Value,
 ) -> Result<(), SealError> {
     for pointer in pointers {
-        if let Some(part) = payload.pointer_mut(pointer).filter(|part| !part.is_null()) {
-            let sealed = part.as_str().ok_or(SealError::Opened)?;
+        let Some(part) = payload.pointer_mut(pointer) else { continue };
+        if let Some(sealed) = part.as_str().and_then(|text| text.strip_prefix(PREFIX)) {
             *part = seal.ok_or(SealError::NoKey)?.open(&place(kind, pointer), sealed)?;
         }
     }
@@ -141,15 +152,32 @@ mod tests {
         let mut moved = sealed();
         moved["inner"]["key"] = moved["token"].clone();
         assert_eq!(check(Some(&with(OLD, None)), "k", moved), SealError::Opened);
-        for bad in [json!("hunter2"), json!("sealed:"), json!("sealed:!"), json!(7)] {
+        for bad in [json!("sealed:"), json!("sealed:!")] {
             assert_eq!(check(Some(&with(OLD, None)), "k", json!({ "token": bad })), SealError::Opened);
         }
     }
 
     #[test]
-    fn a_payload_without_the_secret_part_needs_no_key() {
-        let mut payload = json!({"open": 1, "token": null});
-        assert_eq!(seal(None, "k", POINTERS, &mut payload), Ok(()));
-        assert_eq!(seal(None, "k", POINTERS, &mut json!({"token": "a"})), Err(SealError::NoKey));
+    fn what_was_enqueued_before_it_was_called_secret_is_read_as_it_is() {
+        let mut payload = json!({"token": "hunter2", "inner": {"key": 7}});
+        let plain = payload.clone();
+        open(None, "k", POINTERS, &mut payload).unwrap();
+        assert_eq!(payload, plain);
+    }
+
+    #[test]
+    fn a_payload_without_secrets_needs_no_key() {
+        let check = |mut payload: Value| seal(None, "k", POINTERS, &mut payload);
+        assert_eq!(check(json!({"token": null, "inner": {"key": null}})), Ok(()));
+        assert_eq!(check(json!({"token": null, "inner": null})), Ok(()));
+        assert_eq!(check(json!({"token": "a", "inner": null})), Err(SealError::NoKey));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_where_it_was_said_to_be_is_stored_nowhere() {
+        let check = |mut payload: Value| seal(Some(&with(OLD, None)), "k", POINTERS, &mut payload);
+        let renamed = json!({"password": "hunter2", "inner": null});
+        assert_eq!(check(renamed), Err(SealError::Missing("/token")));
+        assert_eq!(check(json!({"token": null, "inner": {}})), Err(SealError::Missing("/inner/key")));
     }
 }

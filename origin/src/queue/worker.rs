@@ -66,7 +66,8 @@ pub async fn work(
     let settled = AbortOnDropHandle::new(settled);
     let (heart, number) = Heart::new(&db, name, concurrency, Arc::clone(&running), Arc::clone(&beat_now));
     let heart = AbortOnDropHandle::new(tokio::spawn(heart.beat()));
-    let care = AbortOnDropHandle::new(tokio::spawn(heart::care(db.clone(), handlers.clone())));
+    let care =
+        AbortOnDropHandle::new(tokio::spawn(heart::care(db.clone(), handlers.clone(), number.clone())));
     let listener = {
         let (db, woken) = (db.clone(), Arc::clone(&woken));
         let hear = move |heard| match heard {

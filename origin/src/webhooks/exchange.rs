@@ -81,7 +81,7 @@ pub(super) enum ExchangeError {
 impl Exchange {
     pub(super) fn new(addresses: Addresses) -> Self {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap_or_else(|_| unreachable!("the provider knows TLS 1.2 and 1.3"))

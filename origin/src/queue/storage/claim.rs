@@ -24,8 +24,8 @@ macro_rules! claim {
          FROM due
          WHERE jobs.id = due.id AND EXISTS (
              SELECT FROM job_workers WHERE id = $1 AND lease_until > clock_timestamp() FOR KEY SHARE)
-         RETURNING jobs.id, kind, version, payload, attempt, attempts_max, owner_id, priority, run_at, lane,
-             extract(epoch FROM clock_timestamp() - greatest(run_at, created_at))::double precision"
+         RETURNING jobs.id, kind, version, payload, attempt, attempts_max, uncounted, owner_id, priority, run_at,
+             lane, extract(epoch FROM clock_timestamp() - greatest(run_at, created_at))::double precision"
     };
 }
 
@@ -90,11 +90,12 @@ fn read(row: &Row) -> Result<Claimed, tokio_postgres::Error> {
         payload: row.try_get(3)?,
         attempt: row.try_get(4)?,
         attempts_max: row.try_get(5)?,
-        owner: row.try_get(6)?,
-        priority: row.try_get(7)?,
-        run_at: row.try_get(8)?,
-        lane: row.try_get(9)?,
-        waited: Duration::from_secs_f64(row.try_get::<_, f64>(10)?.max(0.0)),
+        uncounted: row.try_get(6)?,
+        owner: row.try_get(7)?,
+        priority: row.try_get(8)?,
+        run_at: row.try_get(9)?,
+        lane: row.try_get(10)?,
+        waited: Duration::from_secs_f64(row.try_get::<_, f64>(11)?.max(0.0)),
     })
 }
 
@@ -223,9 +224,8 @@ const RELEASE: &str = "
     UPDATE jobs
     SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'available' END,
         worker_id = NULL, running_lane = NULL, cancel_requested = FALSE, progress = 0,
-        attempts_max = attempts_max + 1,
+        attempts_max = attempts_max + 1, uncounted = uncounted + 1,
         run_at = CASE WHEN NOT cancel_requested THEN run_at END,
-        unique_key = CASE WHEN NOT cancel_requested THEN unique_key END,
         finished_at = CASE WHEN cancel_requested THEN now() END,
         keep_until = CASE WHEN cancel_requested THEN now() + make_interval(secs => $3) END
     WHERE worker_id = $1 AND state = 'running' AND run_at IS NOT NULL AND NOT id = ANY($2)";

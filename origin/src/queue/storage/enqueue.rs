@@ -1,5 +1,8 @@
 //! New jobs.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -8,7 +11,7 @@ use super::{row_columns, seconds};
 use crate::db::{DbError, Params, Transaction};
 use crate::queue::job::{Enqueued, JobRow, NewJob, NewJobError};
 use crate::queue::seal::{self, Seal};
-use crate::queue::unique::OnConflict;
+use crate::queue::unique::{OnConflict, Unique};
 
 /// A key's holder may be claimed, or end, between the insertion that meets it and the look at it.
 const UNIQUE_TRIES: usize = 5;
@@ -34,26 +37,39 @@ macro_rules! insert {
 
 const INSERT: &str = concat!(insert!(), "RETURNING ", row_columns!());
 
+macro_rules! on_conflict {
+    () => {
+        "ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL AND finished_at IS NULL"
+    };
+}
+
 /// The holder of the key stays as it is.
 const INSERT_OR_NOT: &str = concat!(
     insert!(),
-    "ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL DO NOTHING RETURNING TRUE AS is_new, ",
+    on_conflict!(),
+    " DO NOTHING RETURNING TRUE AS is_new, jobs.unique_key, ",
     row_columns!()
 );
 
 /// The holder of the key, if it waits, becomes what the new one would have been.
 const INSERT_OR_REPLACE: &str = concat!(
     insert!(),
-    "ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL DO UPDATE
+    on_conflict!(),
+    " DO UPDATE
          SET version = excluded.version, payload = excluded.payload, priority = excluded.priority,
              run_at = excluded.run_at, state = excluded.state, lane = excluded.lane,
-             owner_id = excluded.owner_id, attempts_max = excluded.attempts_max + jobs.attempt
+             owner_id = excluded.owner_id, attempts_max = excluded.attempts_max + jobs.attempt,
+             uncounted = jobs.attempt
          WHERE jobs.state IN ('available', 'scheduled', 'retryable')
-     RETURNING xmax = 0 AS is_new, ",
+     RETURNING xmax = 0 AS is_new, jobs.unique_key, ",
     row_columns!()
 );
 
-const HOLDER: &str = concat!("SELECT ", row_columns!(), " FROM jobs WHERE kind = $1 AND unique_key = $2");
+const HOLDER: &str = concat!(
+    "SELECT ",
+    row_columns!(),
+    " FROM jobs WHERE kind = $1 AND unique_key = $2 AND finished_at IS NULL"
+);
 
 /// Adds jobs that exist once `transaction` commits; what became of each, in their order.
 pub(in crate::queue) async fn enqueue(
@@ -70,21 +86,61 @@ pub(in crate::queue) async fn enqueue(
             enqueued[*index] = Some(Enqueued { job: read(transaction, row)?, is_new: true });
         }
     }
-    for (index, job) in unique {
-        enqueued[index] = Some(enqueue_unique(transaction, job, seal).await?);
+    let mut unique: Vec<_> =
+        unique.into_iter().filter_map(|(index, job)| Some((index, job, job.unique.as_ref()?))).collect();
+    // Everybody takes keys in one order, so that nobody waits for somebody who waits for him.
+    unique.sort_by_key(|(index, job, unique)| (job.kind, &*unique.key, *index));
+    let mut added = add_new(transaction, &unique, seal).await?;
+    for (index, job, unique) in unique {
+        enqueued[index] = Some(match added.remove(&index) {
+            Some(job) => Enqueued { job, is_new: true },
+            None => enqueue_unique(transaction, job, unique, seal).await?,
+        });
     }
     Ok(enqueued.into_iter().flatten().collect())
+}
+
+/// A job with its place among those that were given, and its key.
+type Keyed<'a> = (usize, &'a NewJob, &'a Unique);
+
+/// Adds, in one statement, the jobs whose keys nobody has and that replace nobody; by their places.
+async fn add_new(
+    transaction: &Transaction,
+    unique: &[Keyed<'_>],
+    seal: Option<&Seal>,
+) -> Result<BTreeMap<usize, JobRow>, NewJobError> {
+    let mut places = BTreeMap::new();
+    let mut jobs = Vec::new();
+    for (index, job, unique) in unique {
+        // The first of a key: the others meet it.
+        if let Entry::Vacant(place) = places.entry((job.kind, &*unique.key)) {
+            place.insert(*index);
+            jobs.extend((unique.on_conflict != OnConflict::Replace).then_some(*job));
+        }
+    }
+    if jobs.len() < 2 {
+        return Ok(BTreeMap::new());
+    }
+    let mut added = BTreeMap::new();
+    for row in insert(transaction, INSERT_OR_NOT, jobs, seal).await? {
+        let key: &str = row.try_get("unique_key").map_err(|error| transaction.failed(error))?;
+        let job = read(transaction, &row)?;
+        if let Some(index) = places.get(&(&*job.kind, key)) {
+            added.insert(*index, job);
+        }
+    }
+    Ok(added)
 }
 
 async fn enqueue_unique(
     transaction: &Transaction,
     job: &NewJob,
+    unique: &Unique,
     seal: Option<&Seal>,
 ) -> Result<Enqueued, NewJobError> {
-    let (key, sql) = match &job.unique {
-        Some(unique) if unique.on_conflict == OnConflict::Replace => (&*unique.key, INSERT_OR_REPLACE),
-        Some(unique) => (&*unique.key, INSERT_OR_NOT),
-        None => ("", INSERT_OR_NOT),
+    let (key, sql) = match unique.on_conflict {
+        OnConflict::Replace => (&*unique.key, INSERT_OR_REPLACE),
+        OnConflict::Drop | OnConflict::Keep => (&*unique.key, INSERT_OR_NOT),
     };
     for _ in 0..UNIQUE_TRIES {
         if let Some(row) = insert(transaction, sql, [job], seal).await?.first() {

@@ -80,6 +80,7 @@ const LIST: &str = concat!(
     row_columns!(),
     " FROM jobs
      WHERE ($1::text IS NULL OR state = $1)
+         AND ($1 IS DISTINCT FROM 'discarded' OR error IS NOT NULL AND finished_at IS NOT NULL)
          AND ($2::text IS NULL OR kind = $2) AND ($3::bigint IS NULL OR id < $3)
      ORDER BY id DESC LIMIT $4"
 );
@@ -106,7 +107,6 @@ const CANCEL: &str = concat!(
      SET state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END,
          run_at = CASE WHEN state = 'running' THEN run_at END,
          cancel_requested = state = 'running',
-         unique_key = CASE WHEN state = 'running' THEN unique_key END,
          finished_at = CASE WHEN state = 'running' THEN NULL ELSE now() END,
          keep_until = CASE WHEN state = 'running' THEN NULL ELSE now() + make_interval(secs => $2) END
      WHERE id = $1 AND state IN ('available', 'scheduled', 'retryable', 'running')
@@ -123,11 +123,14 @@ pub(in crate::queue) async fn cancel(
     row.map(|row| JobRow::read(&row)).transpose().map_err(|error| connection.failed(error))
 }
 
+/// Not while another one has its key.
 const RETRY: &str = concat!(
     "UPDATE jobs
      SET state = 'available', run_at = now(), progress = 0, attempts_max = greatest(attempts_max, attempt + 1),
          finished_at = NULL, keep_until = NULL
-     WHERE id = $1 AND state IN ('discarded', 'cancelled')
+     WHERE id = $1 AND state IN ('discarded', 'cancelled') AND NOT EXISTS (
+         SELECT FROM jobs AS holder
+         WHERE holder.kind = jobs.kind AND holder.unique_key = jobs.unique_key AND holder.finished_at IS NULL)
      RETURNING ",
     row_columns!()
 );
@@ -187,6 +190,7 @@ pub(in crate::queue) async fn backlog(connection: &Connection) -> Result<Backlog
 pub(super) fn hot_statements() -> Vec<HotStatement> {
     vec![
         HotStatement::new("a job by its id", FIND, &["42"]),
+        HotStatement::new("the dead letters", LIST, &["'discarded'", "NULL", "NULL", "50"]),
         HotStatement::new("the jobs that are followed", FIND_ALL, &["ARRAY[42]::bigint[]"]),
     ]
 }

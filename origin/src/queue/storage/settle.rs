@@ -25,7 +25,7 @@ const REMOVE: &str = "
 const COMPLETE: &str = "
     UPDATE jobs
     SET state = 'completed', progress = 1, result = ended.result, error = NULL, worker_id = NULL,
-        running_lane = NULL, run_at = NULL, cancel_requested = FALSE, unique_key = NULL, finished_at = now(),
+        running_lane = NULL, run_at = NULL, cancel_requested = FALSE, finished_at = now(),
         keep_until = now() + make_interval(secs => ended.keep)
     FROM unnest($1::bigint[], $2::integer[], $3::jsonb[], $4::double precision[])
         AS ended (id, attempt, result, keep)
@@ -54,6 +54,7 @@ const SETTLE: &str = concat!(
      SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE ended.state END,
          worker_id = NULL, running_lane = NULL, cancel_requested = FALSE,
          attempts_max = attempts_max + CASE WHEN ended.counts THEN 0 ELSE 1 END,
+         uncounted = uncounted + CASE WHEN ended.counts THEN 0 ELSE 1 END,
          run_at = CASE WHEN NOT ",
     is_end!(),
     " THEN now() + make_interval(secs => ended.delay) END,
@@ -64,9 +65,6 @@ const SETTLE: &str = concat!(
          failures = ",
     failures!(),
     ",
-         unique_key = CASE WHEN NOT ",
-    is_end!(),
-    " THEN unique_key END,
          finished_at = CASE WHEN ",
     is_end!(),
     " THEN now() END,
@@ -182,6 +180,15 @@ impl<'a> Waiting<'a> {
         self.counts.push(counts);
         self.errors.push(error);
     }
+}
+
+/// Ends the transaction once nobody has said anything in it for so long.
+pub(in crate::queue) async fn idle_at_most(
+    transaction: &Transaction,
+    timeout: Duration,
+) -> Result<(), DbError> {
+    let timeout = timeout.as_millis().clamp(1, i32::MAX as u128);
+    transaction.batch(&format!("SET LOCAL idle_in_transaction_session_timeout = {timeout}")).await
 }
 
 /// Completes a job in the transaction of its effect. `false`: it is no longer this attempt's.

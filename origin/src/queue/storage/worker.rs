@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use crate::db::{Db, DbError, HotStatement, WriteConnection};
+use crate::db::{DbError, HotStatement, WriteConnection};
 
 const REGISTER: &str = "
     INSERT INTO job_workers (name, concurrency, lease_until)
@@ -72,13 +72,38 @@ pub(in crate::queue) async fn sign_off(connection: &WriteConnection, worker: i64
     Ok(())
 }
 
-const ANY_LOST: &str = "SELECT EXISTS (SELECT FROM job_workers WHERE lease_until < now())";
+const ANY_EXPIRED: &str = "SELECT EXISTS (SELECT FROM job_workers WHERE lease_until < now())";
 
-const BURY: &str = "DELETE FROM job_workers WHERE lease_until < now() RETURNING id, name";
+/// A claim holds its worker's row, so it has either committed by then, and whoever looks for jobs
+/// of lost workers afterwards sees it; or it claims nothing.
+const BURY: &str = "DELETE FROM job_workers WHERE lease_until < now() RETURNING name";
 
-/// A claim holds its worker's row, so it was either done before that was removed, by an earlier
-/// statement than this one, which sees it; or it claims nothing. No index leads to a worker's
-/// jobs: that would cost each job more than the rare look through all of them.
+/// Ends leases that ran out; the workers' names.
+pub(in crate::queue) async fn bury(connection: &WriteConnection) -> Result<Vec<String>, DbError> {
+    if !connection.query_one(ANY_EXPIRED, &[]).await?.get::<_, bool>(0) {
+        return Ok(Vec::new());
+    }
+    let buried = connection.query(BURY, &[]).await?;
+    Ok(buried.iter().map(|row| row.get(0)).collect())
+}
+
+/// No index leads to a worker's jobs: that would cost each job more than the rare look through
+/// all of them. A worker is known from before its first claim, and a number never comes again.
+const LOST: &str = "
+    SELECT DISTINCT worker_id FROM jobs
+    WHERE state = 'running' AND run_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM job_workers WHERE job_workers.id = worker_id)";
+
+/// The workers that have jobs and no lease.
+pub(in crate::queue) async fn lost(connection: &WriteConnection) -> Result<Vec<i64>, DbError> {
+    let rows = connection.query_planned(LOST, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Jobs freed at once, so that no statement takes long.
+const RESCUE_MAX: i64 = 1_000;
+
+/// A job that a lost worker's transaction still holds is left for later: nobody waits for it.
 const RESCUE: &str = "
     UPDATE jobs
     SET state = CASE WHEN cancel_requested THEN 'cancelled' WHEN attempt < attempts_max THEN 'retryable'
@@ -90,30 +115,23 @@ const RESCUE: &str = "
             failures || jsonb_build_object('attempt', attempt, 'at', now(),
                 'error', 'the worker that ran it was lost'),
             '$[last - 9 to last]'),
-        unique_key = CASE WHEN NOT cancel_requested AND attempt < attempts_max THEN unique_key END,
         finished_at = CASE WHEN cancel_requested OR attempt >= attempts_max THEN now() END,
         keep_until = CASE WHEN cancel_requested OR attempt >= attempts_max
             THEN now() + make_interval(secs => $1) END
-    WHERE worker_id = ANY($2) AND state = 'running' AND run_at IS NOT NULL
-    RETURNING id";
+    WHERE id IN (
+        SELECT id FROM jobs WHERE worker_id = ANY($2) AND state = 'running' AND run_at IS NOT NULL
+        LIMIT $3 FOR UPDATE SKIP LOCKED)";
 
-/// Frees the jobs of workers whose lease ran out: the workers' names, and the jobs.
-pub(in crate::queue) async fn rescue(db: &Db, keep: Duration) -> Result<(Vec<String>, Vec<i64>), DbError> {
-    if !db.writer().await?.query_one(ANY_LOST, &[]).await?.get::<_, bool>(0) {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let rescued = db.write(async |transaction| {
-        let buried = transaction.query(BURY, &[]).await?;
-        let workers: Vec<i64> = buried.iter().map(|row| row.get(0)).collect();
-        let names = buried.iter().map(|row| row.get(1)).collect();
-        if workers.is_empty() {
-            return Ok((names, Vec::new()));
-        }
-        let params = &[(&keep.as_secs_f64() as _, Type::FLOAT8), (&workers as _, Type::INT8_ARRAY)];
-        let jobs = transaction.query_planned(RESCUE, params).await?;
-        Ok((names, jobs.iter().map(|row| row.get(0)).collect()))
-    });
-    rescued.await.map(|written| written.value)
+/// Frees some jobs of lost workers; how many.
+pub(in crate::queue) async fn rescue(
+    connection: &WriteConnection,
+    lost: &[i64],
+    keep: Duration,
+) -> Result<u64, DbError> {
+    let keep = keep.as_secs_f64();
+    let params =
+        &[(&keep as _, Type::FLOAT8), (&lost as _, Type::INT8_ARRAY), (&RESCUE_MAX as _, Type::INT8)];
+    connection.execute_planned(RESCUE, params).await
 }
 
 /// Jobs removed at once, so that no statement takes long.

@@ -1,12 +1,12 @@
 //! A report's pages: what stands where. Numbers in, drawing instructions out.
 
+use tidewall_api::format::{count, price};
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
 use super::axis;
 use super::buckets::{Bucket, Sales, Step, buckets, span};
-use super::money::{count, price};
 use super::page::{Align, HEIGHT, Ink, Mark, Page, Rect, Text, WIDTH, Weight};
 use super::range::DayRange;
 
@@ -116,9 +116,9 @@ fn head(sheet: &mut Sheet, contents: &Contents, total: Sales) {
     let average = total.average_cents().map_or_else(|| "–".to_owned(), price);
     let figures = [
         ("Revenue", price(total.revenue_cents)),
-        ("Orders", count(total.orders)),
+        ("Orders", count(total.orders.unsigned_abs())),
         ("Average order", average),
-        ("Cancelled", count(total.cancelled)),
+        ("Cancelled", count(total.cancelled.unsigned_abs())),
     ];
     let width = (RIGHT - LEFT) / 4.0;
     let mut x = LEFT;
@@ -172,7 +172,13 @@ fn chart(sheet: &mut Sheet, step: Step, buckets: &[Bucket]) {
 fn periods(sheet: &mut Sheet, step: Step, buckets: &[Bucket], total: Sales) {
     let row = |label: String, sales: Sales| {
         let average = sales.average_cents().map_or_else(|| "–".to_owned(), price);
-        [label, count(sales.orders), count(sales.cancelled), average, price(sales.revenue_cents)]
+        [
+            label,
+            count(sales.orders.unsigned_abs()),
+            count(sales.cancelled.unsigned_abs()),
+            average,
+            price(sales.revenue_cents),
+        ]
     };
     sheet.heading(&format!("By {}", step.noun()), None, &PERIODS);
     for bucket in buckets {
@@ -188,7 +194,11 @@ fn orders(sheet: &mut Sheet, orders: &[Order], total: Sales) {
     let note = match listed {
         0 => "There are none.".to_owned(),
         _ if listed < all => {
-            format!("The first {} of {}. The report as CSV has them all.", count(listed), count(all))
+            format!(
+                "The first {} of {}. The report as CSV has them all.",
+                count(listed.unsigned_abs()),
+                count(all.unsigned_abs())
+            )
         }
         _ => "What was cancelled is grey, and not in the revenue.".to_owned(),
     };

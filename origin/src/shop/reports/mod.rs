@@ -3,8 +3,8 @@
 //!
 //! - `range`: which days. Pure.
 //! - `sheet`: rows as CSV. Pure.
-//! - `buckets`: sales by day, week or month; `axis`: where a chart has its lines; `money`: how
-//!   amounts are written; `layout`: what stands where on pages, and `page` what can. Pure.
+//! - `buckets`: sales by day, week or month; `axis`: where a chart has its lines;
+//!   `layout`: what stands where on pages, and `page` what can. Pure.
 //! - `paint`: pages as PDF.
 //! - `ask`: the route that enqueues the job.
 //! - `make`: the job; `storage`: every SQL statement.
@@ -14,7 +14,6 @@ mod axis;
 mod buckets;
 mod layout;
 mod make;
-mod money;
 mod page;
 mod paint;
 mod range;
