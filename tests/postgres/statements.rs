@@ -18,6 +18,10 @@ const FINISHED_JOBS: &str = "
     INSERT INTO jobs (kind, payload, state, attempt, attempts_max, run_at, finished_at, keep_until)
     SELECT 'report', '{}', 'completed', 1, 5, NULL, now(), now() + interval '1 day'
     FROM generate_series(1, 100000)";
+/// A backlog of which nothing runs.
+const WAITING_JOBS: &str = "
+    INSERT INTO jobs (kind, payload, state, attempts_max, run_at)
+    SELECT 'report', '{}', 'available', 5, now() FROM generate_series(1, 100000)";
 /// And invalidations that an edge refused in an outbox that nobody looks at.
 const FAILED_ROWS: &str = "
     INSERT INTO outbox (purge, failed_at, failure) SELECT '{}', now(), 'why' FROM generate_series(1, 100000)";
@@ -108,6 +112,20 @@ pub(crate) fn test() {
         );
         assert!(rows_looked_at_in_vain(&client, &volatile).await > 10_000.0);
 
+        // Statistics that were taken when no job ran say nothing of a moment later.
+        client.batch_execute(WAITING_JOBS).await.unwrap();
+        client.batch_execute("ANALYZE jobs").await.unwrap();
+        let ids: Vec<_> = (1..=1_000).map(|id| id.to_string()).collect();
+        let ids: &str = format!("ARRAY[{}]", ids.join(", ")).leak();
+        let example = [ids, "array_fill(1, ARRAY[1000])"];
+        let remove = of_queue("remove completed jobs").next().unwrap();
+        let many = HotStatement::new(&remove.name, &remove.sql, &example);
+        assert!(!compares_each_with_each(&plan(&client, &many, "FORMAT JSON").await));
+        let naive = "DELETE FROM jobs USING unnest($1::bigint[], $2::integer[]) AS ended (id, attempt)
+            WHERE jobs.id = ended.id AND jobs.attempt = ended.attempt AND state = 'running'";
+        let naive = HotStatement::new("", naive, &example);
+        assert!(compares_each_with_each(&plan(&client, &naive, "FORMAT JSON").await));
+
         // The test can fail: without its index a statement does read the whole table.
         client.batch_execute("DROP INDEX orders_user").await.unwrap();
         let newest = statements.iter().find(|statement| statement.name == "a user's newest orders").unwrap();
@@ -132,6 +150,12 @@ async fn rows_looked_at_in_vain(client: &Client, statement: &HotStatement) -> f6
 fn removed_by_filters(plan: &Value) -> f64 {
     let children = plan["Plans"].as_array().into_iter().flatten().map(removed_by_filters);
     plan["Rows Removed by Filter"].as_f64().unwrap_or_default() + children.sum::<f64>()
+}
+
+/// Whether ids are found by going through all of one list for each of another.
+fn compares_each_with_each(plan: &Value) -> bool {
+    let compares = plan["Join Filter"].as_str().is_some_and(|filter| filter.contains("ended.id = jobs.id"));
+    compares || plan["Plans"].as_array().into_iter().flatten().any(compares_each_with_each)
 }
 
 async fn plan(client: &Client, statement: &HotStatement, options: &str) -> Value {

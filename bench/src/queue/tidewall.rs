@@ -62,7 +62,7 @@ impl Library for Tidewall {
 
     async fn enqueue_one(&self, number: u32) -> Result<(), Reason> {
         let job = NewJob::of::<Noop>(&number)?;
-        self.queue.db().write(async |transaction| self.queue.enqueue(transaction, &job).await).await?;
+        self.queue.add(&job).await?;
         Ok(())
     }
 

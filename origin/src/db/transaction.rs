@@ -42,6 +42,11 @@ impl Transaction {
         Ok(Self { connection, after_commit: Mutex::default() })
     }
 
+    /// The connection that it is on, for statements that are made in transactions and without.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// All rows.
     pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         self.connection.query(sql, params).await

@@ -130,7 +130,7 @@ impl Heart {
         if progress.is_empty() {
             return;
         }
-        let told = async { storage::worker::tell_progress(&*self.db.writer().await?, &progress).await };
+        let told = async { storage::worker::tell_progress(&self.db.writer().await?, &progress).await };
         match timeout(HEARTBEAT, told).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(error = %chain(&error), "progress was not told"),

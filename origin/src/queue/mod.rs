@@ -121,9 +121,20 @@ impl Queue {
     /// # Errors
     /// The database, or a payload that can't be written down.
     pub async fn enqueue(&self, transaction: &Transaction, job: &NewJob) -> Result<Enqueued, NewJobError> {
-        let all = self.enqueue_all(transaction, std::slice::from_ref(job)).await?;
-        let enqueued = all.into_iter().next();
-        Ok(enqueued.unwrap_or_else(|| unreachable!("there is an answer for each job that was given")))
+        Ok(only(self.enqueue_all(transaction, std::slice::from_ref(job)).await?))
+    }
+
+    /// Adds a job by itself, in no transaction of the caller's, in one round trip: it is there when
+    /// this returns.
+    ///
+    /// # Errors
+    /// See [`Queue::enqueue`]. Where the database's answer was lost the job may be there all the
+    /// same; a [`Unique`] key keeps a second try from adding it twice.
+    pub async fn add(&self, job: &NewJob) -> Result<Enqueued, NewJobError> {
+        let connection = self.db.writer().await?;
+        let all = storage::enqueue::enqueue(&connection, std::slice::from_ref(job), self.seal.as_ref()).await;
+        self.waker.wake();
+        Ok(only(all?))
     }
 
     /// Adds many jobs in one statement; what became of each, in their order.
@@ -135,7 +146,7 @@ impl Queue {
         transaction: &Transaction,
         jobs: &[NewJob],
     ) -> Result<Vec<Enqueued>, NewJobError> {
-        let enqueued = storage::enqueue::enqueue(transaction, jobs, self.seal.as_ref()).await?;
+        let enqueued = storage::enqueue::enqueue(transaction.connection(), jobs, self.seal.as_ref()).await?;
         self.wake_after(transaction);
         Ok(enqueued)
     }
@@ -213,4 +224,10 @@ impl Queue {
     pub async fn backlog(&self) -> Result<Backlog, DbError> {
         storage::inspect::backlog(&*self.db.writer().await?).await
     }
+}
+
+/// What became of the one job that was given.
+fn only(all: Vec<Enqueued>) -> Enqueued {
+    let enqueued = all.into_iter().next();
+    enqueued.unwrap_or_else(|| unreachable!("there is an answer for each job that was given"))
 }

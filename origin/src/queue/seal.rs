@@ -63,10 +63,12 @@ pub(super) fn seal(
     payload: &mut Value,
 ) -> Result<(), SealError> {
     for &pointer in pointers {
+        if is_null_above(payload, pointer) {
+            continue;
+        }
         match payload.pointer_mut(pointer) {
             Some(Value::Null) => {}
             Some(part) => *part = seal.ok_or(SealError::NoKey)?.seal(&place(kind, pointer), part)?,
-            None if is_null_above(payload, pointer) => {}
             None => return Err(SealError::Missing(pointer)),
         }
     }

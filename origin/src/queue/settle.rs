@@ -39,7 +39,11 @@ async fn settle_batch(db: &Db, batch: &[Ended]) {
         match write(db, batch).await {
             Ok(settled) => {
                 if settled < batch.len() as u64 {
-                    tracing::warn!(ended = meant, settled, "later attempts own some of the jobs that ended");
+                    tracing::warn!(
+                        ended = batch.len(),
+                        settled,
+                        "later attempts own some of the jobs that ended"
+                    );
                 }
                 return;
             }

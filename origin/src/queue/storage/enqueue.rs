@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::{row_columns, seconds};
-use crate::db::{DbError, Params, Transaction};
+use crate::db::{Connection, DbError, Params};
 use crate::queue::job::{Enqueued, JobRow, NewJob, NewJobError};
 use crate::queue::seal::{self, Seal};
 use crate::queue::unique::{OnConflict, Unique};
@@ -71,9 +71,9 @@ const HOLDER: &str = concat!(
     " FROM jobs WHERE kind = $1 AND unique_key = $2 AND finished_at IS NULL"
 );
 
-/// Adds jobs that exist once `transaction` commits; what became of each, in their order.
+/// Adds jobs, in the connection's transaction if it has one; what became of each, in their order.
 pub(in crate::queue) async fn enqueue(
-    transaction: &Transaction,
+    connection: &Connection,
     jobs: &[NewJob],
     seal: Option<&Seal>,
 ) -> Result<Vec<Enqueued>, NewJobError> {
@@ -81,20 +81,20 @@ pub(in crate::queue) async fn enqueue(
         jobs.iter().enumerate().partition(|(_, job)| job.unique.is_none());
     let mut enqueued: Vec<Option<Enqueued>> = vec![None; jobs.len()];
     if !plain.is_empty() {
-        let rows = insert(transaction, INSERT, plain.iter().map(|(_, job)| *job), seal).await?;
+        let rows = insert(connection, INSERT, plain.iter().map(|(_, job)| *job), seal).await?;
         for ((index, _), row) in plain.iter().zip(&rows) {
-            enqueued[*index] = Some(Enqueued { job: read(transaction, row)?, is_new: true });
+            enqueued[*index] = Some(Enqueued { job: read(connection, row)?, is_new: true });
         }
     }
     let mut unique: Vec<_> =
         unique.into_iter().filter_map(|(index, job)| Some((index, job, job.unique.as_ref()?))).collect();
     // Everybody takes keys in one order, so that nobody waits for somebody who waits for him.
     unique.sort_by_key(|(index, job, unique)| (job.kind, &*unique.key, *index));
-    let mut added = add_new(transaction, &unique, seal).await?;
+    let mut added = add_new(connection, &unique, seal).await?;
     for (index, job, unique) in unique {
         enqueued[index] = Some(match added.remove(&index) {
             Some(job) => Enqueued { job, is_new: true },
-            None => enqueue_unique(transaction, job, unique, seal).await?,
+            None => enqueue_unique(connection, job, unique, seal).await?,
         });
     }
     Ok(enqueued.into_iter().flatten().collect())
@@ -105,7 +105,7 @@ type Keyed<'a> = (usize, &'a NewJob, &'a Unique);
 
 /// Adds, in one statement, the jobs whose keys nobody has and that replace nobody; by their places.
 async fn add_new(
-    transaction: &Transaction,
+    connection: &Connection,
     unique: &[Keyed<'_>],
     seal: Option<&Seal>,
 ) -> Result<BTreeMap<usize, JobRow>, NewJobError> {
@@ -122,9 +122,9 @@ async fn add_new(
         return Ok(BTreeMap::new());
     }
     let mut added = BTreeMap::new();
-    for row in insert(transaction, INSERT_OR_NOT, jobs, seal).await? {
-        let key: &str = row.try_get("unique_key").map_err(|error| transaction.failed(error))?;
-        let job = read(transaction, &row)?;
+    for row in insert(connection, INSERT_OR_NOT, jobs, seal).await? {
+        let key: &str = row.try_get("unique_key").map_err(|error| connection.failed(error))?;
+        let job = read(connection, &row)?;
         if let Some(index) = places.get(&(&*job.kind, key)) {
             added.insert(*index, job);
         }
@@ -133,7 +133,7 @@ async fn add_new(
 }
 
 async fn enqueue_unique(
-    transaction: &Transaction,
+    connection: &Connection,
     job: &NewJob,
     unique: &Unique,
     seal: Option<&Seal>,
@@ -143,23 +143,23 @@ async fn enqueue_unique(
         OnConflict::Drop | OnConflict::Keep => (&*unique.key, INSERT_OR_NOT),
     };
     for _ in 0..UNIQUE_TRIES {
-        if let Some(row) = insert(transaction, sql, [job], seal).await?.first() {
-            let is_new = row.try_get("is_new").map_err(|error| transaction.failed(error))?;
-            return Ok(Enqueued { job: read(transaction, row)?, is_new });
+        if let Some(row) = insert(connection, sql, [job], seal).await?.first() {
+            let is_new = row.try_get("is_new").map_err(|error| connection.failed(error))?;
+            return Ok(Enqueued { job: read(connection, row)?, is_new });
         }
-        if let Some(row) = transaction.query_opt(HOLDER, &[&job.kind, &key]).await? {
-            return Ok(Enqueued { job: read(transaction, &row)?, is_new: false });
+        if let Some(row) = connection.query_opt(HOLDER, &[&job.kind, &key]).await? {
+            return Ok(Enqueued { job: read(connection, &row)?, is_new: false });
         }
     }
     Err(NewJobError::Unique(key.to_owned()))
 }
 
-fn read(transaction: &Transaction, row: &Row) -> Result<JobRow, DbError> {
-    JobRow::read(row).map_err(|error| transaction.failed(error))
+fn read(connection: &Connection, row: &Row) -> Result<JobRow, DbError> {
+    JobRow::read(row).map_err(|error| connection.failed(error))
 }
 
 async fn insert(
-    transaction: &Transaction,
+    connection: &Connection,
     sql: &str,
     jobs: impl IntoIterator<Item = &NewJob>,
     seal: Option<&Seal>,
@@ -193,7 +193,7 @@ async fn insert(
         &rows.unique_key,
         &rows.unique_to_end,
     ];
-    Ok(transaction.query(sql, params).await?)
+    Ok(connection.query(sql, params).await?)
 }
 
 /// Columns, as UNNEST takes them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::seconds;
+use super::{owned, seconds};
 use crate::db::{DbError, HotStatement, Transaction, WriteConnection};
 use crate::queue::ending::Ending;
 
@@ -18,18 +18,21 @@ pub(in crate::queue) struct Ended {
 }
 
 /// Of a kind that keeps nothing of what went well.
-const REMOVE: &str = "
-    DELETE FROM jobs USING unnest($1::bigint[], $2::integer[]) AS ended (id, attempt)
-    WHERE jobs.id = ended.id AND jobs.attempt = ended.attempt AND state = 'running'";
+const REMOVE: &str = concat!(
+    "DELETE FROM jobs USING unnest($1::bigint[], $2::integer[]) AS ended (id, attempt) WHERE ",
+    owned!("ended"),
+);
 
-const COMPLETE: &str = "
-    UPDATE jobs
+const COMPLETE: &str = concat!(
+    "UPDATE jobs
     SET state = 'completed', progress = 1, result = ended.result, error = NULL, worker_id = NULL,
         running_lane = NULL, run_at = NULL, cancel_requested = FALSE, finished_at = now(),
         keep_until = now() + make_interval(secs => ended.keep)
     FROM unnest($1::bigint[], $2::integer[], $3::jsonb[], $4::double precision[])
         AS ended (id, attempt, result, keep)
-    WHERE jobs.id = ended.id AND jobs.attempt = ended.attempt AND state = 'running'";
+    WHERE ",
+    owned!("ended"),
+);
 
 /// Failures that are kept of a job: the last ones.
 macro_rules! failures {
@@ -73,7 +76,8 @@ const SETTLE: &str = concat!(
     " THEN now() + make_interval(secs => ended.keep) END
      FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::double precision[], $5::boolean[], $6::text[],
          $7::double precision[]) AS ended (id, attempt, state, delay, counts, error, keep)
-     WHERE jobs.id = ended.id AND jobs.attempt = ended.attempt AND jobs.state = 'running'"
+     WHERE ",
+    owned!("ended"),
 );
 
 /// Writes down how attempts ended; how many of them were still theirs to end.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
+use super::owned;
 use crate::db::{DbError, HotStatement, WriteConnection};
 
 const REGISTER: &str = "
@@ -42,10 +43,12 @@ pub(in crate::queue) async fn beat(
     Ok(row.get::<_, bool>(0).then(|| row.get(1)))
 }
 
-const PROGRESS: &str = "
-    UPDATE jobs SET progress = told.progress
-    FROM unnest($1::bigint[], $2::integer[], $3::double precision[]) AS told (id, attempt, progress)
-    WHERE jobs.id = told.id AND jobs.attempt = told.attempt AND state = 'running'";
+const PROGRESS: &str = concat!(
+    "UPDATE jobs SET progress = told.progress
+     FROM unnest($1::bigint[], $2::integer[], $3::double precision[]) AS told (id, attempt, progress)
+     WHERE ",
+    owned!("told"),
+);
 
 /// Tells how running jobs go on: (id, attempt, share).
 pub(in crate::queue) async fn tell_progress(
