@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use tidewall_api::command::jobs::JobsArgs;
+use tidewall_api::command::webhooks::WebhooksArgs;
 
 /// Seven scalability tools in one system, for a web product that begins on one server.
 ///
@@ -29,7 +31,9 @@ pub(crate) enum Command {
     /// Restart the origins of a running `tidewall dev` one by one, as a deployment does.
     RollingRestart(RollingRestartArgs),
     /// Look at background jobs, retry and cancel them.
-    Jobs(JobsArgs),
+    Jobs(AdministerArgs<JobsArgs>),
+    /// Have programs of others be told what happens, by signed messages.
+    Webhooks(AdministerArgs<WebhooksArgs>),
     /// Say what an edge's cache would do with a GET of a URL, why, and what to change.
     Explain(ExplainArgs),
     /// Check whether what runs keeps a promise.
@@ -145,54 +149,18 @@ pub(crate) struct RollingRestartArgs {
     pub(crate) data: Option<PathBuf>,
 }
 
+/// A command over a database that has Tidewall's schema.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct JobsArgs {
+pub(crate) struct AdministerArgs<T: Args> {
     /// The data directory of a running `tidewall dev` [default: target/tidewall].
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Another database that has Tidewall's queue.
+    /// Another database that has Tidewall's schema.
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
-    /// Print JSON.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    #[command(subcommand)]
-    pub(crate) command: JobsCommand,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum JobsCommand {
-    /// List the newest jobs.
-    List {
-        /// Only those in this state: available, scheduled, running, retryable, completed, discarded
-        /// (the dead letters) or cancelled.
-        #[arg(long)]
-        state: Option<String>,
-        /// Only those of this kind.
-        #[arg(long)]
-        kind: Option<String>,
-        /// Only those older than this one.
-        #[arg(long, value_name = "ID")]
-        before: Option<i64>,
-        /// At most so many.
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: u32,
-    },
-    /// Show all that is kept of a job, less its secrets.
-    Show {
-        /// The job.
-        id: i64,
-    },
-    /// Have a discarded or cancelled job run again.
-    Retry {
-        /// The job.
-        id: i64,
-    },
-    /// Cancel a job that has not ended; one that runs is stopped by its worker.
-    Cancel {
-        /// The job.
-        id: i64,
-    },
+    /// What the origin's program is asked.
+    #[command(flatten)]
+    pub(crate) asked: T,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -14,6 +14,8 @@ pub(crate) const PURGE_TOKEN: &str = "purge-token";
 pub(crate) const STAFF_PASSWORD: &str = "staff-password";
 /// Name of the secret that signs cookies by which browsers stay with an origin.
 pub(crate) const STICKY_SECRET: &str = "sticky-secret";
+/// Name of the secret that the origins sign and seal with.
+pub(crate) const SIGNING_KEY: &str = "signing-key";
 /// Where secrets are.
 const SECRETS: &str = "secrets";
 

@@ -8,18 +8,32 @@ use std::fmt;
 pub(crate) struct Failure {
     sentence: String,
     output: Option<String>,
+    code: u8,
 }
+
+/// What this process ends with, unless another program's failure has a code of its own.
+const CODE: u8 = 1;
 
 impl Failure {
     /// A failure that `sentence` says all about.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), output: None }
+        Self { sentence: sentence.into(), output: None, code: CODE }
     }
 
     /// Adds what the failed program printed.
     pub(crate) fn with_output(mut self, output: impl Into<String>) -> Self {
         self.output = Some(output.into()).filter(|output| !output.trim().is_empty());
         self
+    }
+
+    /// With the code that another program ended with, for whoever asks for this one's.
+    pub(crate) fn with_code(self, code: Option<u8>) -> Self {
+        Self { code: code.filter(|code| *code != 0).unwrap_or(CODE), ..self }
+    }
+
+    /// What this process ends with.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
     }
 }
 

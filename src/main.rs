@@ -6,9 +6,10 @@
 //! - [`bench`](mod@bench) measures Tidewall's parts beside their peers;
 //! - [`rolling`] restarts the origins of a running system one by one;
 //! - [`check`] replays a session over all origins;
-//! - [`jobs`] looks at background jobs, and acts on them by hand;
+//! - [`administer`] looks after background jobs and webhooks, by the origin's program;
 //! - [`explain`] says what an edge's cache does with a URL, and why.
 
+mod administer;
 mod bench;
 mod build;
 mod cargo;
@@ -20,7 +21,6 @@ mod dev;
 mod edge;
 mod explain;
 mod failure;
-mod jobs;
 mod leftovers;
 mod lock;
 mod loopback;
@@ -56,14 +56,15 @@ async fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(&args, &progress).await,
         Some(Command::RollingRestart(args)) => rolling::run(&args, &progress).await,
         Some(Command::Check(command)) => check::run(&command, &progress).await,
-        Some(Command::Jobs(args)) => jobs::run(&args).await,
+        Some(Command::Jobs(args)) => administer::run("jobs", &args, args.asked.to_arguments()).await,
+        Some(Command::Webhooks(args)) => administer::run("webhooks", &args, args.asked.to_arguments()).await,
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             progress.failed(&failure);
-            ExitCode::FAILURE
+            ExitCode::from(failure.code())
         }
     }
 }

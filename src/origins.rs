@@ -124,7 +124,7 @@ impl Origins<'_> {
         let env = [
             ("DATABASE_URL", self.servers.primary.clone()),
             ("REPLICA_URLS", self.servers.replicas.join(",")),
-            ("TIDEWALL_SECRET", self.data.secret("signing-key")?),
+            ("TIDEWALL_SECRET", self.data.secret(data::SIGNING_KEY)?),
             ("PUBLIC_URL", edge_url.clone()),
             ("EDGE_URL", edge_url),
             ("PURGE_TOKEN", purge_token),

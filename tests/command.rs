@@ -113,6 +113,18 @@ fn what_can_not_be_explained_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn what_a_running_system_is_needed_for_says_so() {
+    let folder = Folder::new();
+    let data = folder.join("data").display().to_string();
+    for asked in [&["jobs", "list"][..], &["webhooks", "list"], &["webhooks", "remove", "https://h/"]] {
+        let args = [asked, &["--data", &data]].concat();
+        check(&args, &["there is no ready file", &data, "--database-url"]);
+    }
+    check(&["jobs", "list", "--state", "lost"], &["lost", "discarded"]);
+    check(&["webhooks", "add", "https://h/"], &["--event"]);
+}
+
+#[test]
 fn an_edge_that_does_not_answer_is_named() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}/a");

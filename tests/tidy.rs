@@ -138,6 +138,7 @@ const PURE: &[&str] = &[
     "origin/src/shop/reports/sheet.rs",
     "origin/src/signing.rs",
     "origin/src/webhooks/answer.rs",
+    "origin/src/webhooks/event.rs",
     "origin/src/webhooks/signature.rs",
 ];
 /// The rim of `edge`, where the I/O is.

@@ -5,11 +5,14 @@
 #[path = "http/site.rs"]
 mod site;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::time::Duration as Pause;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use tidewall_api::account::User;
 use tidewall_origin::db::{Db, DbSettings};
@@ -31,6 +34,7 @@ use tidewall_origin::signing::Secrets;
 use tidewall_origin::webhooks::{Addresses, Webhooks};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
 /// An origin whose database refuses connections.
@@ -434,6 +438,42 @@ async fn what_is_uploaded_has_a_type_and_a_bound() {
     }
     origin.post("/api/products/1/image", "image/png", "a").await.problem(503);
     assert_eq!(std::fs::read_dir(&origin.files).unwrap().count(), 0, "nothing is kept of what is refused");
+}
+
+/// A body in so many parts, with so many seconds from one to the next.
+fn slow(parts: u64, pause_s: u64) -> Body {
+    let part = move |number| async move {
+        sleep(Pause::from_secs(if number == 0 { 0 } else { pause_s })).await;
+        Ok::<_, Infallible>("a")
+    };
+    Body::from_stream(stream::iter(0..parts).then(part))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_may_take_longer_than_other_requests_as_long_as_it_comes_on() {
+    let origin = Origin::new().await;
+    let took = async |path: &str, content_type: &str, body: Body| {
+        let begun = Instant::now();
+        (origin.post(path, content_type, body).await, begun.elapsed().as_secs())
+    };
+    let upload = async |body: Body| took("/api/imports", "text/csv", body).await;
+
+    // Five minutes: it is read to its end, and found to be no table.
+    let (answer, seconds) = upload(slow(16, 20)).await;
+    assert_eq!((answer.fields(), seconds), (vec!["header".to_owned()], 300));
+    // It stops coming, and it doesn't come to an end.
+    for (body, expected) in [(slow(2, 31), 30), (slow(100, 10), 600)] {
+        let (answer, seconds) = upload(body).await;
+        assert_eq!(answer.problem(408)["type"], "/problems/too-slow");
+        assert_eq!((answer.headers["connection"].to_str().unwrap(), seconds), ("close", expected));
+    }
+    assert_eq!(std::fs::read_dir(&origin.files).unwrap().count(), 0, "nothing is kept of it");
+    // What is refused is not waited for so long, and the answer says why.
+    let (answer, seconds) = took("/api/imports", "image/png", slow(100, 10)).await;
+    assert_eq!((answer.problem(415)["status"].as_u64(), seconds), (Some(415), 25));
+    // A body that is no upload has the time of its request.
+    let (answer, seconds) = took("/api/products", JSON, slow(100, 10)).await;
+    assert_eq!((answer.problem(503)["type"].as_str(), seconds), (Some("/problems/unavailable"), 30));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The origin's program, in a process of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::Signal;
 
@@ -9,6 +9,9 @@ use crate::edge::TOKEN;
 use crate::support::processes::signal;
 use crate::support::tidewall::{Folder, client};
 use crate::world::{World, until};
+
+/// What it signs and seals with.
+const SECRET: &str = "a secret of the tests and of none other";
 
 /// A running one; killed when dropped.
 pub(crate) struct Program {
@@ -40,7 +43,7 @@ impl Program {
             .arg(&folder.0)
             .env("DATABASE_URL", world.url(0))
             .env("REPLICA_URLS", format!("{},{}", world.url(1), world.url(2)))
-            .env("TIDEWALL_SECRET", "a secret of the tests and of none other")
+            .env("TIDEWALL_SECRET", SECRET)
             .env("EDGE_URL", "")
             .env("PURGE_TOKEN", TOKEN)
             .env_remove("CLIENT_ADDRESS_FIELD")
@@ -78,6 +81,18 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs it to its end.
+pub(crate) fn run(world: &World, args: &[&str]) -> Output {
+    Command::new(program())
+        .args(args)
+        .env("DATABASE_URL", world.url(0))
+        .env("REPLICA_URLS", "")
+        .env("TIDEWALL_SECRET", SECRET)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 /// Beside the command, which has built it for the stack.

@@ -24,7 +24,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) struct World {
     pub(crate) stack: Running,
     pub(crate) runtime: Runtime,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl World {
@@ -32,7 +32,7 @@ impl World {
         let folder = Folder::new();
         let stack =
             Running::dev(&folder.0, &["--no-edge", "--no-worker", "--origins", "1", "--seed", "1000"]);
-        let world = Self { stack, runtime: Runtime::new().unwrap(), _folder: folder };
+        let world = Self { stack, runtime: Runtime::new().unwrap(), folder };
         world.run(async {
             let table = "CREATE TABLE facts (id bigint PRIMARY KEY, value bigint NOT NULL)";
             world.server(0).await.batch_execute(table).await.unwrap();
@@ -46,7 +46,7 @@ impl World {
         self.run(async {
             // Once it has stepped down it takes nothing, and has nothing.
             if let Ok(primary) = connect(&self.url(0)).await {
-                let left = "DELETE FROM outbox; DELETE FROM jobs; DELETE FROM job_workers";
+                let left = "DELETE FROM outbox; DELETE FROM jobs; DELETE FROM job_workers; DELETE FROM webhook_endpoints";
                 let _ = primary.batch_execute(left).await;
             }
         });
@@ -61,6 +61,11 @@ impl World {
             0 => self.stack.text("/primary"),
             replica => self.stack.text(&format!("/replicas/{}", replica - 1)),
         }
+    }
+
+    /// The data directory of the stack.
+    pub(crate) fn data(&self) -> String {
+        self.folder.join("data").display().to_string()
     }
 
     /// A connection of the test's own to a server.

@@ -12,6 +12,7 @@ use crate::queue::ScheduleError;
 use crate::session::KeepStaffError;
 use crate::shop::seed::SeedError;
 use crate::signing::SecretError;
+use crate::webhooks::WebhookError;
 
 /// Why a command stopped.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,28 @@ pub enum CommandError {
         /// Why not.
         what: &'static str,
     },
+    /// An endpoint that nobody has added.
+    #[error("no endpoint has the URL {url}; `webhooks list` says which there are")]
+    NoEndpoint {
+        /// Which one.
+        url: String,
+    },
+    /// An event that nobody publishes.
+    #[error("there is no event `{name}`; there are: {}", .known.join(", "))]
+    UnknownEvent {
+        /// What it was called.
+        name: String,
+        /// What there are.
+        known: &'static [&'static str],
+    },
+    /// A secret that nobody has seen.
+    #[error(
+        "the endpoint was added, but its secret could not be printed; add it again, which gives it another"
+    )]
+    Unseen(#[source] std::io::Error),
+    /// An endpoint that can't be.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -95,6 +118,13 @@ pub enum CommandError {
     /// The demo's rows.
     #[error(transparent)]
     Seed(SeedError),
+}
+
+impl CommandError {
+    /// What was typed can't be used, whatever the database holds.
+    pub fn is_of_usage(&self) -> bool {
+        matches!(self, Self::UnknownEvent { .. } | Self::Webhook(WebhookError::Target(_)))
+    }
 }
 
 /// Each field, and what is wrong with it.

@@ -1,15 +1,16 @@
 //! `jobs`: looks at background jobs, and acts on them by hand.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use tidewall_api::command::jobs::{self, JobsCommand};
 use tidewall_api::job::JobState;
 
 use super::database::DatabaseArgs;
 use super::error::CommandError;
+use super::output::{cell, json, print};
 use crate::db::Db;
 use crate::queue::{Filter, JobDetails, JobRow, Queue};
 use crate::timestamp::rfc3339;
@@ -18,70 +19,8 @@ use crate::timestamp::rfc3339;
 pub(super) struct JobsArgs {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: JobsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum JobsCommand {
-    /// List the newest jobs, and what waits
-    List {
-        /// Only those in this state; `discarded` are the dead letters
-        #[arg(long)]
-        state: Option<StateArg>,
-        /// Only those of this kind
-        #[arg(long)]
-        kind: Option<String>,
-        /// Only those older than this one
-        #[arg(long, value_name = "ID")]
-        before: Option<i64>,
-        /// At most so many
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: u32,
-    },
-    /// Show all that is kept of a job, less its secrets
-    Show {
-        /// The job
-        id: i64,
-    },
-    /// Have a discarded or cancelled job run again
-    Retry {
-        /// The job
-        id: i64,
-    },
-    /// Cancel a job that has not ended; one that runs is stopped by its worker
-    Cancel {
-        /// The job
-        id: i64,
-    },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StateArg {
-    Available,
-    Scheduled,
-    Running,
-    Retryable,
-    Completed,
-    Discarded,
-    Cancelled,
-}
-
-impl From<StateArg> for JobState {
-    fn from(state: StateArg) -> Self {
-        match state {
-            StateArg::Available => Self::Available,
-            StateArg::Scheduled => Self::Scheduled,
-            StateArg::Running => Self::Running,
-            StateArg::Retryable => Self::Retryable,
-            StateArg::Completed => Self::Completed,
-            StateArg::Discarded => Self::Discarded,
-            StateArg::Cancelled => Self::Cancelled,
-        }
-    }
+    #[command(flatten)]
+    asked: jobs::JobsArgs,
 }
 
 /// A job, as it is printed.
@@ -155,12 +94,13 @@ impl From<JobDetails> for Shown {
 
 pub(super) async fn jobs(args: JobsArgs) -> Result<(), CommandError> {
     let queue = Queue::new(Db::new(args.database.settings()?), None);
-    let text = match args.command {
+    let as_json = args.asked.json;
+    let text = match args.asked.command {
         JobsCommand::List { state, kind, before, limit } => {
-            let filter = Filter { state: state.map(JobState::from), kind, before, limit };
+            let filter = Filter { state, kind, before, limit };
             let jobs: Vec<_> = queue.list(&filter).await?.into_iter().map(Shown::from).collect();
             let backlog = queue.backlog().await?;
-            if args.json {
+            if as_json {
                 json(&serde_json::json!({ "jobs": jobs, "kinds": backlog.kinds, "workers": backlog.workers }))
             } else {
                 table(&jobs)
@@ -168,28 +108,24 @@ pub(super) async fn jobs(args: JobsArgs) -> Result<(), CommandError> {
         }
         JobsCommand::Show { id } => {
             let job = queue.details(id).await?.ok_or(CommandError::NoJob { id, what: "there is none" })?;
-            json(&serde_json::to_value(Shown::from(job)).unwrap_or_default())
+            json(&Shown::from(job))
         }
         JobsCommand::Retry { id } => {
             let what = "it isn't there, or was neither discarded nor cancelled";
-            one(queue.retry(id).await?, id, what, args.json)?
+            one(queue.retry(id).await?, id, what, as_json)?
         }
         JobsCommand::Cancel { id } => {
-            one(queue.cancel(id).await?, id, "it isn't there, or has ended", args.json)?
+            one(queue.cancel(id).await?, id, "it isn't there, or has ended", as_json)?
         }
     };
     // Nobody is left to tell if stdout is closed.
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    let _ = print(&text);
     Ok(())
 }
 
 fn one(job: Option<JobRow>, id: i64, what: &'static str, as_json: bool) -> Result<String, CommandError> {
     let job = Shown::from(job.ok_or(CommandError::NoJob { id, what })?);
-    Ok(if as_json { json(&serde_json::to_value(job).unwrap_or_default()) } else { table(&[job]) })
-}
-
-fn json(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default()
+    Ok(if as_json { json(&job) } else { table(&[job]) })
 }
 
 /// One line for each job, in columns.
@@ -203,13 +139,49 @@ fn table(jobs: &[Shown]) -> String {
             text,
             "{:>10}  {:<16} {:<10} {:>8}  {:>8.0}%  {:<24}  {}",
             job.id,
-            job.kind,
+            cell(&job.kind),
             job.state.as_str(),
             format!("{}/{}", job.attempt, job.attempts_max),
             job.progress * 100.0,
             job.created_at,
-            job.error.as_deref().unwrap_or_default(),
+            cell(job.error.as_deref().unwrap_or_default()),
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(kind: &str, error: &str) -> Shown {
+        Shown {
+            id: 7,
+            kind: kind.to_owned(),
+            state: JobState::Discarded,
+            progress: 0.5,
+            attempt: 1,
+            attempts_max: 5,
+            owner: None,
+            result: None,
+            error: Some(error.to_owned()),
+            created_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            run_at: None,
+            finished_at: None,
+            details: None,
+        }
+    }
+
+    #[test]
+    fn a_job_is_one_line_whatever_its_kind_and_error_say() {
+        let nasty = "no\r\n\u{1b}[2J\u{9b}31m\u{7}\u{202e}";
+        let text = table(&[job("report", nasty), job("a\nb", "none")]);
+        assert_eq!(text.lines().count(), 3, "{text:?}");
+        assert!(text.chars().all(|char| char == '\n' || !char.is_control()), "{text:?}");
+        assert!(text.contains("no\\r\\n\\u{1b}[2J\\u{9b}31m\\u{7}\\u{202e}"), "{text:?}");
+        assert!(
+            text.contains("  a\\nb             discarded"),
+            "a column is as wide as what is shown: {text:?}"
+        );
+    }
 }

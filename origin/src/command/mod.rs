@@ -7,7 +7,9 @@ mod edge;
 mod error;
 mod jobs;
 mod mail;
+mod output;
 mod serve;
+mod webhooks;
 mod work;
 mod worker;
 
@@ -36,6 +38,8 @@ enum Command {
     Work(work::WorkArgs),
     /// Look at background jobs, retry and cancel them
     Jobs(jobs::JobsArgs),
+    /// Have programs of others be told what happens, by signed messages
+    Webhooks(webhooks::WebhooksArgs),
     /// Bring the database's schema up to date
     Migrate {
         #[command(flatten)]
@@ -57,6 +61,7 @@ impl Cli {
             Command::Serve(args) => serve::serve(args).await,
             Command::Work(args) => work::work(args).await,
             Command::Jobs(args) => jobs::jobs(args).await,
+            Command::Webhooks(args) => webhooks::webhooks(args).await,
             Command::Migrate { database } => migrate(&Db::new(database.settings()?)).await,
             Command::Seed { database, args } => {
                 let db = Db::new(database.settings()?);

@@ -1,13 +1,9 @@
 //! Puts routes and layers together.
 
-use std::time::Duration;
-
 use axum::handler::Handler as _;
-use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -22,15 +18,12 @@ use super::ops::Ops;
 use super::site::{self, Site};
 use super::streams::Streams;
 use super::{
-    api_version, cross_site, download, draining, health, jobs, load, media, metrics, notifications, observe,
-    openapi, ops, problems, session,
+    api_version, cross_site, deadline, download, draining, health, jobs, load, media, metrics, notifications,
+    observe, openapi, ops, problems, session,
 };
 use crate::outbox::Outbox;
 use crate::queue::WorkerMetrics;
 use crate::shutdown::Shutdown;
-
-/// No handler takes longer: long work is a job.
-const REQUEST_MAX: Duration = Duration::from_secs(30);
 
 /// Everything that the routes here need.
 pub struct App {
@@ -92,7 +85,7 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
     };
     Ok(routes
         .layer(CatchPanicLayer::custom(problems::panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
+        .layer(from_fn(deadline::keep))
         .layer(from_fn(cross_site::refuse))
         .layer(from_fn(api_version::negotiate))
         .layer(from_fn_with_state(load::Load::default(), load::report))

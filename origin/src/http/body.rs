@@ -1,16 +1,23 @@
-//! Bodies as they arrive, at most so many bytes of them.
+//! Bodies as they arrive, at most so many bytes of them, and not too slowly.
+
+use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, EXPECT};
+use axum::http::request::Parts;
 use futures::StreamExt as _;
+use tokio::time::timeout;
 
+use super::deadline::Receiving;
 use super::error::ApiError;
 
 /// How much of a body that is refused is read, to be thrown away. A sender that
 /// doesn't read while it sends, as most don't, would lose the answer with the
 /// connection if that were closed under it (RFC 9112, section 9.6).
 const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// And for how long: the answer is to go out before the request's time is over.
+const DISCARDING_MAX: Duration = Duration::from_secs(25);
 
 /// A body that is being read.
 pub struct Incoming {
@@ -21,23 +28,39 @@ pub struct Incoming {
     announced: u64,
     bytes_max: usize,
     sender_waits: bool,
+    /// Of an upload: how long it may take.
+    receiving: Option<Receiving>,
 }
 
 impl Incoming {
-    /// The body of a request with these fields, which may have so many bytes.
+    /// The body of a request with these fields, which may have so many bytes. It arrives in the
+    /// time that every request has.
     pub fn new(head: &HeaderMap, body: Body, bytes_max: usize) -> Self {
         use axum::body::HttpBody as _;
         let announced = body.size_hint().lower();
         let sender_waits = waits_for_leave(head);
-        Self { chunks: body.into_data_stream(), bytes: 0, announced, bytes_max, sender_waits }
+        let chunks = body.into_data_stream();
+        Self { chunks, bytes: 0, announced, bytes_max, sender_waits, receiving: None }
     }
 
-    /// The next bytes; `None` after the last. [`ApiError::TooLarge`] once there are too many.
+    /// The body of a request with this head, which is an upload: it may take longer, as long as
+    /// it comes on. What is done with it then has the time that every request has.
+    pub fn upload(head: &Parts, body: Body, bytes_max: usize) -> Self {
+        let receiving = Receiving::begin(&head.extensions);
+        Self { receiving: Some(receiving), ..Self::new(&head.headers, body, bytes_max) }
+    }
+
+    /// The next bytes; `None` after the last. [`ApiError::TooLarge`] once there are too many,
+    /// [`ApiError::TooSlow`] if none of an upload come.
     pub async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         if self.announced > self.bytes_max as u64 && self.sender_waits {
             return Err(self.too_large());
         }
-        let Some(chunk) = self.chunks.next().await else { return Ok(None) };
+        let chunk = match &self.receiving {
+            None => self.chunks.next().await,
+            Some(receiving) => receiving.wait(self.chunks.next()).await.ok_or(ApiError::TooSlow)?,
+        };
+        let Some(chunk) = chunk else { return Ok(None) };
         let chunk = chunk.map_err(|_| ApiError::BadRequest("The body broke off.".to_owned()))?;
         self.bytes += chunk.len();
         if self.bytes > self.bytes_max {
@@ -70,12 +93,15 @@ impl Incoming {
         if self.sender_waits && self.bytes == 0 {
             return;
         }
-        while let Some(Ok(chunk)) = self.chunks.next().await {
-            self.bytes += chunk.len();
-            if self.bytes > DISCARDED_BYTES_MAX {
-                return;
+        let discarding = async {
+            while let Some(Ok(chunk)) = self.chunks.next().await {
+                self.bytes += chunk.len();
+                if self.bytes > DISCARDED_BYTES_MAX {
+                    return;
+                }
             }
-        }
+        };
+        let _ended_or_not = timeout(DISCARDING_MAX, discarding).await;
     }
 
     fn too_large(&self) -> ApiError {

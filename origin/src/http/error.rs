@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tidewall_api::problem::Problem;
@@ -69,6 +69,9 @@ pub enum ApiError {
         /// The most it may have.
         bytes_max: usize,
     },
+    /// The body comes too slowly.
+    #[error("the body came too slowly")]
+    TooSlow,
     /// The body is of another type.
     #[error("{0}")]
     MediaType(&'static str),
@@ -105,6 +108,9 @@ impl ApiError {
                 "Something went wrong here. If it stays so, tell us the request id.".to_owned()
             }
             Self::TooLarge { bytes_max } => format!("The body may have at most {bytes_max} bytes."),
+            Self::TooSlow => {
+                "The body came too slowly, or took too long in all. Send it over a faster connection.".to_owned()
+            }
             Self::Invalid(_) => "Correct the fields named in `errors` and send it again.".to_owned(),
             Self::NotFound(detail) | Self::Gone(detail) | Self::BadRequest(detail) => detail.clone(),
             Self::Unauthenticated(detail) | Self::Forbidden(detail) | Self::MediaType(detail) | Self::TooMany(detail) => {
@@ -128,6 +134,7 @@ impl ApiError {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Request can't be read"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "Validation failed"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow", "Body too slow"),
             Self::MediaType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
@@ -206,6 +213,10 @@ impl IntoResponse for ApiError {
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::REQUEST_TIMEOUT {
+            // RFC 9110, section 15.5.9: the rest of the body may still come.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.extensions_mut().insert(problem);
         response

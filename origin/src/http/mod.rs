@@ -5,6 +5,7 @@
 //! `api_version`, `cross_site`, a deadline and a guard against panics, then its handler.
 //!
 //! - `error`: what handlers fail with, and the problem it becomes.
+//! - `deadline`: how long a request may take, and how long an upload.
 //! - `body`: bodies as they arrive; `json`: JSON bodies, `query`: parameters, both refused with a
 //!   reason.
 //! - `caching`: cache fields and cache groups; `conditional`: entity tags.
@@ -29,6 +30,7 @@ pub mod client;
 pub mod conditional;
 pub mod cookies;
 mod cross_site;
+mod deadline;
 pub mod download;
 mod draining;
 pub mod error;

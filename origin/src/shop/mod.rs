@@ -4,6 +4,7 @@
 //! - `cart`, `orders`: what somebody is about to order, and what they did.
 //! - `products`: the catalogue and its routes; `imports`: products from a table.
 //! - `reports`: orders of a range of days as a file, made by a job.
+//! - [`events`]: what programs of others can be told of.
 //! - `groups`: which cache groups an answer is in, and a write invalidates.
 //! - `images`: which picture shows which product that has none of its own; `pictures`: those that
 //!   staff upload.
@@ -12,6 +13,7 @@
 
 mod analytics;
 mod cart;
+pub mod events;
 mod expiry;
 mod groups;
 mod images;

@@ -7,26 +7,39 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::answer::{Verdict, judge};
+use super::event::Event;
 use super::exchange::{Exchange, ExchangeError, Outgoing};
 use super::signature::Secret;
 use super::storage::{self, Endpoint};
 use super::target::{Addresses, Target};
 use crate::backoff::Backoff;
 use crate::db::Db;
-use crate::queue::{Handler, JobContext, JobError, Limits, Outcome};
+use crate::queue::{Handler, JobContext, JobError, Limits, NewJob, Outcome};
 use crate::sealing::Sealing;
+use crate::timestamp::rfc3339;
 
 /// What an endpoint is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Which endpoint: its URL and secret are those of the moment it is told.
-    pub(super) endpoint: i64,
+    endpoint: i64,
     /// The event's name.
-    pub(super) event: String,
+    event: String,
     /// When it was published.
-    pub(super) at: String,
+    at: String,
     /// What there is to say of it.
-    pub(super) body: Value,
+    body: Value,
+}
+
+/// The job that tells `endpoint` what happened at `now`.
+pub(super) fn telling(
+    endpoint: i64,
+    event: Event,
+    body: &Value,
+    now: OffsetDateTime,
+) -> Result<NewJob, serde_json::Error> {
+    let message = Message { endpoint, event: event.name().to_owned(), at: rfc3339(now), body: body.clone() };
+    Ok(NewJob::of::<WebhookHandler>(&message)?.key(endpoint.to_string()))
 }
 
 /// Tells endpoints.

@@ -5,12 +5,16 @@
 //! that has subscribed to it. Who asks for an endpoint says where requests are sent from inside,
 //! so only public addresses are spoken to, whatever the names resolve to at that moment.
 //!
-//! - `address`: which addresses are public; `target`: what a URL may be; `signature`: what a
-//!   message is signed with; `answer`: what an endpoint's answer means. Pure.
+//! - `event`: what there is to be told of; `address`: which addresses are public; `target`: what
+//!   a URL may be; `signature`: what a message is signed with; `answer`: what an endpoint's answer
+//!   means. Pure.
 //! - `exchange`: one request. `job`: the job that sends it. `storage`: every SQL statement.
+//! - [`endpoints`]: the endpoints, for those who look after them.
 
 mod address;
 mod answer;
+pub mod endpoints;
+mod event;
 mod exchange;
 mod job;
 mod signature;
@@ -20,17 +24,17 @@ mod target;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+pub use endpoints::EndpointRow;
+pub use event::{Event, Events};
 pub use job::WebhookHandler;
 pub use storage::hot_statements;
 pub use target::{Addresses, TargetError};
 
 use crate::db::{Db, DbError, Transaction};
-use crate::queue::{Handlers, NewJob, NewJobError, Queue};
+use crate::queue::{Handlers, NewJobError, Queue};
 use crate::sealing::{NONCE_BYTES, Sealing};
 use crate::signing::Secrets;
-use crate::timestamp::rfc3339;
 use exchange::Exchange;
-use job::Message;
 use signature::{SECRET_BYTES, Secret};
 use target::Target;
 
@@ -39,6 +43,16 @@ use target::Target;
 pub struct Webhooks {
     sealing: Sealing,
     addresses: Addresses,
+}
+
+/// An endpoint that will be told of events. Has no `Debug`: it holds a secret.
+pub struct Subscribed {
+    /// Its URL, in the form in which it is kept.
+    pub url: String,
+    /// What its messages are signed with, as `whsec_…`. It is told here alone.
+    pub secret: String,
+    /// There was none of this URL.
+    pub is_new: bool,
 }
 
 /// Why nothing was subscribed or published.
@@ -67,22 +81,22 @@ impl Webhooks {
         Self { sealing: Sealing::new(secrets, "webhook endpoints"), addresses }
     }
 
-    /// Has `url` be told of these events once `transaction` commits, and no more of others;
-    /// the new secret that its messages are signed with, as `whsec_…`. It is told here alone.
+    /// Has `url` be told of these events once `transaction` commits, and no more of others. It has
+    /// a new secret from then on, also where it was told of events before.
     pub async fn subscribe(
         &self,
         transaction: &Transaction,
         url: &str,
-        events: &[&str],
-    ) -> Result<String, WebhookError> {
+        events: &[Event],
+    ) -> Result<Subscribed, WebhookError> {
         let target = Target::parse(url, self.addresses)?;
         let (mut secret, mut nonce) = ([0; SECRET_BYTES], [0; NONCE_BYTES]);
         getrandom::fill(&mut secret)?;
         getrandom::fill(&mut nonce)?;
         let url = target.url();
         let sealed = self.sealing.seal(&secret, url, nonce);
-        storage::put_endpoint(transaction, url, &sealed, events).await?;
-        Ok(Secret::new(&secret).text())
+        let is_new = storage::put_endpoint(transaction, url, &sealed, events).await?;
+        Ok(Subscribed { url: url.to_owned(), secret: Secret::new(&secret).text(), is_new })
     }
 
     /// Tells each endpoint that has subscribed to `event` once `transaction` commits; their number.
@@ -90,16 +104,13 @@ impl Webhooks {
         &self,
         queue: &Queue,
         transaction: &Transaction,
-        event: &str,
+        event: Event,
         body: &Value,
     ) -> Result<usize, WebhookError> {
         let endpoints = storage::subscribed(transaction, event).await?;
-        let at = rfc3339(OffsetDateTime::now_utc());
-        let mut jobs = Vec::with_capacity(endpoints.len());
-        for &endpoint in &endpoints {
-            let message = Message { endpoint, event: event.to_owned(), at: at.clone(), body: body.clone() };
-            jobs.push(NewJob::of::<WebhookHandler>(&message)?.key(endpoint.to_string()));
-        }
+        let now = OffsetDateTime::now_utc();
+        let jobs = endpoints.iter().map(|endpoint| job::telling(*endpoint, event, body, now));
+        let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
         queue.enqueue_all(transaction, &jobs).await?;
         Ok(endpoints.len())
     }

@@ -40,6 +40,7 @@ const TYPE_EXPECTED: &str = "Send the table as CSV, with `Content-Type: text/csv
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Only for staff, or sent by another site's page", body = Problem,
             content_type = "application/problem+json"),
+        (status = 408, description = "It stopped coming", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Another type", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The first line doesn't name the columns", body = Problem,
@@ -55,7 +56,7 @@ pub(super) async fn ask(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let mut incoming = Incoming::new(&head.headers, body, TABLE_BYTES_MAX);
+    let mut incoming = Incoming::upload(&head, body, TABLE_BYTES_MAX);
     if essence(&head.headers) != TYPE {
         incoming.discard().await;
         return Err(ApiError::MediaType(TYPE_EXPECTED));

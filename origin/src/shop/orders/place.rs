@@ -15,7 +15,7 @@ use crate::http::idempotency::{Answer, IdempotencyKey};
 use crate::http::json::Json;
 use crate::http::{caching, position};
 use crate::outbox::Invalidation;
-use crate::shop::{Shop, groups};
+use crate::shop::{Shop, events, groups};
 
 /// Orders what is in the cart. Under the same `Idempotency-Key` that is done once.
 #[utoipa::path(post, path = "/api/orders", tag = "orders", request_body = NewOrder,
@@ -62,7 +62,7 @@ async fn order_cart(shop: &Shop, transaction: &Transaction, user: i64) -> Result
     let invalidation = Invalidation::of_groups(groups::of_ordered(ordered));
     let invalidated = shop.outbox.enqueue(transaction, invalidation).await?;
     let told = json!({ "id": order.id, "total_cents": order.total_cents });
-    shop.webhooks.publish(&shop.jobs.queue, transaction, "order.placed", &told).await?;
+    shop.webhooks.publish(&shop.jobs.queue, transaction, events::ORDER_PLACED, &told).await?;
     let mut fields = HeaderMap::new();
     caching::invalidated(&mut fields, &invalidated);
     let location = format!("/api/orders/{}", order.id);

@@ -36,6 +36,7 @@ const TYPES_EXPECTED: &str =
         (status = 403, description = "Only for staff, or sent by another site's page", body = Problem,
             content_type = "application/problem+json"),
         (status = 404, description = "No such product", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "It stopped coming", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Another type", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is out of reach", body = Problem,
@@ -49,7 +50,7 @@ pub(super) async fn ask(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let mut incoming = Incoming::new(&head.headers, body, PICTURE_BYTES_MAX);
+    let mut incoming = Incoming::upload(&head, body, PICTURE_BYTES_MAX);
     if !TYPES.contains(&essence(&head.headers).as_str()) {
         incoming.discard().await;
         return Err(ApiError::MediaType(TYPES_EXPECTED));
