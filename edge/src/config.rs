@@ -55,6 +55,16 @@ const ORIGIN_DEADLINE_MS_MIN: u64 = 100;
 /// Longest wait for the head of an answer, from however many origins. It is generous: it is
 /// there for origins that hang, not for slow reports. A body may take as long as it likes.
 pub const RESPONSE_DEADLINE: Duration = Duration::from_secs(30);
+/// What a request's body that is handed on as it comes may take on top: its bytes at the least
+/// rate of a telephone's connection, and no more than an origin of ours waits for any.
+const UPLOAD_BYTES_PER_SECOND_MIN: u64 = 16 * 1024;
+const UPLOAD_MAX: Duration = Duration::from_mins(10);
+
+/// Longest wait for the head of an answer to a request whose body is handed on as it comes.
+pub fn upload_deadline(content_length: Option<u64>) -> Duration {
+    let at_least = |bytes: u64| Duration::from_secs(bytes / UPLOAD_BYTES_PER_SECOND_MIN);
+    RESPONSE_DEADLINE + content_length.map_or(UPLOAD_MAX, at_least).min(UPLOAD_MAX)
+}
 
 /// `CONTROL_MAX_AGE_MS` where it isn't set: what a purge takes at most to be seen
 /// everywhere, and the least time between an isolate's questions to the control log.
@@ -538,6 +548,15 @@ mod tests {
         check("http://a/base", "it must end after the host, for requests keep their own path");
         check("http://a/?q", "it must end after the host, for requests keep their own path");
         check("http://a/#f", "it must end after the host, for requests keep their own path");
+    }
+
+    #[test]
+    fn an_upload_has_the_time_that_a_slow_connection_takes_for_it() {
+        let check = |length, seconds| assert_eq!(upload_deadline(length).as_secs(), seconds, "{length:?}");
+        check(Some(0), 30);
+        check(Some(5 * 1024 * 1024), 30 + 320);
+        check(Some(u64::MAX), 630);
+        check(None, 630);
     }
 
     #[test]

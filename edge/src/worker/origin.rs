@@ -18,7 +18,8 @@ use crate::balance::balancer::{Attempt, Balancer, Ended};
 use crate::balance::health::{Notice, Outcome, retry_after};
 use crate::balance::in_flight::Ticket;
 use crate::balance::load;
-use crate::config::{Origin, RESPONSE_DEADLINE};
+use crate::cache::storable::content_length;
+use crate::config::{Origin, RESPONSE_DEADLINE, upload_deadline};
 use crate::control::log::Known;
 use crate::control::view::View;
 use crate::fields::Fields;
@@ -60,7 +61,7 @@ pub(super) enum Unanswered {
     NotForwardable,
     /// No connection, or it broke before the answer.
     NoOrigin,
-    /// It took longer than [`RESPONSE_DEADLINE`], or so long that there was no time for others.
+    /// It took longer than [`RESPONSE_DEADLINE`] (for an upload: [`upload_deadline`]), or so long that there was no time for others.
     Timeout,
     /// The runtime refuses to hand the answer on.
     BadAnswer,
@@ -102,6 +103,10 @@ pub(super) async fn exchange<'a>(
         isolate.balancer.borrow_mut().pick(origins, &attempt, js::now())
     };
 
+    let deadline = match &content {
+        Content::Empty | Content::Kept { .. } => RESPONSE_DEADLINE,
+        Content::Streamed(_) => upload_deadline(content_length(&request.fields).map(|bytes| bytes as u64)),
+    };
     let began = js::now();
     let mut picked = pick(&[]).ok_or(Unanswered::NoOrigin)?;
     let mut tried = Vec::new();
@@ -120,7 +125,7 @@ pub(super) async fn exchange<'a>(
         let (request_time, fence) = (js::now(), isolate.control.fence());
         let waiting = Waiting::begin(&isolate.balancer, picked, request_time);
         let mut sending = pin!(send(&outgoing));
-        let left = || RESPONSE_DEADLINE.saturating_sub(js::now().since(began));
+        let left = || deadline.saturating_sub(js::now().since(began));
         let patience = if may_retry { edge.config.origin_deadline.min(left()) } else { left() };
         let mut sent = within(patience, sending.as_mut()).await;
         let may_go_on = sent.is_none() && may_retry && !left().is_zero();
