@@ -131,7 +131,6 @@ const PURE: &[&str] = &[
     "origin/src/shop/reports/axis.rs",
     "origin/src/shop/reports/buckets.rs",
     "origin/src/shop/reports/layout.rs",
-    "origin/src/shop/reports/money.rs",
     "origin/src/shop/reports/page.rs",
     "origin/src/shop/reports/paint.rs",
     "origin/src/shop/reports/range.rs",
