@@ -245,7 +245,10 @@ fn a_job_is_there_exactly_if_its_transaction_commits(world: &World) {
         undone.await.unwrap_err();
         let jobs: Vec<_> = (0..3).map(|n| note(&format!("done {n}"))).collect();
         let done = queue.db().write(async |transaction| {
+            // The transaction is older than the statement that enqueues.
+            transaction.query("SELECT pg_sleep(0.01)", &[]).await.unwrap();
             let all = queue.enqueue_all(transaction, &jobs).await.unwrap();
+            assert!(all.iter().all(|enqueued| enqueued.job.state == JobState::Available));
             assert_eq!(notes.all().len(), 0, "nothing begins before the commit");
             Ok::<_, DbError>(all.into_iter().map(|enqueued| enqueued.job.id).collect::<Vec<_>>())
         });

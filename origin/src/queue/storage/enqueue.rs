@@ -20,7 +20,7 @@ macro_rules! insert {
     () => {
         "INSERT INTO jobs (kind, version, payload, state, priority, attempts_max, run_at, owner_id, lane,
              unique_key, unique_to_end)
-         SELECT kind, version, payload, CASE WHEN at > now() THEN 'scheduled' ELSE 'available' END, priority,
+         SELECT kind, version, payload, CASE WHEN at > statement_timestamp() THEN 'scheduled' ELSE 'available' END, priority,
              attempts_max, at, owner_id, lane, unique_key, unique_to_end
          FROM (
              SELECT *, greatest(least(coalesce(run_at, statement_timestamp()) + make_interval(secs => delay),
