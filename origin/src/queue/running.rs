@@ -1,7 +1,7 @@
 //! The jobs that this worker runs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
@@ -10,6 +10,7 @@ use super::ending::Stop;
 use super::figures::{Figures, KindFigures};
 use super::handler::Progress;
 use super::storage::settle::Ended;
+use super::sync::{Mutex, MutexGuard};
 
 /// Shared by those who start jobs, end them, and beat for them.
 pub(super) struct Running {
