@@ -76,7 +76,8 @@ impl Handler for Ledger {
         }
         job.complete(async |transaction| {
             transaction.execute("INSERT INTO ledger (number) VALUES ($1)", &[&line.number]).await?;
-            let end = "UPDATE ledger_attempts SET ended_at = clock_timestamp() WHERE job = $1 AND attempt = $2";
+            let end =
+                "UPDATE ledger_attempts SET ended_at = clock_timestamp() WHERE job = $1 AND attempt = $2";
             transaction.execute(end, &[&job.id, attempt]).await?;
             Ok(())
         })

@@ -144,9 +144,8 @@ impl Jobs {
         let Self { queue, notes, worker, id } = self;
         let new = note("at the new primary");
         until("jobs are enqueued", || async {
-            let enqueued = queue.db().write(async |transaction| {
-                queue.enqueue(transaction, &new).await.map(drop)
-            });
+            let enqueued =
+                queue.db().write(async |transaction| queue.enqueue(transaction, &new).await.map(drop));
             enqueued.await.is_ok()
         })
         .await;

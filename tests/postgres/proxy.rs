@@ -116,12 +116,7 @@ impl Shared {
     }
 
     /// From the client to the server.
-    async fn ask(
-        &self,
-        mut from: OwnedReadHalf,
-        mut to: OwnedWriteHalf,
-        cut: &watch::Sender<Option<Cut>>,
-    ) {
+    async fn ask(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: &watch::Sender<Option<Cut>>) {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let Ok(length @ 1..) = from.read(&mut buffer).await else { return };

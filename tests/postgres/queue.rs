@@ -167,7 +167,12 @@ impl Worker {
         Self::start_with(queue, handlers, 8, Vec::new())
     }
 
-    pub(crate) fn start_with(queue: &Queue, handlers: Handlers, concurrency: usize, schedules: Vec<Schedule>) -> Self {
+    pub(crate) fn start_with(
+        queue: &Queue,
+        handlers: Handlers,
+        concurrency: usize,
+        schedules: Vec<Schedule>,
+    ) -> Self {
         let (stop, shutdown) = Shutdown::manual();
         let settings =
             WorkerSettings { name: "test".to_owned(), concurrency, metrics: WorkerMetrics::default() };

@@ -15,9 +15,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Client;
 
 use crate::proxy::{Cut, Proxy};
-use crate::queue::{
-    Acts, Notes, Worker, count, enqueue_job, find, note, queue, until_noted, until_state,
-};
+use crate::queue::{Acts, Notes, Worker, count, enqueue_job, find, note, queue, until_noted, until_state};
 use crate::world::{Test, World, until};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -37,10 +35,7 @@ pub(crate) const TESTS: &[Test] = &[
         "queue_faults::a_listener_that_is_killed_hears_again_and_its_worker_is_woken",
         a_listener_that_is_killed_hears_again_and_its_worker_is_woken,
     ),
-    (
-        "queue_faults::no_kind_waits_for_the_backlog_of_another",
-        no_kind_waits_for_the_backlog_of_another,
-    ),
+    ("queue_faults::no_kind_waits_for_the_backlog_of_another", no_kind_waits_for_the_backlog_of_another),
     (
         "queue_faults::jobs_from_before_a_kinds_limits_changed_are_run",
         jobs_from_before_a_kinds_limits_changed_are_run,
@@ -145,7 +140,10 @@ fn a_claim_that_outlives_its_client_is_handed_back(world: &World) {
         until("it has handed back what it may have", || async { proxy.seen(RELEASE) > 0 }).await;
         let before = proxy.seen(CLAIM);
         until("it goes on", || async { proxy.seen(CLAIM) > before }).await;
-        holder.batch_execute("SELECT pg_advisory_unlock(4711); DROP FUNCTION hold_claims CASCADE").await.unwrap();
+        holder
+            .batch_execute("SELECT pg_advisory_unlock(4711); DROP FUNCTION hold_claims CASCADE")
+            .await
+            .unwrap();
         until_state(&queue, id, JobState::Completed).await;
         worker.stop().await;
     });

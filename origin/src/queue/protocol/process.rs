@@ -139,7 +139,9 @@ impl Process {
     }
 
     fn begin(self: &Arc<Self>, number: i64, (id, attempt, attempts_max): (i64, i32, i32)) {
-        let Some(stopped) = self.running.begin(number, id, attempt, KIND, Progress::default()) else { return };
+        let Some(stopped) = self.running.begin(number, id, attempt, KIND, Progress::default()) else {
+            return;
+        };
         self.world.begins(id, attempt, self, number);
         let process = Arc::clone(self);
         let run = move || process.run((id, attempt, attempts_max), stopped);
