@@ -7,6 +7,7 @@ use shuttle::rand::{Rng as _, thread_rng};
 use shuttle::thread;
 use tidewall_api::job::JobState;
 
+use super::orders::in_many_orders;
 use super::process::Process;
 use super::table::{Flaw, LONG, Table};
 use super::world::{Faults, World};
@@ -118,61 +119,59 @@ fn come_to_an_end(world: &World, table: &Table, processes: &[Arc<Process>]) {
     }
 }
 
-/// Orders tried at random; by hand more, with QUEUE_ORDERS.
-fn in_many_orders(faults: Faults, flaw: Option<Flaw>) {
-    let orders = std::env::var("QUEUE_ORDERS").ok().and_then(|orders| orders.parse().ok()).unwrap_or(2_000);
-    shuttle::check_random(move || run(faults, flaw), orders);
+fn check(faults: Faults, flaw: Option<Flaw>) {
+    in_many_orders(move || run(faults, flaw));
 }
 
 #[test]
 fn each_job_has_one_attempt_at_a_time_and_one_effect_and_none_is_stuck() {
-    in_many_orders(Faults::Answers, None);
+    check(Faults::Answers, None);
 }
 
 #[test]
 #[should_panic(expected = "is stuck")]
 fn without_the_lease_in_its_condition_a_claim_takes_jobs_that_nobody_looks_after() {
-    in_many_orders(Faults::Answers, Some(Flaw::ClaimWithoutLease));
+    check(Faults::Answers, Some(Flaw::ClaimWithoutLease));
 }
 
 #[test]
 #[should_panic(expected = "is stuck")]
 fn without_its_workers_row_locked_a_claim_takes_jobs_that_nobody_looks_after() {
-    in_many_orders(Faults::Answers, Some(Flaw::ClaimWithoutLock));
+    check(Faults::Answers, Some(Flaw::ClaimWithoutLock));
 }
 
 #[test]
 #[should_panic(expected = "run at the same time")]
 fn a_rescuer_that_does_not_wait_for_the_lease_has_jobs_run_twice_at_a_time() {
-    in_many_orders(Faults::Answers, Some(Flaw::RescueTooEarly));
+    check(Faults::Answers, Some(Flaw::RescueTooEarly));
 }
 
 #[test]
 #[should_panic(expected = "run at the same time")]
 fn an_end_that_does_not_name_its_attempt_ends_another_one() {
-    in_many_orders(Faults::Answers, Some(Flaw::SettleAnyAttempt));
+    check(Faults::Answers, Some(Flaw::SettleAnyAttempt));
 }
 
 #[test]
 #[should_panic(expected = "run at the same time")]
 fn what_a_worker_knows_of_is_not_to_be_released() {
-    in_many_orders(Faults::Answers, Some(Flaw::ReleaseWhatIsHeld));
+    check(Faults::Answers, Some(Flaw::ReleaseWhatIsHeld));
 }
 
 #[test]
 #[should_panic(expected = "is stuck")]
 fn without_a_release_what_a_lost_answer_has_claimed_is_stuck() {
-    in_many_orders(Faults::Answers, Some(Flaw::NoRelease));
+    check(Faults::Answers, Some(Flaw::NoRelease));
 }
 
 #[test]
 #[should_panic(expected = "effects of job")]
 fn an_effect_in_a_transaction_of_its_own_is_made_twice() {
-    in_many_orders(Faults::Answers, Some(Flaw::EffectApart));
+    check(Faults::Answers, Some(Flaw::EffectApart));
 }
 
 #[test]
 #[ignore = "shows that a release doesn't wait for a claim that the server still works on"]
 fn a_claim_that_outlives_its_client_is_released_as_well() {
-    in_many_orders(Faults::LateStatements, None);
+    check(Faults::LateStatements, None);
 }

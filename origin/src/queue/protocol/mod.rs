@@ -7,9 +7,11 @@
 //!   [`Lease`](super::lease::Lease) and [`ending`](super::ending::ending); `world`: the clock, the
 //!   faults, and who watches.
 //! - `many_processes`: several of them, and what is to be true of it.
+//! - `orders`: which orders are tried.
 
 mod many_processes;
 mod one_process;
+mod orders;
 mod process;
 mod table;
 mod world;

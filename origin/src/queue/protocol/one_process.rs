@@ -14,16 +14,9 @@ use super::super::ending::{Ending, Stop};
 use super::super::handler::Progress;
 use super::super::running::Running;
 use super::super::storage::settle::Ended;
+use super::orders::{in_every_order, in_many_orders};
 
 const KIND: &str = "test";
-
-/// Orders tried at random; by hand more, with QUEUE_ORDERS.
-fn in_many_orders(test: fn()) {
-    let orders = std::env::var("QUEUE_ORDERS").ok().and_then(|orders| orders.parse().ok()).unwrap_or(2_000);
-    shuttle::check_random(test, orders);
-    // Few changes from one thread to another, each at any place.
-    shuttle::check_pct(test, orders, 3);
-}
 
 fn ended(id: i64, attempt: i32) -> Ended {
     Ended { id, attempt, ending: Ending::Lost }
@@ -167,8 +160,7 @@ fn an_earlier_and_a_later_attempt() {
 
 #[test]
 fn the_end_of_an_earlier_attempt_leaves_the_later_one() {
-    in_many_orders(an_earlier_and_a_later_attempt);
-    shuttle::check_dfs(an_earlier_and_a_later_attempt, None);
+    in_every_order(an_earlier_and_a_later_attempt);
 }
 
 /// What isn't named there is handed back when a claim's answer was lost.
@@ -190,7 +182,7 @@ fn a_job_that_ends_while_somebody_asks() {
 
 #[test]
 fn a_job_is_known_from_its_beginning_until_its_end_is_written() {
-    shuttle::check_dfs(a_job_that_ends_while_somebody_asks, None);
+    in_every_order(a_job_that_ends_while_somebody_asks);
 }
 
 fn somebody_waits_for_the_last_end() {
