@@ -9,3 +9,7 @@ CREATE UNIQUE INDEX jobs_unique ON jobs (kind, unique_key)
 
 -- The dead letters, among many that went well.
 CREATE INDEX jobs_dead ON jobs (id) WHERE error IS NOT NULL AND finished_at IS NOT NULL;
+
+-- Raised when it isn't known what was claimed: a claim that the server takes up only then, or
+-- that it still works on, takes nothing.
+ALTER TABLE job_workers ADD COLUMN era integer NOT NULL DEFAULT 0;

@@ -18,7 +18,9 @@ mod pairs;
 mod pool;
 mod program;
 mod promotion;
+mod proxy;
 mod queue;
+mod queue_faults;
 mod routing;
 mod statements;
 mod traps;
@@ -50,27 +52,30 @@ fn main() -> ExitCode {
         answers::TESTS,
         outbox::TESTS,
         queue::TESTS,
+        queue_faults::TESTS,
         webhooks::TESTS,
         promotion::TESTS,
     ]
     .concat();
-    let names = shared.iter().map(|(name, _)| *name).chain([statements::NAME]);
+    let ignored = queue_faults::IGNORED;
+    let names = shared.iter().chain(ignored).map(|(name, _)| *name).chain([statements::NAME]);
     if arguments.list {
         let trials = names.map(|name| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
     let world = Arc::new(World::start());
-    let mut trials: Vec<Trial> = shared
-        .into_iter()
-        .map(|(name, test)| {
-            let world = Arc::clone(&world);
-            Trial::test(name, move || {
-                world.clear();
-                test(&world);
-                Ok(())
-            })
+    let trial = |(name, test): Test| {
+        let world = Arc::clone(&world);
+        Trial::test(name, move || {
+            world.clear();
+            test(&world);
+            Ok(())
         })
-        .collect();
+    };
+    let mut trials: Vec<Trial> = shared.into_iter().map(trial).collect();
+    // Before the servers are of no use, if they are asked for.
+    let ignored = ignored.iter().map(|test| trial(*test).with_ignored_flag(true));
+    trials.splice(0..0, ignored);
     trials.push(Trial::test(statements::NAME, || {
         statements::test();
         Ok(())

@@ -3,13 +3,16 @@
 
 use std::time::{Duration, Instant};
 
+use tidewall_api::job::JobState;
 use tidewall_api::purge::Purge;
 use tidewall_origin::db::{DbError, PoolSettings, Position, Written};
 use tidewall_origin::outbox::{Invalidated, Invalidation};
+use tidewall_origin::queue::{Handlers, Queue};
 use tokio_postgres::Client;
 
 use crate::edge::Edge;
 use crate::outbox::{Sender, until_delivered};
+use crate::queue::{Act, Acts, Notes, Worker, enqueue_job, job, note, until_noted, until_state};
 use crate::world::{Metrics, Test, World, until};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -43,6 +46,7 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
             Ok::<_, DbError>(written)
         };
         assert_eq!(write().await.unwrap().value, ports[0]);
+        let jobs = Jobs::start(world).await;
 
         // These have the old primary's connections, and one more waits for its turn there.
         let holders: Vec<_> = (0..17)
@@ -76,6 +80,7 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         })
         .await;
         assert!(promoted.elapsed() < BACK, "{:?}", promoted.elapsed());
+        jobs.go_on().await;
         for holder in holders {
             holder.await.unwrap().unwrap();
         }
@@ -113,6 +118,42 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         assert!(matches!(connection.position(), Position::AtLeast(at) if at >= written.position.unwrap()));
         assert_eq!(connection.query_one(port, &[]).await.unwrap().get::<_, i32>(0), ports[2]);
     });
+}
+
+/// A worker that nobody tells of the promotion.
+struct Jobs {
+    queue: Queue,
+    notes: Notes,
+    worker: Worker,
+    /// A job that runs the whole time.
+    id: i64,
+}
+
+impl Jobs {
+    async fn start(world: &World) -> Self {
+        let queue = Queue::new(world.db_ready("promoted-jobs", PoolSettings::default()).await, None);
+        let notes = Notes::default();
+        let worker = Worker::start(&queue, Handlers::default().with(Acts(notes.clone())));
+        let id = enqueue_job(&queue, job(&Act::Sleep(5_000))).await;
+        until_noted(&notes, 1).await;
+        Self { queue, notes, worker, id }
+    }
+
+    /// What ran goes on and ends at the new primary, and what is enqueued there is run.
+    async fn go_on(self) {
+        let Self { queue, notes, worker, id } = self;
+        let new = note("at the new primary");
+        until("jobs are enqueued", || async {
+            let enqueued =
+                queue.db().write(async |transaction| queue.enqueue(transaction, &new).await.map(drop));
+            enqueued.await.is_ok()
+        })
+        .await;
+        until("they are run", || async { notes.all().contains(&"at the new primary".to_owned()) }).await;
+        let job = until_state(&queue, id, JobState::Completed).await;
+        assert_eq!(job.attempt, 1);
+        worker.stop().await;
+    }
 }
 
 /// Has a running replica follow another server, or none.

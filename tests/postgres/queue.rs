@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::ledger::{Ledger, LedgerWorker, Line, PER_KEY};
+use crate::ledger::{self, KEYS, Ledger, LedgerWorker, Line, PER_KEY};
 use crate::world::{Test, World, until};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -101,7 +101,7 @@ pub(crate) const TESTS: &[Test] = &[
 
 /// What a job of these tests is told to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum Act {
+pub(crate) enum Act {
     Note(String),
     Fail(String),
     Panic,
@@ -116,19 +116,19 @@ enum Act {
 
 /// What handlers have done, for those who look on.
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl Notes {
-    fn push(&self, note: impl Into<String>) {
+    pub(crate) fn push(&self, note: impl Into<String>) {
         self.0.lock().unwrap().push(note.into());
     }
 
-    fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
 
-struct Acts(Notes);
+pub(crate) struct Acts(pub(crate) Notes);
 
 impl Handler for Acts {
     const KIND: &'static str = "act";
@@ -173,17 +173,22 @@ impl Drop for OnDrop {
 }
 
 /// A worker in this process; it stops when told, or when dropped.
-struct Worker {
+pub(crate) struct Worker {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Worker {
-    fn start(queue: &Queue, handlers: Handlers) -> Self {
+    pub(crate) fn start(queue: &Queue, handlers: Handlers) -> Self {
         Self::start_with(queue, handlers, 8, Vec::new())
     }
 
-    fn start_with(queue: &Queue, handlers: Handlers, concurrency: usize, schedules: Vec<Schedule>) -> Self {
+    pub(crate) fn start_with(
+        queue: &Queue,
+        handlers: Handlers,
+        concurrency: usize,
+        schedules: Vec<Schedule>,
+    ) -> Self {
         let (stop, shutdown) = Shutdown::manual();
         let settings =
             WorkerSettings { name: "test".to_owned(), concurrency, metrics: WorkerMetrics::default() };
@@ -191,37 +196,37 @@ impl Worker {
         Self { stop, task }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.task.await.unwrap();
     }
 }
 
-fn queue(world: &World) -> Queue {
+pub(crate) fn queue(world: &World) -> Queue {
     let _runtime = world.runtime.enter();
     Queue::new(world.db("queue", PoolSettings::default()), None)
 }
 
-fn job(act: &Act) -> NewJob {
+pub(crate) fn job(act: &Act) -> NewJob {
     NewJob::of::<Acts>(act).unwrap()
 }
 
-fn note(text: &str) -> NewJob {
+pub(crate) fn note(text: &str) -> NewJob {
     job(&Act::Note(text.to_owned()))
 }
 
-async fn enqueue(queue: &Queue, job: NewJob) -> JobRow {
+pub(crate) async fn enqueue(queue: &Queue, job: NewJob) -> JobRow {
     let written = queue
         .db()
         .write(async |transaction| Ok::<_, DbError>(queue.enqueue(transaction, &job).await.unwrap().job));
     written.await.unwrap().value
 }
 
-async fn find(queue: &Queue, id: i64) -> Option<JobRow> {
+pub(crate) async fn find(queue: &Queue, id: i64) -> Option<JobRow> {
     Queue::find(&queue.db().writer().await.unwrap(), id).await.unwrap()
 }
 
-async fn until_state(queue: &Queue, id: i64, state: JobState) -> JobRow {
+pub(crate) async fn until_state(queue: &Queue, id: i64, state: JobState) -> JobRow {
     until(&format!("job {id} is {}", state.as_str()), || async {
         find(queue, id).await.is_some_and(|job| job.state == state)
     })
@@ -229,7 +234,7 @@ async fn until_state(queue: &Queue, id: i64, state: JobState) -> JobRow {
     find(queue, id).await.unwrap()
 }
 
-async fn until_noted(notes: &Notes, count: usize) {
+pub(crate) async fn until_noted(notes: &Notes, count: usize) {
     until("as much is noted", || async { notes.all().len() >= count }).await;
 }
 
@@ -324,7 +329,7 @@ fn a_second_job_of_a_key_is_dropped_replaces_or_is_kept_away(world: &World) {
     });
 }
 
-async fn enqueue_job(queue: &Queue, job: NewJob) -> i64 {
+pub(crate) async fn enqueue_job(queue: &Queue, job: NewJob) -> i64 {
     enqueue(queue, job).await.id
 }
 
@@ -539,7 +544,7 @@ fn limits_hold_over_all_workers(world: &World) {
     });
 }
 
-async fn count(queue: &Queue, condition: &str) -> i64 {
+pub(crate) async fn count(queue: &Queue, condition: &str) -> i64 {
     let connection = queue.db().writer().await.unwrap();
     let sql = format!("SELECT count(*) FROM jobs WHERE {condition}");
     connection.query_one(&sql, &[]).await.unwrap().get(0)
@@ -943,24 +948,19 @@ fn what_has_ended_is_removed_when_its_time_is_over(world: &World) {
     });
 }
 
-const LEDGER_KEYS: i64 = 200;
-
 fn each_effect_happens_once_whatever_is_killed(world: &World) {
     // More by hand: QUEUE_JOBS=100000.
     let jobs: i64 = std::env::var("QUEUE_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(3_000);
     let queue = queue(world);
     world.run(async {
         let primary = world.server(0).await;
-        primary
-            .batch_execute("CREATE TABLE IF NOT EXISTS ledger (number bigint NOT NULL); TRUNCATE ledger")
-            .await
-            .unwrap();
+        primary.batch_execute(ledger::TABLES).await.unwrap();
         for chunk in (0..jobs).collect::<Vec<_>>().chunks(1_000) {
             let jobs: Vec<_> = chunk
                 .iter()
                 .map(|number| {
                     let job = NewJob::of::<Ledger>(&Line { number: *number }).unwrap();
-                    job.key(format!("{:03}", number % LEDGER_KEYS))
+                    job.key(format!("{:03}", number % KEYS))
                 })
                 .collect();
             let written = queue.db().write(async |transaction| {
@@ -1025,6 +1025,8 @@ fn each_effect_happens_once_whatever_is_killed(world: &World) {
         let client = connection.unwrap();
         let row = client.query_one("SELECT count(*), count(DISTINCT number) FROM ledger", &[]).await.unwrap();
         assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (jobs, jobs), "each once");
+        let row = client.query_one(ledger::MOST, &[]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (i64::from(PER_KEY), 0), "at any time");
         assert_eq!(violations, 0, "of {looks} looks");
         assert!(kills >= 3, "{kills} kills");
         drop(workers);

@@ -7,7 +7,7 @@ use super::handler::{Handlers, Kind};
 use super::job::Claimed;
 use super::limits;
 use super::priority::Priority;
-use super::storage::claim as storage;
+use super::storage::claim::{self as storage, Claimant};
 use crate::db::{Db, DbError, Lsn, Transaction, Written};
 
 /// Jobs taken by one statement: with more the statement takes so long that others wait.
@@ -73,11 +73,11 @@ impl Claims {
         self.woken();
     }
 
-    /// Up to `free` jobs for `worker`, into `batches`. What is in there was claimed, also if there
+    /// Up to `free` jobs for `claimant`, into `batches`. What is in there was claimed, also if there
     /// is an error in the end; then more may have been, and is to be [released](release).
     pub(super) async fn claim(
         &mut self,
-        worker: i64,
+        claimant: Claimant,
         free: usize,
         batches: &mut Vec<Batch>,
     ) -> Result<(), DbError> {
@@ -94,10 +94,10 @@ impl Claims {
             let now = Instant::now();
             let batch = match place.checked_sub(1).and_then(|index| self.limited.get_mut(index)) {
                 None if self.kinds.is_empty() => continue,
-                None => self.claim_unlimited(worker, limit).await?,
+                None => self.claim_unlimited(claimant, limit).await?,
                 Some(limited) if limited.look_at.is_some_and(|at| now < at) => continue,
                 Some(limited) => {
-                    let batch = limited.claim(&self.db, worker, limit).await?;
+                    let batch = limited.claim(&self.db, claimant, limit).await?;
                     limited.look_at = batch.jobs.is_empty().then(|| now + LIMITED_PAUSE);
                     batch
                 }
@@ -110,12 +110,12 @@ impl Claims {
         Ok(())
     }
 
-    async fn claim_unlimited(&mut self, worker: i64, limit: usize) -> Result<Batch, DbError> {
+    async fn claim_unlimited(&mut self, claimant: Claimant, limit: usize) -> Result<Batch, DbError> {
         let connection = self.db.writer().await?;
         let sent_at = Instant::now();
         let begin = self.frontier.begin(sent_at);
         let mut jobs =
-            storage::claim(&connection, worker, &begin.places, &self.kinds, &self.versions, limit).await?;
+            storage::claim(&connection, claimant, &begin.places, &self.kinds, &self.versions, limit).await?;
         let places = jobs.iter().filter_map(|job| {
             let priority = Priority::ALL.into_iter().find(|priority| priority.rank() == job.priority)?;
             Some((priority, Place { run_at: job.run_at, id: job.id }))
@@ -130,9 +130,9 @@ impl Claims {
 }
 
 impl Limited {
-    async fn claim(&mut self, db: &Db, worker: i64, free: usize) -> Result<Batch, DbError> {
+    async fn claim(&mut self, db: &Db, claimant: Claimant, free: usize) -> Result<Batch, DbError> {
         let Self { kind, lane, .. } = self;
-        let written = db.write(async |transaction| claim_kind(transaction, worker, kind, lane, free).await);
+        let written = db.write(async |transaction| claim_kind(transaction, claimant, kind, lane, free).await);
         let Written { value: (jobs, next_lane), position } = written.await?;
         self.lane = next_lane;
         Ok(Batch { jobs, position })
@@ -142,7 +142,7 @@ impl Limited {
 /// Claims of one kind with limits, under its lock; and where its lanes are looked at next.
 async fn claim_kind(
     transaction: &Transaction,
-    worker: i64,
+    claimant: Claimant,
     kind: &Kind,
     lane: &str,
     free: usize,
@@ -167,7 +167,7 @@ async fn claim_kind(
     let jobs = if rooms.is_empty() {
         Vec::new()
     } else {
-        storage::claim_lanes(transaction, worker, (kind.name, kind.version), &rooms, allowance).await?
+        storage::claim_lanes(transaction, claimant, (kind.name, kind.version), &rooms, allowance).await?
     };
     if let Some(rate) = kind.limits.rate.filter(|_| !jobs.is_empty()) {
         storage::use_rate(transaction, kind.name, rate, used, jobs.len()).await?;
@@ -178,9 +178,15 @@ async fn claim_kind(
     Ok((jobs, next))
 }
 
-/// Hands back what `worker` has by the database and doesn't know of.
-pub(super) async fn release(db: &Db, worker: i64, held: &[i64]) -> Result<u64, DbError> {
-    storage::release(&db.writer().await?, worker, held).await
+/// Hands back what `worker` has by the database and doesn't know of; how many jobs, and the era in
+/// which it claims from now on, unless it was found lost.
+pub(super) async fn release(
+    db: &Db,
+    worker: i64,
+    held: &[(i64, i32)],
+) -> Result<(usize, Option<i32>), DbError> {
+    let released = db.write(async |transaction| storage::release(transaction, worker, held).await);
+    Ok(released.await?.value)
 }
 
 /// Kinds by whether they have limits, for jobs that were enqueued when that was otherwise.

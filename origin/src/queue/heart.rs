@@ -15,7 +15,7 @@ use super::handler::{Handlers, Retention};
 use super::lease::{HEARTBEAT, Held, LEASE, Lease};
 use super::running::Running;
 use super::storage;
-use crate::db::{Db, DbError, WriteConnection};
+use crate::db::{Db, DbError};
 use crate::telemetry::chain;
 
 /// A worker's heart.
@@ -91,15 +91,16 @@ impl Heart {
 
     /// Begins or extends the lease. `false`: it was lost.
     async fn extend(&mut self, now: Instant) -> Result<bool, DbError> {
-        let connection = self.db.writer().await?;
         let number = *self.worker.borrow();
         let Some(worker) = number else {
-            self.hand_back(&connection).await?;
+            self.hand_back().await?;
+            let connection = self.db.writer().await?;
             let worker = storage::worker::register(&connection, &self.name, self.concurrency, LEASE).await?;
             self.running.take_lease(worker);
             self.worker.send_replace(Some(worker));
             return Ok(true);
         };
+        let connection = self.db.writer().await?;
         let figures = serde_json::to_value(self.running.take_figures(now)).unwrap_or(Value::Null);
         let Some(cancelled) = storage::worker::beat(&connection, worker, LEASE, &figures).await? else {
             return Ok(false);
@@ -113,9 +114,9 @@ impl Heart {
     /// What it ran while it couldn't beat was stopped and ended nowhere, so nobody's attempt is
     /// used up by it, unless others have found the worker lost by now. Ends that are still to be
     /// written stay its own.
-    async fn hand_back(&mut self, connection: &WriteConnection) -> Result<(), DbError> {
+    async fn hand_back(&mut self) -> Result<(), DbError> {
         while let Some(former) = self.former.last() {
-            let released = storage::claim::release(connection, *former, &self.running.ids()).await?;
+            let (released, _) = claim::release(&self.db, *former, &self.running.attempts()).await?;
             if released > 0 {
                 tracing::info!(released, "jobs that were stopped are free again");
             }

@@ -49,6 +49,7 @@
 //! - `worker`: claims and starts; `attempt`: runs one; `running`: those that run; `settle`: ends
 //!   them; `heart`: beats, rescues and prunes; `clock`: fires schedules.
 //! - `wake`: tells workers that there is work; `seal`: secrets in payloads.
+//! - `sync`: locks that tests replace; `protocol`: those tests.
 //! - `metrics`: what is measured; `figures`: what a worker has done lately.
 
 mod attempt;
@@ -65,11 +66,14 @@ mod lease;
 mod limits;
 mod metrics;
 mod priority;
+#[cfg(test)]
+mod protocol;
 mod running;
 mod schedule;
 mod seal;
 mod settle;
 mod storage;
+mod sync;
 mod unique;
 mod wake;
 mod worker;

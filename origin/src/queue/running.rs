@@ -1,7 +1,7 @@
 //! The jobs that this worker runs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
@@ -10,6 +10,7 @@ use super::ending::Stop;
 use super::figures::{Figures, KindFigures};
 use super::handler::Progress;
 use super::storage::settle::Ended;
+use super::sync::{Mutex, MutexGuard};
 
 /// Shared by those who start jobs, end them, and beat for them.
 pub(super) struct Running {
@@ -121,10 +122,11 @@ impl Running {
         self.held().unsettled.len()
     }
 
-    /// The jobs that run, and those whose end isn't written down yet.
-    pub(super) fn ids(&self) -> Vec<i64> {
+    /// The attempts that run, and those whose end isn't written down yet: (id, attempt).
+    pub(super) fn attempts(&self) -> Vec<(i64, i32)> {
         let held = self.held();
-        held.jobs.keys().copied().chain(held.unsettled.iter().map(|(id, _)| *id)).collect()
+        let running = held.jobs.iter().map(|(id, job)| (*id, job.attempt));
+        running.chain(held.unsettled.iter().copied()).collect()
     }
 
     /// Stops a job.

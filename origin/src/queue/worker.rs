@@ -15,6 +15,7 @@ use super::heart::{self, Heart};
 use super::metrics::WorkerMetrics;
 use super::running::Running;
 use super::schedule::Schedule;
+use super::storage::claim::Claimant;
 use super::wake::{CHANNEL, Told};
 use super::{Queue, clock, settle};
 use crate::db::Heard;
@@ -88,6 +89,7 @@ pub async fn work(
         attempts,
         number: number.clone(),
         is_unsure: false,
+        claimant: None,
     };
     let begun = {
         let shutdown = shutdown.clone();
@@ -153,6 +155,8 @@ struct Worker {
     number: watch::Receiver<Option<i64>>,
     /// A claim's answer was lost: more may be held by the database than is known here.
     is_unsure: bool,
+    /// As whom it claimed last.
+    claimant: Option<Claimant>,
 }
 
 impl Worker {
@@ -186,8 +190,9 @@ impl Worker {
         }
         if self.is_unsure {
             // Nothing else claims for this worker, so what it doesn't know of now nobody runs.
-            match claim::release(self.queue.db(), number, &self.running.ids()).await {
-                Ok(released) => {
+            match claim::release(self.queue.db(), number, &self.running.attempts()).await {
+                Ok((released, era)) => {
+                    self.claimant = era.map(|era| Claimant { worker: number, era });
                     tracing::info!(released, "what may have been claimed is free again");
                     self.is_unsure = false;
                 }
@@ -195,7 +200,9 @@ impl Worker {
             }
         }
         let mut batches = Vec::new();
-        let claimed = self.claims.claim(number, free, &mut batches).await;
+        let claimant = self.claimant.filter(|claimant| claimant.worker == number);
+        let claimant = *self.claimant.insert(claimant.unwrap_or(Claimant { worker: number, era: 0 }));
+        let claimed = self.claims.claim(claimant, free, &mut batches).await;
         let is_any = !batches.is_empty();
         for batch in batches {
             self.start(number, batch);

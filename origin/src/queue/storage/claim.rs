@@ -23,10 +23,20 @@ macro_rules! claim {
              unique_key = CASE WHEN unique_to_end THEN unique_key END
          FROM due
          WHERE jobs.id = due.id AND EXISTS (
-             SELECT FROM job_workers WHERE id = $1 AND lease_until > clock_timestamp() FOR KEY SHARE)
+             SELECT FROM job_workers WHERE id = $1 AND era = $7 AND lease_until > clock_timestamp()
+             FOR KEY SHARE)
          RETURNING jobs.id, kind, version, payload, attempt, attempts_max, uncounted, owner_id, priority, run_at,
              lane, extract(epoch FROM clock_timestamp() - greatest(run_at, created_at))::double precision"
     };
+}
+
+/// Who claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::queue) struct Claimant {
+    /// The worker's number.
+    pub(in crate::queue) worker: i64,
+    /// Raised by each [`release`].
+    pub(in crate::queue) era: i32,
 }
 
 /// From the places that are given for each priority, the most urgent first: as long as one gives
@@ -54,7 +64,7 @@ const CLAIM: &str = concat!(
 /// versions.
 pub(in crate::queue) async fn claim(
     connection: &WriteConnection,
-    worker: i64,
+    Claimant { worker, era }: Claimant,
     begin: &Places,
     kinds: &[&str],
     versions: &[i16],
@@ -73,6 +83,7 @@ pub(in crate::queue) async fn claim(
                 (&kinds, Type::TEXT_ARRAY),
                 (&versions, Type::INT2_ARRAY),
                 (&limit, Type::INT8),
+                (&era, Type::INT4),
             ],
         )
         .await?;
@@ -178,7 +189,7 @@ const CLAIM_LANES: &str = concat!(
 /// Takes jobs of a kind with limits from the lanes that have room. To be done under its lock.
 pub(in crate::queue) async fn claim_lanes(
     transaction: &Transaction,
-    worker: i64,
+    Claimant { worker, era }: Claimant,
     (kind, version): (&str, i16),
     rooms: &[(&str, usize)],
     limit: usize,
@@ -197,6 +208,7 @@ pub(in crate::queue) async fn claim_lanes(
                 (&room, Type::INT8_ARRAY),
                 (&version, Type::INT2),
                 (&limit, Type::INT8),
+                (&era, Type::INT4),
             ],
         )
         .await?;
@@ -228,18 +240,35 @@ const RELEASE: &str = "
         run_at = CASE WHEN NOT cancel_requested THEN run_at END,
         finished_at = CASE WHEN cancel_requested THEN now() END,
         keep_until = CASE WHEN cancel_requested THEN now() + make_interval(secs => $3) END
-    WHERE worker_id = $1 AND state = 'running' AND run_at IS NOT NULL AND NOT id = ANY($2)";
+    WHERE worker_id = $1 AND state = 'running' AND run_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM unnest($2::bigint[], $4::integer[]) AS held (id, attempt)
+            WHERE held.id = jobs.id AND held.attempt = jobs.attempt)
+    RETURNING id";
+
+/// Waits for a claim that the server still works on.
+const FENCE: &str = "SELECT era FROM job_workers WHERE id = $1 FOR UPDATE";
+
+const RAISE: &str = "UPDATE job_workers SET era = era + 1 WHERE id = $1 RETURNING era";
 
 /// Hands back jobs that a claim has taken for `worker` and whose answer was lost: all that it
-/// has but those it knows of, `held`. Nothing may be claimed for it meanwhile.
+/// has but the attempts it knows of, `held`: (id, attempt). How many; and the era in which it
+/// claims from now on, unless it was found lost.
 pub(in crate::queue) async fn release(
-    connection: &WriteConnection,
+    transaction: &Transaction,
     worker: i64,
-    held: &[i64],
-) -> Result<u64, DbError> {
+    held: &[(i64, i32)],
+) -> Result<(usize, Option<i32>), DbError> {
+    transaction.query_opt(FENCE, &[&worker]).await?;
+    let era = transaction.query_opt(RAISE, &[&worker]).await?.map(|row| row.get(0));
     let keep = seconds(Retention::DEFAULT.failed);
-    let params = &[(&worker as _, Type::INT8), (&held as _, Type::INT8_ARRAY), (&keep as _, Type::FLOAT8)];
-    connection.execute_planned(RELEASE, params).await
+    let (ids, attempts): (Vec<_>, Vec<_>) = held.iter().copied().unzip();
+    let params = &[
+        (&worker as _, Type::INT8),
+        (&ids as _, Type::INT8_ARRAY),
+        (&keep as _, Type::FLOAT8),
+        (&attempts as _, Type::INT4_ARRAY),
+    ];
+    Ok((transaction.query_planned(RELEASE, params).await?.len(), era))
 }
 
 const ADOPT: &str = concat!(
@@ -268,14 +297,14 @@ pub(super) fn hot_statements() -> Vec<HotStatement> {
         HotStatement::new(
             "claim jobs that are due",
             CLAIM,
-            &["1", beginning, "ARRAY[0, 0, 0, 0]", "ARRAY['report']", "ARRAY[1]", "10"],
+            &["1", beginning, "ARRAY[0, 0, 0, 0]", "ARRAY['report']", "ARRAY[1]", "10", "0"],
         ),
         HotStatement::new("what is used of a kind's limits", USE, &["'report'"]),
         HotStatement::new("lanes with jobs", LANES, &["'report'", "''", "200"]),
         HotStatement::new(
             "claim jobs of lanes",
             CLAIM_LANES,
-            &["1", "'report'", "ARRAY['']", "ARRAY[1]", "1::smallint", "10"],
+            &["1", "'report'", "ARRAY['']", "ARRAY[1]", "1::smallint", "10", "0"],
         ),
     ]
 }
