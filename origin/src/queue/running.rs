@@ -118,6 +118,14 @@ impl Running {
         held.jobs.keys().copied().chain(held.unsettled.iter().map(|(id, _)| *id)).collect()
     }
 
+    /// The same with their attempts.
+    #[cfg(test)]
+    pub(super) fn attempts(&self) -> Vec<(i64, i32)> {
+        let held = self.held();
+        let running = held.jobs.iter().map(|(id, job)| (*id, job.attempt));
+        running.chain(held.unsettled.iter().copied()).collect()
+    }
+
     /// Stops a job.
     pub(super) fn stop(&self, id: i64, why: Stop) {
         let stop = self.held().jobs.get_mut(&id).and_then(|job| job.stop.take());

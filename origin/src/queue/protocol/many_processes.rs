@@ -170,6 +170,14 @@ fn an_effect_in_a_transaction_of_its_own_is_made_twice() {
     check(Faults::Answers, Some(Flaw::EffectApart));
 }
 
+/// Some ten thousand orders until it is found.
+#[test]
+#[ignore = "shows what `storage::claim::release` does: QUEUE_ORDERS=200000"]
+#[should_panic(expected = "is stuck")]
+fn a_release_that_does_not_name_attempts_leaves_what_an_earlier_one_hides() {
+    check(Faults::Answers, Some(Flaw::ReleaseByIdAlone));
+}
+
 #[test]
 #[ignore = "shows that a release doesn't wait for a claim that the server still works on"]
 fn a_claim_that_outlives_its_client_is_released_as_well() {

@@ -132,7 +132,7 @@ impl Process {
         if !self.is_unsure.load(Ordering::Relaxed) || self.table.has(Flaw::NoRelease) {
             return true;
         }
-        let held = self.running.ids();
+        let held = self.running.attempts();
         let released = self.ask(move |table| table.release(number, &held)).is_some();
         self.is_unsure.store(!released, Ordering::Relaxed);
         released

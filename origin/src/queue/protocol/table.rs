@@ -30,6 +30,8 @@ pub(super) enum Flaw {
     SettleAnyAttempt,
     /// What a worker knows of is handed back, too.
     ReleaseWhatIsHeld,
+    /// What is handed back is told by its id, and not by its attempt.
+    ReleaseByIdAlone,
     /// Nothing is handed back when a claim's answer was lost.
     NoRelease,
     /// The effect is made, and the job ended in another transaction.
@@ -170,10 +172,15 @@ impl Table {
     }
 
     /// Hands back what `worker` has but for what it knows of.
-    pub(super) fn release(&self, worker: i64, held: &[i64]) {
+    pub(super) fn release(&self, worker: i64, held: &[(i64, i32)]) {
         let mut rows = self.rows.lock().unwrap();
         for (id, job) in &mut rows.jobs {
-            let is_held = held.contains(id) && self.flaw != Some(Flaw::ReleaseWhatIsHeld);
+            let is_held = match self.flaw {
+                Some(Flaw::ReleaseWhatIsHeld) => false,
+                // An earlier attempt, of a lease that was lost, may be all that is known of.
+                Some(Flaw::ReleaseByIdAlone) => held.iter().any(|(held, _)| held == id),
+                _ => held.contains(&(*id, job.attempt)),
+            };
             if job.worker == Some(worker) && job.state == JobState::Running && !is_held {
                 job.wait(JobState::Available, job.run_at, false);
             }
