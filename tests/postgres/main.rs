@@ -57,8 +57,7 @@ fn main() -> ExitCode {
         promotion::TESTS,
     ]
     .concat();
-    let ignored = queue_faults::IGNORED;
-    let names = shared.iter().chain(ignored).map(|(name, _)| *name).chain([statements::NAME]);
+    let names = shared.iter().map(|(name, _)| *name).chain([statements::NAME]);
     if arguments.list {
         let trials = names.map(|name| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
@@ -73,9 +72,6 @@ fn main() -> ExitCode {
         })
     };
     let mut trials: Vec<Trial> = shared.into_iter().map(trial).collect();
-    // Before the servers are of no use, if they are asked for.
-    let ignored = ignored.iter().map(|test| trial(*test).with_ignored_flag(true));
-    trials.splice(0..0, ignored);
     trials.push(Trial::test(statements::NAME, || {
         statements::test();
         Ok(())
