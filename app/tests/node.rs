@@ -12,10 +12,11 @@ use js_sys::futures::JsFuture;
 use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
 use leptos::prelude::*;
 use leptos::wasm_bindgen::{JsCast, JsValue};
+use tidewall_api::format;
 use tidewall_app::client::ClientError;
 use tidewall_app::loader::{Loaded, Loader};
 use tidewall_app::query::ProductQuery;
-use tidewall_app::{format, paths, preload};
+use tidewall_app::{paths, preload};
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::AbortSignal;
 

@@ -59,11 +59,13 @@ pub const RESPONSE_DEADLINE: Duration = Duration::from_secs(30);
 /// rate of a telephone's connection, and no more than an origin of ours waits for any.
 const UPLOAD_BYTES_PER_SECOND_MIN: u64 = 16 * 1024;
 const UPLOAD_MAX: Duration = Duration::from_mins(10);
+/// The same of one that doesn't say how long it is.
+const UPLOAD_OF_UNKNOWN_LENGTH: Duration = Duration::from_mins(1);
 
 /// Longest wait for the head of an answer to a request whose body is handed on as it comes.
 pub fn upload_deadline(content_length: Option<u64>) -> Duration {
     let at_least = |bytes: u64| Duration::from_secs(bytes / UPLOAD_BYTES_PER_SECOND_MIN);
-    RESPONSE_DEADLINE + content_length.map_or(UPLOAD_MAX, at_least).min(UPLOAD_MAX)
+    RESPONSE_DEADLINE + content_length.map_or(UPLOAD_OF_UNKNOWN_LENGTH, at_least).min(UPLOAD_MAX)
 }
 
 /// `CONTROL_MAX_AGE_MS` where it isn't set: what a purge takes at most to be seen
@@ -556,7 +558,7 @@ mod tests {
         check(Some(0), 30);
         check(Some(5 * 1024 * 1024), 30 + 320);
         check(Some(u64::MAX), 630);
-        check(None, 630);
+        check(None, 90);
     }
 
     #[test]

@@ -20,8 +20,8 @@ use crate::world::World;
 /// Jobs of one key that run at the same time.
 pub(crate) const PER_KEY: u32 = 2;
 
-/// Keys that its jobs have.
-pub(crate) const KEYS: i64 = 200;
+/// Keys that its jobs have: so few that workers always have room for more than they may run.
+pub(crate) const KEYS: i64 = 20;
 
 /// Which attempts there were, and when.
 pub(crate) const TABLES: &str = "
@@ -70,7 +70,7 @@ impl Handler for Ledger {
         let (attempt, key) = (&job.attempt, line.number % KEYS);
         let begin = "INSERT INTO ledger_attempts VALUES ($1, $2, $3, clock_timestamp()) RETURNING TRUE";
         self.db.writer().await?.query_one(begin, &[&job.id, attempt, &key]).await?;
-        if line.number % 100 == 0 {
+        if line.number % 97 == 0 {
             // Long enough to be killed in the middle.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

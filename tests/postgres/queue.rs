@@ -68,6 +68,10 @@ pub(crate) const TESTS: &[Test] = &[
         a_worker_that_lost_its_lease_hands_back_what_it_had_and_no_attempt_is_used_up,
     ),
     (
+        "queue::a_job_that_keeps_its_worker_from_beating_uses_up_its_attempts",
+        a_job_that_keeps_its_worker_from_beating_uses_up_its_attempts,
+    ),
+    (
         "queue::a_lost_job_that_somebody_holds_keeps_nobody_from_the_others",
         a_lost_job_that_somebody_holds_keeps_nobody_from_the_others,
     ),
@@ -108,8 +112,12 @@ pub(crate) enum Act {
     Sleep(u64),
     /// The first time.
     Snooze(u64),
+    /// So often, and then it fails.
+    SnoozeAndFail(i32),
     /// Runs until it is stopped.
     Hang,
+    /// Computes for so long, and lets nobody else do anything meanwhile.
+    Block(u64),
     /// A result that jsonb can't hold.
     Nul,
 }
@@ -153,6 +161,13 @@ impl Handler for Acts {
             }
             Act::Snooze(_) if job.attempt > 1 => Ok(Outcome::Done("awake".to_owned())),
             Act::Snooze(ms) => Ok(Outcome::Snooze(Duration::from_millis(ms))),
+            Act::SnoozeAndFail(times) if job.attempt <= times => Ok(Outcome::Snooze(Duration::ZERO)),
+            Act::SnoozeAndFail(_) => Err(JobError::retry("tired", "inside")),
+            Act::Block(ms) => {
+                std::thread::sleep(Duration::from_millis(ms));
+                self.0.push("blocked");
+                std::future::pending().await
+            }
             Act::Hang => {
                 let _gone = OnDrop(self.0.clone());
                 self.0.push("hangs");
@@ -196,9 +211,16 @@ impl Worker {
         Self { stop, task }
     }
 
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
-        self.task.await.unwrap();
+        (&mut self.task).await.unwrap();
+    }
+}
+
+/// One of a test that failed isn't to take the jobs of the next.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -418,7 +440,11 @@ fn a_snoozed_job_comes_again_and_loses_no_attempt(world: &World) {
         let id = enqueue_job(&queue, job(&Act::Snooze(300)).attempts_max(1)).await;
         let job = until_state(&queue, id, JobState::Completed).await;
         assert_eq!((job.attempt, job.attempts_max, job.result), (2, 2, Some("awake".into())));
-        assert_eq!(count(&queue, "uncounted = 1").await, 1, "later failures wait as if it had not been");
+        let id = enqueue_job(&queue, self::job(&Act::SnoozeAndFail(5)).attempts_max(2)).await;
+        let job = until_state(&queue, id, JobState::Retryable).await;
+        // The first failure is followed by one within a second, the sixth by one after 16.
+        let delay = job.run_at.unwrap() - OffsetDateTime::now_utc();
+        assert!(delay < time::Duration::seconds(2), "{delay}");
         worker.stop().await;
     });
 }
@@ -729,6 +755,31 @@ fn a_worker_that_lost_its_lease_hands_back_what_it_had_and_no_attempt_is_used_up
     });
 }
 
+fn a_job_that_keeps_its_worker_from_beating_uses_up_its_attempts(world: &World) {
+    let queue = queue(world);
+    let db = {
+        let _runtime = world.runtime.enter();
+        world.db("stalled", PoolSettings::default())
+    };
+    // Longer than a lease.
+    let id = world.runtime.block_on(enqueue_job(&queue, job(&Act::Block(11_000)).attempts_max(1)));
+    let stalled = std::thread::spawn(move || {
+        // One thread for the handler and for the heart.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let queue = Queue::new(db, None);
+            let notes = Notes::default();
+            let worker = Worker::start(&queue, Handlers::default().with(Acts(notes.clone())));
+            let job = until_state(&queue, id, JobState::Discarded).await;
+            worker.stop().await;
+            (job, notes.all())
+        })
+    });
+    let (job, notes) = stalled.join().unwrap();
+    assert_eq!((job.attempt, notes), (1, vec!["blocked".to_owned()]));
+    assert_eq!(job.error.as_deref(), Some("the worker that ran it was lost"));
+}
+
 fn a_lost_job_that_somebody_holds_keeps_nobody_from_the_others(world: &World) {
     let queue = queue(world);
     world.run(async {
@@ -779,14 +830,14 @@ fn a_stopping_worker_hands_back_what_does_not_end(world: &World) {
     let queue = queue(world);
     world.run(async {
         let notes = Notes::default();
-        let worker = Worker::start(&queue, Handlers::default().with(Acts(notes.clone())));
+        let mut worker = Worker::start(&queue, Handlers::default().with(Acts(notes.clone())));
         let ends = enqueue_job(&queue, job(&Act::Sleep(1_000))).await;
         let hangs = enqueue_job(&queue, job(&Act::Hang)).await;
         until_noted(&notes, 2).await;
         let begun = Instant::now();
         worker.stop.send_replace(true);
         let later = enqueue_job(&queue, note("never")).await;
-        worker.task.await.unwrap();
+        (&mut worker.task).await.unwrap();
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
         let state = async |id| find(&queue, id).await.unwrap();
         assert_eq!(state(ends).await.state, JobState::Completed);

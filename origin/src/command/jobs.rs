@@ -111,7 +111,8 @@ pub(super) async fn jobs(args: JobsArgs) -> Result<(), CommandError> {
             json(&Shown::from(job))
         }
         JobsCommand::Retry { id } => {
-            let what = "it isn't there, or was neither discarded nor cancelled";
+            let what =
+                "it isn't there, was neither discarded nor cancelled, or another job has its unique key";
             one(queue.retry(id).await?, id, what, as_json)?
         }
         JobsCommand::Cancel { id } => {

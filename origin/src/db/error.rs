@@ -138,6 +138,11 @@ impl DbError {
         code.starts_with("22") || code.starts_with("54") || code == "23514"
     }
 
+    /// Somebody else has what there may be one of.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Statement { source, .. } if source.code() == Some(&SqlState::UNIQUE_VIOLATION))
+    }
+
     /// The same may succeed later; the statement itself is not at fault.
     pub fn is_unavailable(&self) -> bool {
         !matches!(self, Self::Statement { .. } | Self::Aborted { .. })

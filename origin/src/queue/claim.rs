@@ -178,15 +178,18 @@ async fn claim_kind(
     Ok((jobs, next))
 }
 
-/// Hands back what `worker` has by the database and doesn't know of; how many jobs, and the era in
-/// which it claims from now on, unless it was found lost.
+/// Hands back what `worker` has by the database and doesn't know of, `held` being the attempts that
+/// it does know of; how many jobs, and the era in which it claims from now on, unless it was found
+/// lost. The era comes first and by itself: the worker's heartbeats wait for that, and for no more.
 pub(super) async fn release(
     db: &Db,
     worker: i64,
     held: &[(i64, i32)],
-) -> Result<(usize, Option<i32>), DbError> {
-    let released = db.write(async |transaction| storage::release(transaction, worker, held).await);
-    Ok(released.await?.value)
+) -> Result<(u64, Option<i32>), DbError> {
+    let era = db.write(async |transaction| storage::fence(transaction, worker).await).await?.value;
+    let Some(era) = era else { return Ok((0, None)) };
+    let released = storage::release(&db.writer().await?, Claimant { worker, era }, held).await?;
+    Ok((released, Some(era)))
 }
 
 /// Kinds by whether they have limits, for jobs that were enqueued when that was otherwise.

@@ -41,7 +41,8 @@ pub trait Handler: Send + Sync + 'static {
     /// For how long jobs are kept when they have ended.
     const RETENTION: Retention = Retention::DEFAULT;
     /// Which parts of the payload are secret: JSON pointers (RFC 6901). They are sealed where
-    /// they are stored, and never shown. Each must be there; an optional one is null.
+    /// they are stored, and never shown. Each must be there; an optional one is null. What was
+    /// enqueued before a part was called secret is stored, and shown, in plain.
     const SECRETS: &'static [&'static str] = &[];
 
     /// What a job of this kind is told.
@@ -135,7 +136,7 @@ impl JobContext {
     {
         let keep = self.kind.retention.completed;
         let written = self.db.write(async |transaction| {
-            // A process that stands still holds the job's row for no longer than it may run.
+            // A process that stands still in the middle is not waited for.
             storage::settle::idle_at_most(transaction, self.kind.timeout).await?;
             let output = effect(transaction).await?;
             let result = serde_json::to_value(output).map_err(unkept)?;
@@ -301,7 +302,7 @@ impl Kind {
     ) -> Result<Outcome<Value>, JobError> {
         let Claimed { mut payload, version, .. } = job;
         seal::open(seal, self.name, self.secrets, &mut payload)
-            .map_err(|error| JobError::discard("the job's secrets can't be opened", error))?;
+            .map_err(|error| JobError::retry("the job's secrets can't be opened", error))?;
         if version < self.version {
             payload = (self.upgrade)(version, payload)?;
         }

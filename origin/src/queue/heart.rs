@@ -13,7 +13,7 @@ use super::claim;
 use super::ending::Stop;
 use super::handler::{Handlers, Retention};
 use super::lease::{HEARTBEAT, Held, LEASE, Lease};
-use super::running::Running;
+use super::running::{Former, Running};
 use super::storage;
 use crate::db::{Db, DbError};
 use crate::telemetry::chain;
@@ -29,8 +29,8 @@ pub(super) struct Heart {
     worker: watch::Sender<Option<i64>>,
     /// Beats before its time.
     beat_now: Arc<Notify>,
-    /// Its numbers under which it may still have jobs by the database.
-    former: Vec<i64>,
+    /// This beat was held up.
+    is_late: bool,
 }
 
 /// A beat that comes so much too late was held up by something that computes.
@@ -45,7 +45,7 @@ impl Heart {
         beat_now: Arc<Notify>,
     ) -> (Self, watch::Receiver<Option<i64>>) {
         let (worker, number) = watch::channel(None);
-        (Self { db: db.reserved(), name, concurrency, running, worker, beat_now, former: Vec::new() }, number)
+        (Self { db: db.reserved(), name, concurrency, running, worker, beat_now, is_late: false }, number)
     }
 
     /// Beats until it is dropped.
@@ -54,9 +54,11 @@ impl Heart {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut lease: Option<Lease> = None;
         loop {
+            self.is_late = false;
             tokio::select! {
                 due = beats.tick() => {
-                    if due.elapsed() > LATE {
+                    self.is_late = due.elapsed() > LATE;
+                    if self.is_late {
                         tracing::warn!(
                             late = ?due.elapsed(),
                             "the worker's heart was held up: what computes belongs in spawn_blocking"
@@ -90,10 +92,9 @@ impl Heart {
     }
 
     /// Begins or extends the lease. `false`: it was lost.
-    async fn extend(&mut self, now: Instant) -> Result<bool, DbError> {
+    async fn extend(&self, now: Instant) -> Result<bool, DbError> {
         let number = *self.worker.borrow();
         let Some(worker) = number else {
-            self.hand_back().await?;
             let connection = self.db.writer().await?;
             let worker = storage::worker::register(&connection, &self.name, self.concurrency, LEASE).await?;
             self.running.take_lease(worker);
@@ -111,20 +112,6 @@ impl Heart {
         Ok(true)
     }
 
-    /// What it ran while it couldn't beat was stopped and ended nowhere, so nobody's attempt is
-    /// used up by it, unless others have found the worker lost by now. Ends that are still to be
-    /// written stay its own.
-    async fn hand_back(&mut self) -> Result<(), DbError> {
-        while let Some(former) = self.former.last() {
-            let (released, _) = claim::release(&self.db, *former, &self.running.attempts()).await?;
-            if released > 0 {
-                tracing::info!(released, "jobs that were stopped are free again");
-            }
-            self.former.pop();
-        }
-        Ok(())
-    }
-
     /// The lease doesn't depend on it.
     async fn tell_progress(&self) {
         let progress = self.running.take_progress();
@@ -139,9 +126,10 @@ impl Heart {
         }
     }
 
-    fn give_up(&mut self) {
-        self.former.extend(self.worker.send_replace(None));
-        self.running.lose_lease();
+    fn give_up(&self) {
+        if let Some(number) = self.worker.send_replace(None) {
+            self.running.lose_lease(Former { number, is_own_fault: self.is_late });
+        }
     }
 }
 
@@ -151,27 +139,44 @@ const CARE: Duration = Duration::from_secs(1);
 /// more since their kind's limits have changed.
 const ADOPT: Duration = Duration::from_mins(1);
 
+/// Time to the next look for jobs of lost workers that somebody holds.
+const HELD_AGAIN: Duration = Duration::from_secs(5);
+
 /// Looks after the jobs of lost workers, and removes jobs that ended long ago, until it is dropped.
-pub(super) async fn care(db: Db, handlers: Handlers, number: watch::Receiver<Option<i64>>) {
+pub(super) async fn care(
+    db: Db,
+    handlers: Handlers,
+    running: Arc<Running>,
+    number: watch::Receiver<Option<i64>>,
+) {
     let mut adopt_at = Instant::now();
     let mut held: Option<Held> = None;
     // Jobs that a lost worker has, as when whoever found it lost was lost as well.
-    let mut is_any_lost = true;
+    let mut lost_at = Some(Instant::now());
     let mut looks = interval(CARE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        if Instant::now() >= adopt_at {
-            adopt_at = Instant::now() + ADOPT;
-            is_any_lost = true;
+        let now = Instant::now();
+        if now >= adopt_at {
+            adopt_at = now + ADOPT;
+            lost_at = lost_at.or(Some(now));
             if let Err(error) = claim::adopt(&db, &handlers).await {
                 tracing::debug!(error = %chain(&error), "no look at jobs whose kind's limits have changed");
             }
         }
-        held = Held::next(held, *number.borrow(), Instant::now());
-        if held.is_some_and(|held| held.may_judge(Instant::now())) {
-            match rescue(&db, is_any_lost).await {
-                Ok(is_any) => is_any_lost = is_any,
+        if let Err(error) = hand_back(&db, &running).await {
+            tracing::debug!(error = %chain(&error), "jobs that were stopped aren't free yet");
+        }
+        let own = *number.borrow();
+        held = Held::next(held, own, Instant::now());
+        if let Some(own) = own
+            && held.is_some_and(|held| held.may_judge(Instant::now()))
+        {
+            match rescue(&db, own, lost_at.is_some_and(|at| now >= at)).await {
+                Ok(Rescued::NotLooked) => {}
+                Ok(Rescued::All) => lost_at = None,
+                Ok(Rescued::Some) => lost_at = Some(now + HELD_AGAIN),
                 Err(error) => tracing::debug!(error = %chain(&error), "no look at lost workers"),
             }
         }
@@ -185,31 +190,62 @@ pub(super) async fn care(db: Db, handlers: Handlers, number: watch::Receiver<Opt
     }
 }
 
-/// Finds workers lost, and frees their jobs. `look`: also without finding one. `true`: there may be
-/// jobs left, held by somebody just then.
-async fn rescue(db: &Db, look: bool) -> Result<bool, DbError> {
+/// What ran while the worker couldn't beat was stopped, and ended nowhere. It is handed back, so
+/// no attempt is used up, unless others have found the worker lost by now; but if its own jobs held
+/// up its heart the attempts count, or a job that does so would run for ever. Ends that are still to
+/// be written stay its own.
+async fn hand_back(db: &Db, running: &Running) -> Result<(), DbError> {
+    while let Some(Former { number, is_own_fault }) = running.former() {
+        let freed = if is_own_fault {
+            storage::worker::rescue(&db.writer().await?, &[number], Retention::DEFAULT.failed).await?
+        } else {
+            claim::release(db, number, &running.attempts()).await?.0
+        };
+        if freed > 0 {
+            tracing::info!(freed, "jobs that were stopped are free again");
+        }
+        running.handed_back(number);
+    }
+    Ok(())
+}
+
+/// What came of a look for jobs of lost workers.
+enum Rescued {
+    NotLooked,
+    /// All that there were.
+    All,
+    /// Somebody may hold others just now.
+    Some,
+}
+
+/// Finds workers lost on behalf of the worker `own`, and frees their jobs. `look`: also without
+/// finding one.
+async fn rescue(db: &Db, own: i64, look: bool) -> Result<Rescued, DbError> {
     let connection = db.writer().await?;
-    let workers = storage::worker::bury(&connection).await?;
+    let workers = storage::worker::bury(&connection, own).await?;
     if workers.is_empty() && !look {
-        return Ok(false);
+        return Ok(Rescued::NotLooked);
     }
     let lost = storage::worker::lost(&connection).await?;
-    let mut rescued = 0;
-    while !lost.is_empty() {
-        let jobs = storage::worker::rescue(&connection, &lost, Retention::DEFAULT.failed).await?;
-        rescued += jobs;
-        if jobs == 0 {
-            break;
+    if lost.is_empty() {
+        if !workers.is_empty() {
+            tracing::info!(?workers, "workers are gone, and had no jobs");
         }
+        return Ok(Rescued::All);
     }
-    if !workers.is_empty() || rescued > 0 {
-        tracing::warn!(?workers, jobs = rescued, "workers were lost; their jobs are free again");
-    }
-    Ok(!lost.is_empty())
+    let rescued = storage::worker::rescue(&connection, &lost, Retention::DEFAULT.failed).await?;
+    tracing::warn!(?workers, jobs = rescued, "workers were lost; their jobs are free again");
+    Ok(Rescued::Some)
 }
 
 /// Time for the last words to the database.
 const SIGN_OFF_MAX: Duration = Duration::from_secs(1);
+
+/// Hands back all that the database holds for a worker that has ended everything it knows of.
+/// `false`: it couldn't in time.
+pub(super) async fn release(db: &Db, worker: i64) -> bool {
+    matches!(timeout(SIGN_OFF_MAX, claim::release(db, worker, &[])).await, Ok(Ok(_)))
+}
 
 /// Ends a lease by which nothing is held any more: nobody has to wait for it to run out.
 pub(super) async fn sign_off(db: &Db, worker: i64) {

@@ -187,7 +187,7 @@ pub struct JobDetails {
     pub payload: Value,
     /// What it has in common with others that are limited together.
     pub key: Option<String>,
-    /// The key that no other of its kind has.
+    /// The key that no other of its kind has, or that it had when it ended.
     pub unique_key: Option<String>,
     /// When its last attempt began.
     pub started_at: Option<OffsetDateTime>,

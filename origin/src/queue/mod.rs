@@ -141,7 +141,8 @@ impl Queue {
         Ok(only(all?))
     }
 
-    /// Adds many jobs in one statement; what became of each, in their order.
+    /// Adds many jobs at once, in one statement those that have no [`Unique`] key; what became of
+    /// each, in their order.
     ///
     /// # Errors
     /// See [`Queue::enqueue`].

@@ -25,9 +25,19 @@ pub(super) struct Running {
 struct Held {
     /// Its number, while its lease holds.
     worker: Option<i64>,
+    /// Those that it had before, as long as jobs may be left.
+    former: Vec<Former>,
     jobs: HashMap<i64, Job>,
     /// Ends that are not written down yet: (id, attempt).
     unsettled: HashSet<(i64, i32)>,
+}
+
+/// A lease that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Former {
+    pub(super) number: i64,
+    /// What this worker ran kept its heart from beating.
+    pub(super) is_own_fault: bool,
 }
 
 struct Job {
@@ -54,10 +64,21 @@ impl Running {
     }
 
     /// The worker has none any more: everything stops, and nothing that was claimed under it begins.
-    pub(super) fn lose_lease(&self) {
+    pub(super) fn lose_lease(&self, former: Former) {
         let mut held = self.held();
         held.worker = None;
+        held.former.push(former);
         stop_all(&mut held, Stop::LeaseLost);
+    }
+
+    /// A lease that was lost, and under which the worker may still have jobs by the database.
+    pub(super) fn former(&self) -> Option<Former> {
+        self.held().former.first().copied()
+    }
+
+    /// There are no more of those.
+    pub(super) fn handed_back(&self, number: i64) {
+        self.held().former.retain(|former| former.number != number);
     }
 
     /// A job that was claimed under the number `worker` begins; what tells it to stop. `None`: that

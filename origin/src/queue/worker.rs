@@ -67,8 +67,12 @@ pub async fn work(
     let settled = AbortOnDropHandle::new(settled);
     let (heart, number) = Heart::new(&db, name, concurrency, Arc::clone(&running), Arc::clone(&beat_now));
     let heart = AbortOnDropHandle::new(tokio::spawn(heart.beat()));
-    let care =
-        AbortOnDropHandle::new(tokio::spawn(heart::care(db.clone(), handlers.clone(), number.clone())));
+    let care = AbortOnDropHandle::new(tokio::spawn(heart::care(
+        db.clone(),
+        handlers.clone(),
+        Arc::clone(&running),
+        number.clone(),
+    )));
     let listener = {
         let (db, woken) = (db.clone(), Arc::clone(&woken));
         let hear = move |heard| match heard {
@@ -116,7 +120,7 @@ pub async fn work(
     let is_done = running.len() == 0 && running.unsettled() == 0;
     match number {
         // Nothing is held: nobody has to wait for the lease to run out.
-        Some(number) if is_done && (!is_unsure || claim::release(&db, number, &[]).await.is_ok()) => {
+        Some(number) if is_done && (!is_unsure || heart::release(&db, number).await) => {
             heart::sign_off(&db, number).await;
         }
         _ => {}

@@ -121,6 +121,10 @@ impl Handler for WebhookHandler {
             read.await.map_err(|error| JobError::retry("the database could not be read", error))?;
         match endpoint {
             Some(endpoint) => self.tell(endpoint, &message, job.id).await,
+            // A replica may not have it yet.
+            None if job.position.is_none() => {
+                Err(JobError::retry("the endpoint isn't found", "no position to read at"))
+            }
             None => Err(JobError::discard("the endpoint is gone", "there is no such endpoint any more")),
         }
     }

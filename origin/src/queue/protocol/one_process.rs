@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::super::ending::{Ending, Stop};
 use super::super::handler::Progress;
-use super::super::running::Running;
+use super::super::running::{Former, Running};
 use super::super::storage::settle::Ended;
 use super::orders::{in_every_order, in_many_orders};
 
@@ -69,7 +69,7 @@ fn attempt(
 /// A heart that loses its lease and takes another, as `Heart` does.
 fn lose_and_take(running: &Running, lost: &Lost, number: &Mutex<Option<i64>>, worker: i64) {
     *number.lock().unwrap() = None;
-    running.lose_lease();
+    running.lose_lease(former(worker));
     lost.insert(worker);
     running.take_lease(worker + 1);
     *number.lock().unwrap() = Some(worker + 1);
@@ -124,6 +124,10 @@ fn everything_at_once() {
     assert_eq!((running.len(), running.unsettled(), ids(&running)), (0, 0, vec![]));
 }
 
+fn former(number: i64) -> Former {
+    Former { number, is_own_fault: false }
+}
+
 fn ids(running: &Running) -> Vec<i64> {
     running.attempts().into_iter().map(|(id, _)| id).collect()
 }
@@ -144,7 +148,7 @@ fn an_earlier_and_a_later_attempt() {
             running.settled(&[ended(7, 1)]);
         })
     };
-    running.lose_lease();
+    running.lose_lease(former(1));
     if let Ok(why) = first.try_recv() {
         assert_eq!(why, Stop::LeaseLost);
     }

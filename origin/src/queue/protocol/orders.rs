@@ -10,11 +10,29 @@ const CHANGES: usize = 3;
 /// What a panic's message takes in a debug build.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// Any order, then those with few changes from one thread to another.
+/// Until what is missing is missed.
+const ORDERS_FLAWED: usize = 200_000;
+/// Of one sort, before the other has its turn: each finds what the other hardly does.
+const TURN: usize = 500;
+
+/// Any order, and those with few changes from one thread to another.
 pub(super) fn in_many_orders(test: impl Fn() + Clone + Send + Sync + 'static) {
     let orders = std::env::var("QUEUE_ORDERS").ok().and_then(|orders| orders.parse().ok()).unwrap_or(ORDERS);
-    run(RandomScheduler::new(orders), test.clone());
-    run(PctScheduler::new(CHANGES, orders), test);
+    try_orders(orders, test);
+}
+
+/// The same where the test is to fail.
+pub(super) fn until_it_fails(test: impl Fn() + Clone + Send + Sync + 'static) {
+    try_orders(ORDERS_FLAWED, test);
+}
+
+fn try_orders(orders: usize, test: impl Fn() + Clone + Send + Sync + 'static) {
+    // The same orders each time: what a test says depends on what it tests.
+    for turn in 0..orders.div_ceil(TURN) {
+        let seed = turn as u64;
+        run(RandomScheduler::new_from_seed(seed, TURN), test.clone());
+        run(PctScheduler::new_from_seed(seed, CHANGES, TURN), test.clone());
+    }
 }
 
 /// For what is small, and leaves nothing to chance.

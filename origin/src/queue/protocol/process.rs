@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::super::ending::{End, Rules, Stop, ending};
 use super::super::handler::{Completion, JobError, Outcome, Progress, Retention};
 use super::super::lease::Lease;
-use super::super::running::Running;
+use super::super::running::{Former, Running};
 use super::super::storage::settle::Ended;
 use super::table::{Flaw, Table};
 use super::world::World;
@@ -85,6 +85,15 @@ impl Process {
         answer.filter(|_| !self.is_killed())
     }
 
+    /// The same of a transaction that ends only if its client says so.
+    fn ask_in_turn<T: Send + 'static>(&self, statement: impl FnOnce(&Table) -> T) -> Option<T> {
+        if self.is_killed() {
+            return None;
+        }
+        let answer = self.world.ask_in_turn(|| statement(&self.table));
+        answer.filter(|_| !self.is_killed())
+    }
+
     /// One heartbeat.
     pub(super) fn beat(&self) {
         let sent_at = self.world.now();
@@ -111,8 +120,10 @@ impl Process {
     }
 
     fn give_up(&self) {
-        *self.number.lock().unwrap() = None;
-        self.running.lose_lease();
+        let number = self.number.lock().unwrap().take();
+        if let Some(number) = number {
+            self.running.lose_lease(Former { number, is_own_fault: false });
+        }
         *self.lease.lock().unwrap() = None;
     }
 
@@ -140,12 +151,18 @@ impl Process {
             return true;
         }
         let held = self.running.attempts();
-        let released = self.ask(move |table| table.release(number, &held));
-        if let Some(Some(era)) = released {
-            *self.era.lock().unwrap() = (number, era);
-        }
-        self.is_unsure.store(released.is_none(), Ordering::Relaxed);
-        released.is_some()
+        // A transaction of several round trips: the server doesn't end it without its client.
+        let era = self.ask_in_turn(move |table| table.fence(number));
+        let released = match era {
+            None => false,
+            Some(None) => true,
+            Some(Some(era)) => {
+                *self.era.lock().unwrap() = (number, era);
+                self.ask(move |table| table.release((number, era), &held)).is_some()
+            }
+        };
+        self.is_unsure.store(!released, Ordering::Relaxed);
+        released
     }
 
     fn begin(self: &Arc<Self>, number: i64, (id, attempt, attempts_max): (i64, i32, i32)) {

@@ -30,6 +30,8 @@ pub(super) enum Flaw {
     RescueTooEarly,
     /// An end is written whichever attempt has the job.
     SettleAnyAttempt,
+    /// What is handed back may be handed back once more, later.
+    ReleaseWithoutEra,
     /// What a worker knows of is handed back, too.
     ReleaseWhatIsHeld,
     /// What is handed back is told by its id, and not by its attempt.
@@ -176,15 +178,25 @@ impl Table {
         }
     }
 
-    /// Hands back what `worker` has but for what it knows of; the era of its claims from now on.
-    pub(super) fn release(&self, worker: i64, held: &[(i64, i32)]) -> Option<i32> {
-        let lock = self.lock_of(worker).unwrap_or_default();
+    /// Ends what was claimed and released before; the era of what comes now.
+    pub(super) fn fence(&self, worker: i64) -> Option<i32> {
+        let lock = self.lock_of(worker)?;
         let _own = lock.write().unwrap();
         let mut rows = self.rows.lock().unwrap();
-        let era = rows.workers.get_mut(&worker).map(|row| {
-            row.era += 1;
-            row.era
-        });
+        let row = rows.workers.get_mut(&worker)?;
+        row.era += 1;
+        Some(row.era)
+    }
+
+    /// Hands back what `worker` has but for what it knows of.
+    pub(super) fn release(&self, (worker, era): (i64, i32), held: &[(i64, i32)]) {
+        let lock = self.lock_of(worker).unwrap_or_default();
+        let _shared = lock.read().unwrap();
+        let mut rows = self.rows.lock().unwrap();
+        let is_era = |row: &Worker| row.era == era || self.has(Flaw::ReleaseWithoutEra);
+        if !rows.workers.get(&worker).is_some_and(is_era) {
+            return;
+        }
         for (id, job) in &mut rows.jobs {
             let is_held = match self.flaw {
                 Some(Flaw::ReleaseWhatIsHeld) => false,
@@ -196,7 +208,6 @@ impl Table {
                 job.wait(JobState::Available, job.run_at, false);
             }
         }
-        era
     }
 
     /// Buries the workers whose lease ran out, and frees their jobs: one transaction.

@@ -72,6 +72,21 @@ impl World {
         self.is_calm.load(Ordering::Relaxed)
     }
 
+    /// Asks for what is done before its client goes on, or not at all.
+    pub(super) fn ask_in_turn<T>(&self, statement: impl FnOnce() -> T) -> Option<T> {
+        if self.is_calm() {
+            return Some(statement());
+        }
+        match thread_rng().gen_range(0..8) {
+            0 => None,
+            1 => {
+                statement();
+                None
+            }
+            _ => Some(statement()),
+        }
+    }
+
     /// Asks the database. `None`: there was no answer, and nobody knows whether it was done.
     pub(super) fn ask<T>(&self, statement: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         if self.is_calm() {

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::{seconds, waiting};
+use super::{FREED_MAX, seconds, waiting};
 use crate::db::{DbError, HotStatement, Transaction, WriteConnection};
 use crate::queue::Retention;
 use crate::queue::frontier::Places;
@@ -35,7 +35,7 @@ macro_rules! claim {
 pub(in crate::queue) struct Claimant {
     /// The worker's number.
     pub(in crate::queue) worker: i64,
-    /// Raised by each [`release`].
+    /// Raised by each [`fence`].
     pub(in crate::queue) era: i32,
 }
 
@@ -232,34 +232,53 @@ pub(in crate::queue) async fn use_rate(
     Ok(())
 }
 
-const RELEASE: &str = "
-    UPDATE jobs
-    SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'available' END,
-        worker_id = NULL, running_lane = NULL, cancel_requested = FALSE, progress = 0,
-        attempts_max = attempts_max + 1, uncounted = uncounted + 1,
-        run_at = CASE WHEN NOT cancel_requested THEN run_at END,
-        finished_at = CASE WHEN cancel_requested THEN now() END,
-        keep_until = CASE WHEN cancel_requested THEN now() + make_interval(secs => $3) END
-    WHERE worker_id = $1 AND state = 'running' AND run_at IS NOT NULL
-        AND NOT EXISTS (SELECT FROM unnest($2::bigint[], $4::integer[]) AS held (id, attempt)
-            WHERE held.id = jobs.id AND held.attempt = jobs.attempt)
-    RETURNING id";
+macro_rules! release {
+    ($lane:literal) => {
+        concat!(
+            "UPDATE jobs
+             SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'available' END,
+                 worker_id = NULL, running_lane = NULL, cancel_requested = FALSE, progress = 0,
+                 attempts_max = attempts_max + 1, uncounted = uncounted + 1,
+                 run_at = CASE WHEN NOT cancel_requested THEN run_at END,
+                 unique_key = CASE WHEN NOT cancel_requested THEN unique_key END,
+                 kept_key = CASE WHEN cancel_requested THEN unique_key END,
+                 finished_at = CASE WHEN cancel_requested THEN now() END,
+                 keep_until = CASE WHEN cancel_requested THEN now() + make_interval(secs => $3) END
+             WHERE id IN (
+                 SELECT id FROM jobs
+                 WHERE worker_id = $1 AND state = 'running' AND run_at IS NOT NULL AND ",
+            $lane,
+            "        AND EXISTS (SELECT FROM job_workers WHERE id = $1 AND era = $6 FOR KEY SHARE)
+                     AND NOT EXISTS (SELECT FROM unnest($2::bigint[], $4::integer[]) AS held (id, attempt)
+                         WHERE held.id = jobs.id AND held.attempt = jobs.attempt)
+                 LIMIT $5 FOR UPDATE SKIP LOCKED)"
+        )
+    };
+}
+
+/// What waits or runs is in one index or the other; what has ended is in neither.
+const RELEASE: [&str; 2] = [release!("lane IS NULL"), release!("lane IS NOT NULL")];
 
 /// Waits for a claim that the server still works on.
 const FENCE: &str = "SELECT era FROM job_workers WHERE id = $1 FOR UPDATE";
 
 const RAISE: &str = "UPDATE job_workers SET era = era + 1 WHERE id = $1 RETURNING era";
 
-/// Hands back jobs that a claim has taken for `worker` and whose answer was lost: all that it
-/// has but the attempts it knows of, `held`: (id, attempt). How many; and the era in which it
+/// Sees to it that no claim of `worker` from before takes anything any more; the era in which it
 /// claims from now on, unless it was found lost.
-pub(in crate::queue) async fn release(
-    transaction: &Transaction,
-    worker: i64,
-    held: &[(i64, i32)],
-) -> Result<(usize, Option<i32>), DbError> {
+pub(in crate::queue) async fn fence(transaction: &Transaction, worker: i64) -> Result<Option<i32>, DbError> {
     transaction.query_opt(FENCE, &[&worker]).await?;
-    let era = transaction.query_opt(RAISE, &[&worker]).await?.map(|row| row.get(0));
+    Ok(transaction.query_opt(RAISE, &[&worker]).await?.map(|row| row.get(0)))
+}
+
+/// Hands back jobs that a worker has by the database and doesn't know of, `held` being the
+/// attempts that it does know of: (id, attempt). How many; those that somebody holds are left.
+/// Nothing in another era: the server may take this up when it was done once more already.
+pub(in crate::queue) async fn release(
+    connection: &WriteConnection,
+    Claimant { worker, era }: Claimant,
+    held: &[(i64, i32)],
+) -> Result<u64, DbError> {
     let keep = seconds(Retention::DEFAULT.failed);
     let (ids, attempts): (Vec<_>, Vec<_>) = held.iter().copied().unzip();
     let params = &[
@@ -267,8 +286,20 @@ pub(in crate::queue) async fn release(
         (&ids as _, Type::INT8_ARRAY),
         (&keep as _, Type::FLOAT8),
         (&attempts as _, Type::INT4_ARRAY),
+        (&FREED_MAX as _, Type::INT8),
+        (&era as _, Type::INT4),
     ];
-    Ok((transaction.query_planned(RELEASE, params).await?.len(), era))
+    let mut released = 0;
+    for sql in RELEASE {
+        loop {
+            let some = connection.execute_planned(sql, params).await?;
+            released += some;
+            if some < FREED_MAX.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    Ok(released)
 }
 
 const ADOPT: &str = concat!(
@@ -298,6 +329,12 @@ pub(super) fn hot_statements() -> Vec<HotStatement> {
             "claim jobs that are due",
             CLAIM,
             &["1", beginning, "ARRAY[0, 0, 0, 0]", "ARRAY['report']", "ARRAY[1]", "10", "0"],
+        ),
+        HotStatement::new("hand back", RELEASE[0], &["1", "ARRAY[42]", "60", "ARRAY[1]", "1000", "0"]),
+        HotStatement::new(
+            "hand back jobs of lanes",
+            RELEASE[1],
+            &["1", "ARRAY[42]", "60", "ARRAY[1]", "1000", "0"],
         ),
         HotStatement::new("what is used of a kind's limits", USE, &["'report'"]),
         HotStatement::new("lanes with jobs", LANES, &["'report'", "''", "200"]),

@@ -39,7 +39,7 @@ const INSERT: &str = concat!(insert!(), "RETURNING ", row_columns!());
 
 macro_rules! on_conflict {
     () => {
-        "ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL AND finished_at IS NULL"
+        "ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL"
     };
 }
 
@@ -65,11 +65,7 @@ const INSERT_OR_REPLACE: &str = concat!(
     row_columns!()
 );
 
-const HOLDER: &str = concat!(
-    "SELECT ",
-    row_columns!(),
-    " FROM jobs WHERE kind = $1 AND unique_key = $2 AND finished_at IS NULL"
-);
+const HOLDER: &str = concat!("SELECT ", row_columns!(), " FROM jobs WHERE kind = $1 AND unique_key = $2");
 
 /// Adds jobs, in the connection's transaction if it has one; what became of each, in their order.
 pub(in crate::queue) async fn enqueue(
@@ -112,10 +108,14 @@ async fn add_new(
     let mut places = BTreeMap::new();
     let mut jobs = Vec::new();
     for (index, job, unique) in unique {
+        // What replaces can't be added with the others, and they are to take their keys in one order.
+        if unique.on_conflict == OnConflict::Replace {
+            return Ok(BTreeMap::new());
+        }
         // The first of a key: the others meet it.
         if let Entry::Vacant(place) = places.entry((job.kind, &*unique.key)) {
             place.insert(*index);
-            jobs.extend((unique.on_conflict != OnConflict::Replace).then_some(*job));
+            jobs.push(*job);
         }
     }
     if jobs.len() < 2 {

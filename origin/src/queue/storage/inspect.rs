@@ -44,7 +44,8 @@ pub(in crate::queue) async fn find_all(connection: &Connection, ids: &[i64]) -> 
 const DETAILS: &str = concat!(
     "SELECT ",
     row_columns!(),
-    ", priority, version, payload, nullif(lane, '') AS key, unique_key, jobs.started_at, job_workers.name AS worker,
+    ", priority, version, payload, nullif(lane, '') AS key, coalesce(unique_key, kept_key) AS unique_key,
+         jobs.started_at, job_workers.name AS worker,
          cancel_requested, failures
      FROM jobs LEFT JOIN job_workers ON job_workers.id = worker_id WHERE jobs.id = $1"
 );
@@ -107,6 +108,8 @@ const CANCEL: &str = concat!(
      SET state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END,
          run_at = CASE WHEN state = 'running' THEN run_at END,
          cancel_requested = state = 'running',
+         unique_key = CASE WHEN state = 'running' THEN unique_key END,
+         kept_key = CASE WHEN state = 'running' THEN NULL ELSE unique_key END,
          finished_at = CASE WHEN state = 'running' THEN NULL ELSE now() END,
          keep_until = CASE WHEN state = 'running' THEN NULL ELSE now() + make_interval(secs => $2) END
      WHERE id = $1 AND state IN ('available', 'scheduled', 'retryable', 'running')
@@ -127,10 +130,10 @@ pub(in crate::queue) async fn cancel(
 const RETRY: &str = concat!(
     "UPDATE jobs
      SET state = 'available', run_at = now(), progress = 0, attempts_max = greatest(attempts_max, attempt + 1),
-         finished_at = NULL, keep_until = NULL
+         unique_key = kept_key, kept_key = NULL, finished_at = NULL, keep_until = NULL
      WHERE id = $1 AND state IN ('discarded', 'cancelled') AND NOT EXISTS (
          SELECT FROM jobs AS holder
-         WHERE holder.kind = jobs.kind AND holder.unique_key = jobs.unique_key AND holder.finished_at IS NULL)
+         WHERE holder.kind = jobs.kind AND holder.unique_key = jobs.kept_key)
      RETURNING ",
     row_columns!()
 );
@@ -140,7 +143,11 @@ pub(in crate::queue) async fn retry(
     connection: &WriteConnection,
     id: i64,
 ) -> Result<Option<JobRow>, DbError> {
-    let row = connection.query_opt(RETRY, &[&id]).await?;
+    let row = match connection.query_opt(RETRY, &[&id]).await {
+        // Somebody else has taken its key at this moment.
+        Err(error) if error.is_duplicate() => None,
+        row => row?,
+    };
     row.map(|row| JobRow::read(&row)).transpose().map_err(|error| connection.failed(error))
 }
 

@@ -56,6 +56,9 @@ macro_rules! owned {
 
 use {owned, row_columns, waiting};
 
+/// Jobs freed at once, so that no statement takes long.
+const FREED_MAX: i64 = 1_000;
+
 /// Longer than anything is to be kept or put off, and no more than the server can add to a date.
 const LONGEST: Duration = Duration::from_hours(24 * 365 * 100);
 

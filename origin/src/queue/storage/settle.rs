@@ -26,7 +26,7 @@ const REMOVE: &str = concat!(
 const COMPLETE: &str = concat!(
     "UPDATE jobs
     SET state = 'completed', progress = 1, result = ended.result, error = NULL, worker_id = NULL,
-        running_lane = NULL, run_at = NULL, cancel_requested = FALSE, finished_at = now(),
+        running_lane = NULL, run_at = NULL, cancel_requested = FALSE, unique_key = NULL, finished_at = now(),
         keep_until = now() + make_interval(secs => ended.keep)
     FROM unnest($1::bigint[], $2::integer[], $3::jsonb[], $4::double precision[])
         AS ended (id, attempt, result, keep)
@@ -68,6 +68,12 @@ const SETTLE: &str = concat!(
          failures = ",
     failures!(),
     ",
+         unique_key = CASE WHEN NOT ",
+    is_end!(),
+    " THEN unique_key END,
+         kept_key = CASE WHEN ",
+    is_end!(),
+    " THEN unique_key END,
          finished_at = CASE WHEN ",
     is_end!(),
     " THEN now() END,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::owned;
+use super::{FREED_MAX, owned};
 use crate::db::{DbError, HotStatement, WriteConnection};
 
 const REGISTER: &str = "
@@ -78,63 +78,100 @@ pub(in crate::queue) async fn sign_off(connection: &WriteConnection, worker: i64
 const ANY_EXPIRED: &str = "SELECT EXISTS (SELECT FROM job_workers WHERE lease_until < now())";
 
 /// A claim holds its worker's row, so it has either committed by then, and whoever looks for jobs
-/// of lost workers afterwards sees it; or it claims nothing.
-const BURY: &str = "DELETE FROM job_workers WHERE lease_until < now() RETURNING name";
+/// of lost workers afterwards sees it; or it claims nothing. A worker whose own lease is over
+/// finds nobody lost: the server's clock has gone on for all of them.
+const BURY: &str = "
+    DELETE FROM job_workers WHERE lease_until < now()
+        AND EXISTS (SELECT FROM job_workers AS own WHERE own.id = $1 AND own.lease_until > now())
+    RETURNING name";
 
-/// Ends leases that ran out; the workers' names.
-pub(in crate::queue) async fn bury(connection: &WriteConnection) -> Result<Vec<String>, DbError> {
+/// Ends leases that ran out, on behalf of `worker`; the workers' names.
+pub(in crate::queue) async fn bury(
+    connection: &WriteConnection,
+    worker: i64,
+) -> Result<Vec<String>, DbError> {
     if !connection.query_one(ANY_EXPIRED, &[]).await?.get::<_, bool>(0) {
         return Ok(Vec::new());
     }
-    let buried = connection.query(BURY, &[]).await?;
+    let buried = connection.query(BURY, &[&worker]).await?;
     Ok(buried.iter().map(|row| row.get(0)).collect())
 }
 
+macro_rules! lost {
+    ($lane:literal) => {
+        concat!(
+            "SELECT DISTINCT worker_id FROM jobs
+             WHERE state = 'running' AND run_at IS NOT NULL AND ",
+            $lane,
+            "    AND NOT EXISTS (SELECT FROM job_workers WHERE job_workers.id = worker_id)"
+        )
+    };
+}
+
 /// No index leads to a worker's jobs: that would cost each job more than the rare look through
-/// all of them. A worker is known from before its first claim, and a number never comes again.
-const LOST: &str = "
-    SELECT DISTINCT worker_id FROM jobs
-    WHERE state = 'running' AND run_at IS NOT NULL
-        AND NOT EXISTS (SELECT FROM job_workers WHERE job_workers.id = worker_id)";
+/// all that wait or run, which are in one index or the other. A worker is known from before its
+/// first claim, and a number never comes again.
+const LOST: [&str; 2] = [lost!("lane IS NULL"), lost!("lane IS NOT NULL")];
 
 /// The workers that have jobs and no lease.
 pub(in crate::queue) async fn lost(connection: &WriteConnection) -> Result<Vec<i64>, DbError> {
-    let rows = connection.query_planned(LOST, &[]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let mut workers = Vec::new();
+    for sql in LOST {
+        let rows = connection.query_planned(sql, &[]).await?;
+        workers.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
+    }
+    Ok(workers)
 }
 
-/// Jobs freed at once, so that no statement takes long.
-const RESCUE_MAX: i64 = 1_000;
+macro_rules! rescue {
+    ($lane:literal) => {
+        concat!(
+            "UPDATE jobs
+             SET state = CASE WHEN cancel_requested THEN 'cancelled' WHEN attempt < attempts_max THEN 'retryable'
+                     ELSE 'discarded' END,
+                 worker_id = NULL, running_lane = NULL, cancel_requested = FALSE,
+                 run_at = CASE WHEN NOT cancel_requested AND attempt < attempts_max THEN now() END,
+                 error = 'the worker that ran it was lost',
+                 failures = jsonb_path_query_array(
+                     failures || jsonb_build_object('attempt', attempt, 'at', now(),
+                         'error', 'the worker that ran it was lost'),
+                     '$[last - 9 to last]'),
+                 unique_key = CASE WHEN NOT cancel_requested AND attempt < attempts_max THEN unique_key END,
+                 kept_key = CASE WHEN cancel_requested OR attempt >= attempts_max THEN unique_key END,
+                 finished_at = CASE WHEN cancel_requested OR attempt >= attempts_max THEN now() END,
+                 keep_until = CASE WHEN cancel_requested OR attempt >= attempts_max
+                     THEN now() + make_interval(secs => $1) END
+             WHERE id IN (
+                 SELECT id FROM jobs
+                 WHERE worker_id = ANY($2) AND state = 'running' AND run_at IS NOT NULL AND ",
+            $lane,
+            "    LIMIT $3 FOR UPDATE SKIP LOCKED)"
+        )
+    };
+}
 
 /// A job that a lost worker's transaction still holds is left for later: nobody waits for it.
-const RESCUE: &str = "
-    UPDATE jobs
-    SET state = CASE WHEN cancel_requested THEN 'cancelled' WHEN attempt < attempts_max THEN 'retryable'
-            ELSE 'discarded' END,
-        worker_id = NULL, running_lane = NULL, cancel_requested = FALSE,
-        run_at = CASE WHEN NOT cancel_requested AND attempt < attempts_max THEN now() END,
-        error = 'the worker that ran it was lost',
-        failures = jsonb_path_query_array(
-            failures || jsonb_build_object('attempt', attempt, 'at', now(),
-                'error', 'the worker that ran it was lost'),
-            '$[last - 9 to last]'),
-        finished_at = CASE WHEN cancel_requested OR attempt >= attempts_max THEN now() END,
-        keep_until = CASE WHEN cancel_requested OR attempt >= attempts_max
-            THEN now() + make_interval(secs => $1) END
-    WHERE id IN (
-        SELECT id FROM jobs WHERE worker_id = ANY($2) AND state = 'running' AND run_at IS NOT NULL
-        LIMIT $3 FOR UPDATE SKIP LOCKED)";
+const RESCUE: [&str; 2] = [rescue!("lane IS NULL"), rescue!("lane IS NOT NULL")];
 
-/// Frees some jobs of lost workers; how many.
+/// Frees jobs of lost workers; how many.
 pub(in crate::queue) async fn rescue(
     connection: &WriteConnection,
     lost: &[i64],
     keep: Duration,
 ) -> Result<u64, DbError> {
     let keep = keep.as_secs_f64();
-    let params =
-        &[(&keep as _, Type::FLOAT8), (&lost as _, Type::INT8_ARRAY), (&RESCUE_MAX as _, Type::INT8)];
-    connection.execute_planned(RESCUE, params).await
+    let params = &[(&keep as _, Type::FLOAT8), (&lost as _, Type::INT8_ARRAY), (&FREED_MAX as _, Type::INT8)];
+    let mut rescued = 0;
+    for sql in RESCUE {
+        loop {
+            let some = connection.execute_planned(sql, params).await?;
+            rescued += some;
+            if some < FREED_MAX.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    Ok(rescued)
 }
 
 /// Jobs removed at once, so that no statement takes long.
@@ -154,6 +191,10 @@ pub(super) fn hot_statements() -> Vec<HotStatement> {
     vec![
         HotStatement::new("extend a lease", BEAT, &["1", "10", "'{}'"]),
         HotStatement::new("tell of progress", PROGRESS, &["ARRAY[42]", "ARRAY[1]", "ARRAY[0.5]"]),
+        HotStatement::new("who has jobs and no lease", LOST[0], &[]),
+        HotStatement::new("who has jobs of lanes and no lease", LOST[1], &[]),
+        HotStatement::new("free lost jobs", RESCUE[0], &["60", "ARRAY[1]", "1000"]),
+        HotStatement::new("free lost jobs of lanes", RESCUE[1], &["60", "ARRAY[1]", "1000"]),
         HotStatement::new("remove jobs that ended long ago", PRUNE, &["1000"]),
     ]
 }
