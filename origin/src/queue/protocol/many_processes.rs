@@ -35,8 +35,8 @@ fn run(faults: Faults, flaw: Option<Flaw>) {
     threads.push(thread::spawn({
         let world = Arc::clone(&world);
         move || {
-            for _ in 0..12 {
-                world.pass(Duration::from_secs(thread_rng().gen_range(0..4)));
+            for _ in 0..16 {
+                world.pass(Duration::from_secs(thread_rng().gen_range(0..5)));
                 thread::yield_now();
             }
         }

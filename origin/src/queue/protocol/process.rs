@@ -210,7 +210,7 @@ impl Process {
 
     /// A part of the work; what the handler returns, if it was the last.
     fn work(&self, id: i64, attempt: i32) -> Option<Result<Outcome<serde_json::Value>, JobError>> {
-        match if self.world.is_calm() { 0 } else { thread_rng().gen_range(0..8) } {
+        match if self.world.is_calm() { 0 } else { thread_rng().gen_range(0..16) } {
             0 => Some(match self.ask(move |table| table.complete(id, attempt)) {
                 Some(true) => Ok(Outcome::Completed(Completion(()))),
                 Some(false) => Err(JobError::lost()),
