@@ -7,7 +7,7 @@ use shuttle::rand::{Rng as _, thread_rng};
 use shuttle::thread;
 use tidewall_api::job::JobState;
 
-use super::orders::{in_many_orders, until_it_fails};
+use super::interleavings::{in_many_interleavings, until_it_fails};
 use super::process::Process;
 use super::table::{Flaw, LONG, Table};
 use super::world::{Faults, World};
@@ -126,7 +126,7 @@ fn check_flawed(faults: Faults, flaw: Flaw) {
 
 #[test]
 fn each_job_has_one_attempt_at_a_time_and_one_effect_and_none_is_stuck() {
-    in_many_orders(|| run(Faults::Answers, None));
+    in_many_interleavings(|| run(Faults::Answers, None));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn an_effect_in_a_transaction_of_its_own_is_made_twice() {
 }
 
 #[test]
-#[ignore = "takes some ten thousand orders, a minute"]
+#[ignore = "takes some ten thousand interleavings, a minute"]
 #[should_panic(expected = "is stuck")]
 fn a_release_that_does_not_name_attempts_leaves_what_an_earlier_one_hides() {
     check_flawed(Faults::Answers, Flaw::ReleaseByIdAlone);
@@ -180,7 +180,7 @@ fn a_release_that_does_not_name_attempts_leaves_what_an_earlier_one_hides() {
 
 #[test]
 fn a_claim_that_outlives_its_client_is_released_as_well() {
-    in_many_orders(|| run(Faults::LateStatements, None));
+    in_many_interleavings(|| run(Faults::LateStatements, None));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What workers rely on of each other and of the table, tried in many orders (`shuttle`).
+//! What workers rely on of each other and of the table, tried in many interleavings (`shuttle`).
 //!
 //! - `one_process`: what a process holds, while its heart, its worker, its attempts and its
 //!   settling get at it.
@@ -7,11 +7,11 @@
 //!   [`Lease`](super::lease::Lease) and [`ending`](super::ending::ending); `world`: the clock, the
 //!   faults, and who watches.
 //! - `many_processes`: several of them, and what is to be true of it.
-//! - `orders`: which orders are tried.
+//! - `interleavings`: which ones are tried.
 
+mod interleavings;
 mod many_processes;
 mod one_process;
-mod orders;
 mod process;
 mod table;
 mod world;

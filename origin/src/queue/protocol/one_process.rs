@@ -14,7 +14,7 @@ use super::super::ending::{Ending, Stop};
 use super::super::handler::Progress;
 use super::super::running::{Former, Running};
 use super::super::storage::settle::Ended;
-use super::orders::{in_every_order, in_many_orders};
+use super::interleavings::{in_every_interleaving, in_many_interleavings};
 
 const KIND: &str = "test";
 
@@ -134,7 +134,7 @@ fn ids(running: &Running) -> Vec<i64> {
 
 #[test]
 fn what_was_begun_under_a_lost_number_is_told_to_stop_and_in_the_end_nothing_is_held() {
-    in_many_orders(everything_at_once);
+    in_many_interleavings(everything_at_once);
 }
 
 fn an_earlier_and_a_later_attempt() {
@@ -168,7 +168,7 @@ fn an_earlier_and_a_later_attempt() {
 
 #[test]
 fn the_end_of_an_earlier_attempt_leaves_the_later_one() {
-    in_every_order(an_earlier_and_a_later_attempt);
+    in_every_interleaving(an_earlier_and_a_later_attempt);
 }
 
 /// What isn't named there is handed back when a claim's answer was lost.
@@ -190,7 +190,7 @@ fn a_job_that_ends_while_somebody_asks() {
 
 #[test]
 fn a_job_is_known_from_its_beginning_until_its_end_is_written() {
-    in_every_order(a_job_that_ends_while_somebody_asks);
+    in_every_interleaving(a_job_that_ends_while_somebody_asks);
 }
 
 fn somebody_waits_for_the_last_end() {
@@ -217,5 +217,5 @@ fn somebody_waits_for_the_last_end() {
 
 #[test]
 fn who_waits_until_nothing_runs_is_woken() {
-    in_many_orders(somebody_waits_for_the_last_end);
+    in_many_interleavings(somebody_waits_for_the_last_end);
 }
