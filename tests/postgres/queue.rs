@@ -333,6 +333,8 @@ fn a_second_job_of_a_key_is_dropped_replaces_or_is_kept_away(world: &World) {
         let mut all = notes.all();
         all.sort();
         assert_eq!(all, ["d first", "k first", "r second"]);
+        // A handler is done before its job is.
+        until("all have ended", || async { count(&queue, "finished_at IS NULL").await == 0 }).await;
 
         // While one runs a key is still held by those that are dropped, and by no others.
         for (key, on_conflict, is_new) in
