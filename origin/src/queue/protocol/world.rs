@@ -74,37 +74,24 @@ impl World {
 
     /// Asks for what is done before its client goes on, or not at all.
     pub(super) fn ask_in_turn<T>(&self, statement: impl FnOnce() -> T) -> Option<T> {
-        if self.is_calm() {
-            return Some(statement());
-        }
-        match thread_rng().gen_range(0..8) {
-            0 => None,
-            1 => {
-                statement();
-                None
-            }
-            _ => Some(statement()),
-        }
+        answered(self.fate(), statement)
     }
 
     /// Asks the database. `None`: there was no answer, and nobody knows whether it was done.
     pub(super) fn ask<T>(&self, statement: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        if self.is_calm() {
-            return Some(statement());
-        }
-        match thread_rng().gen_range(0..8) {
-            0 => None,
-            1 => {
-                statement();
-                None
-            }
+        match self.fate() {
             2 if self.faults == Faults::LateStatements => {
                 let orphan = thread::spawn(move || drop(statement()));
                 self.orphans.lock().unwrap().push(orphan);
                 None
             }
-            _ => Some(statement()),
+            fate => answered(fate, statement),
         }
+    }
+
+    /// What befalls a statement: one of eight, the last one once nothing fails any more.
+    fn fate(&self) -> i32 {
+        if self.is_calm() { 7 } else { thread_rng().gen_range(0..8) }
     }
 
     /// An attempt begins.
@@ -132,5 +119,17 @@ impl World {
             .collect();
         drop(attempts);
         assert!(believe.len() < 2, "attempts {believe:?} of job {job} run at the same time");
+    }
+}
+
+/// Doesn't arrive, or its answer doesn't, or all is well.
+fn answered<T>(fate: i32, statement: impl FnOnce() -> T) -> Option<T> {
+    match fate {
+        0 => None,
+        1 => {
+            statement();
+            None
+        }
+        _ => Some(statement()),
     }
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::{FREED_MAX, seconds, waiting};
+use super::{FREED_MAX, free, seconds, waiting};
 use crate::db::{DbError, HotStatement, Transaction, WriteConnection};
 use crate::queue::Retention;
 use crate::queue::frontier::Places;
@@ -289,17 +289,7 @@ pub(in crate::queue) async fn release(
         (&FREED_MAX as _, Type::INT8),
         (&era as _, Type::INT4),
     ];
-    let mut released = 0;
-    for sql in RELEASE {
-        loop {
-            let some = connection.execute_planned(sql, params).await?;
-            released += some;
-            if some < FREED_MAX.unsigned_abs() {
-                break;
-            }
-        }
-    }
-    Ok(released)
+    free(connection, RELEASE, params).await
 }
 
 const ADOPT: &str = concat!(

@@ -61,7 +61,7 @@ const INSERT_OR_REPLACE: &str = concat!(
              owner_id = excluded.owner_id, attempts_max = excluded.attempts_max + jobs.attempt,
              uncounted = jobs.attempt
          WHERE jobs.state IN ('available', 'scheduled', 'retryable')
-     RETURNING xmax = 0 AS is_new, jobs.unique_key, ",
+     RETURNING xmax = 0 AS is_new, ",
     row_columns!()
 );
 

@@ -20,7 +20,7 @@ pub(super) mod worker;
 
 use std::time::Duration;
 
-use crate::db::HotStatement;
+use crate::db::{DbError, HotStatement, TypedParams, WriteConnection};
 
 /// The columns of [`super::JobRow`]. A scheduled job whose time has come may be claimed.
 macro_rules! row_columns {
@@ -58,6 +58,26 @@ use {owned, row_columns, waiting};
 
 /// Jobs freed at once, so that no statement takes long.
 const FREED_MAX: i64 = 1_000;
+
+/// Runs each of `statements`, which free up to [`FREED_MAX`] jobs, until it finds no more; how many
+/// they freed.
+async fn free(
+    connection: &WriteConnection,
+    statements: [&str; 2],
+    params: TypedParams<'_>,
+) -> Result<u64, DbError> {
+    let mut freed = 0;
+    for sql in statements {
+        loop {
+            let some = connection.execute_planned(sql, params).await?;
+            freed += some;
+            if some < FREED_MAX.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    Ok(freed)
+}
 
 /// Longer than anything is to be kept or put off, and no more than the server can add to a date.
 const LONGEST: Duration = Duration::from_hours(24 * 365 * 100);

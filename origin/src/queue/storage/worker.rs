@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::{FREED_MAX, owned};
+use super::{FREED_MAX, free, owned};
 use crate::db::{DbError, HotStatement, WriteConnection};
 
 const REGISTER: &str = "
@@ -161,17 +161,7 @@ pub(in crate::queue) async fn rescue(
 ) -> Result<u64, DbError> {
     let keep = keep.as_secs_f64();
     let params = &[(&keep as _, Type::FLOAT8), (&lost as _, Type::INT8_ARRAY), (&FREED_MAX as _, Type::INT8)];
-    let mut rescued = 0;
-    for sql in RESCUE {
-        loop {
-            let some = connection.execute_planned(sql, params).await?;
-            rescued += some;
-            if some < FREED_MAX.unsigned_abs() {
-                break;
-            }
-        }
-    }
-    Ok(rescued)
+    free(connection, RESCUE, params).await
 }
 
 /// Jobs removed at once, so that no statement takes long.
