@@ -47,6 +47,12 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         };
         assert_eq!(write().await.unwrap().value, ports[0]);
         let jobs = Jobs::start(world).await;
+        let (replica, other) = (world.server(1).await, world.server(2).await);
+        until("the replica has the claim", || jobs.are_claimed(&replica)).await;
+        // Nothing of the old primary may reach the other one that the new one never had.
+        follow(&other, "").await;
+        follow(&replica, "").await;
+        jobs.go_on_unseen().await;
 
         // These have the old primary's connections, and one more waits for its turn there.
         let holders: Vec<_> = (0..17)
@@ -70,9 +76,6 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         });
         until("it waits", || async { metrics.get("tidewall_db_waiting{server=\"primary\"}") >= 1.0 }).await;
 
-        let (replica, other) = (world.server(1).await, world.server(2).await);
-        // Nothing of the old primary may reach it that the new one never had.
-        follow(&other, "").await;
         assert!(replica.query_one("SELECT pg_promote()", &[]).await.unwrap().get::<_, bool>(0));
         let promoted = Instant::now();
         until("writes go to the new primary", || async {
@@ -120,28 +123,45 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
     });
 }
 
-/// A worker that nobody tells of the promotion.
+/// A worker that nobody tells of the promotion, and that is ahead of what the new primary has: one
+/// job has ended, and another one was claimed.
 struct Jobs {
     queue: Queue,
     notes: Notes,
     worker: Worker,
-    /// A job that runs the whole time.
-    id: i64,
+    ended: i64,
+    claimed: i64,
 }
 
 impl Jobs {
     async fn start(world: &World) -> Self {
         let queue = Queue::new(world.db_ready("promoted-jobs", PoolSettings::default()).await, None);
         let notes = Notes::default();
-        let worker = Worker::start(&queue, Handlers::default().with(Acts(notes.clone())));
-        let id = enqueue_job(&queue, job(&Act::Sleep(5_000))).await;
+        let handlers = Handlers::default().with(Acts(notes.clone()));
+        let worker = Worker::start_with(&queue, handlers, 1, Vec::new());
+        let ended = enqueue_job(&queue, job(&Act::Until("nobody sees".to_owned()))).await;
+        let claimed = enqueue_job(&queue, job(&Act::Until("go on".to_owned()))).await;
         until_noted(&notes, 1).await;
-        Self { queue, notes, worker, id }
+        Self { queue, notes, worker, ended, claimed }
     }
 
-    /// What ran goes on and ends at the new primary, and what is enqueued there is run.
+    /// At this server the one runs and the other one waits.
+    async fn are_claimed(&self, server: &Client) -> bool {
+        let states = "SELECT array_agg(state ORDER BY id) FROM jobs WHERE id = $1 OR id = $2";
+        let row = server.query_one(states, &[&self.ended, &self.claimed]).await.unwrap();
+        row.get::<_, Option<Vec<String>>>(0).is_some_and(|states| states == ["running", "available"])
+    }
+
+    async fn go_on_unseen(&self) {
+        self.notes.push("nobody sees");
+        until_state(&self.queue, self.ended, JobState::Completed).await;
+        until("the next one runs", || async { self.notes.all().contains(&"waits: go on".to_owned()) }).await;
+    }
+
+    /// What the new primary knows nothing of happens again there, and what is enqueued there is run.
     async fn go_on(self) {
-        let Self { queue, notes, worker, id } = self;
+        let Self { queue, notes, worker, ended, claimed } = self;
+        notes.push("go on");
         let new = note("at the new primary");
         until("jobs are enqueued", || async {
             let enqueued =
@@ -150,8 +170,11 @@ impl Jobs {
         })
         .await;
         until("they are run", || async { notes.all().contains(&"at the new primary".to_owned()) }).await;
-        let job = until_state(&queue, id, JobState::Completed).await;
-        assert_eq!(job.attempt, 1);
+        for id in [ended, claimed] {
+            until_state(&queue, id, JobState::Completed).await;
+        }
+        let begun = notes.all().iter().filter(|note| *note == "waits: nobody sees").count();
+        assert_eq!(begun, 2, "its end was lost");
         worker.stop().await;
     }
 }

@@ -116,6 +116,8 @@ pub(crate) enum Act {
     SnoozeAndFail(i32),
     /// Runs until it is stopped.
     Hang,
+    /// Runs until this is noted.
+    Until(String),
     /// Computes for so long, and lets nobody else do anything meanwhile.
     Block(u64),
     /// A result that jsonb can't hold.
@@ -172,6 +174,11 @@ impl Handler for Acts {
                 let _gone = OnDrop(self.0.clone());
                 self.0.push("hangs");
                 std::future::pending().await
+            }
+            Act::Until(text) => {
+                self.0.push(format!("waits: {text}"));
+                until("what a job waits for is noted", || async { self.0.all().contains(&text) }).await;
+                Ok(Outcome::Done(text))
             }
             Act::Nul => Ok(Outcome::Done("\0".to_owned())),
         }

@@ -114,6 +114,8 @@ impl Ending {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::queue::handler::Completion;
 
@@ -179,5 +181,57 @@ mod tests {
         check(3, End::Stopped(Stop::Shutdown), "handed_back: available in 0 s");
         check(1, End::Stopped(Stop::Cancelled), "cancelled: cancelled for 600 s");
         check(1, End::Stopped(Stop::LeaseLost), "lost: nothing");
+    }
+
+    fn any_end() -> impl Strategy<Value = End> {
+        let delay = || (0_u64..10_000).prop_map(Duration::from_secs);
+        prop_oneof![
+            any::<i32>().prop_map(|result| returned(Outcome::Done(result.into()))),
+            delay().prop_map(|delay| returned(Outcome::Snooze(delay))),
+            Just(()).prop_map(|()| End::Returned(Err(JobError::retry("no", "inside")))),
+            delay().prop_map(|delay| End::Returned(Err(JobError::retry("no", "inside").after(delay)))),
+            Just(()).prop_map(|()| End::Returned(Err(JobError::discard("bad", "inside")))),
+            Just(()).prop_map(|()| End::TimedOut),
+            Just(()).prop_map(|()| End::Panicked),
+            Just(()).prop_map(|()| End::Stopped(Stop::Shutdown)),
+        ]
+    }
+
+    proptest! {
+        /// However a job's attempts end, as long as it isn't cancelled: it comes again, is done or is
+        /// with the dead letters, and fails no more often than it may.
+        #[test]
+        fn a_job_fails_as_often_as_it_may_and_never_goes_round_and_round(
+            ends in prop::collection::vec((any_end(), any::<u32>()), 1..60),
+            attempts_max in 1..8_i32,
+        ) {
+            let mut attempt = 1;
+            for (end, random) in ends {
+                match ending(RULES, attempt, attempts_max, end, random) {
+                    Ending::Wait { counts: true, state, delay, error } => {
+                        prop_assert_eq!(state, JobState::Retryable);
+                        prop_assert!(error.is_some() && attempt < attempts_max);
+                        // What a handler asks for is heeded; else the backoff has a bound.
+                        prop_assert!(delay <= RULES.backoff.delay_max.max(Duration::from_secs(10_000)));
+                        attempt += 1;
+                    }
+                    Ending::Wait { counts: false, state, error, .. } => {
+                        prop_assert!(matches!(state, JobState::Scheduled | JobState::Available));
+                        prop_assert!(error.is_none());
+                    }
+                    Ending::Complete { keep, .. } => {
+                        prop_assert_eq!(keep, RULES.retention.completed);
+                        break;
+                    }
+                    Ending::End { state, error, keep } => {
+                        prop_assert_eq!((state, keep), (JobState::Discarded, RULES.retention.failed));
+                        prop_assert!(error.is_some());
+                        break;
+                    }
+                    Ending::Completed | Ending::Lost => prop_assert!(false, "nothing is written down"),
+                }
+                prop_assert!(attempt <= attempts_max);
+            }
+        }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Heart {
     running: Arc<Running>,
     /// The worker's number, while its lease holds.
     worker: watch::Sender<Option<i64>>,
+    /// In which log of the database it was given that.
+    log: String,
     /// Beats before its time.
     beat_now: Arc<Notify>,
     /// This beat was held up.
@@ -45,7 +47,19 @@ impl Heart {
         beat_now: Arc<Notify>,
     ) -> (Self, watch::Receiver<Option<i64>>) {
         let (worker, number) = watch::channel(None);
-        (Self { db: db.reserved(), name, concurrency, running, worker, beat_now, is_late: false }, number)
+        (
+            Self {
+                db: db.reserved(),
+                name,
+                concurrency,
+                running,
+                worker,
+                log: String::new(),
+                beat_now,
+                is_late: false,
+            },
+            number,
+        )
     }
 
     /// Beats until it is dropped.
@@ -92,18 +106,21 @@ impl Heart {
     }
 
     /// Begins or extends the lease. `false`: it was lost.
-    async fn extend(&self, now: Instant) -> Result<bool, DbError> {
+    async fn extend(&mut self, now: Instant) -> Result<bool, DbError> {
         let number = *self.worker.borrow();
         let Some(worker) = number else {
             let connection = self.db.writer().await?;
-            let worker = storage::worker::register(&connection, &self.name, self.concurrency, LEASE).await?;
+            let registered = storage::worker::register(&connection, &self.name, self.concurrency, LEASE);
+            let (worker, log) = registered.await?;
+            self.log = log;
             self.running.take_lease(worker);
             self.worker.send_replace(Some(worker));
             return Ok(true);
         };
         let connection = self.db.writer().await?;
         let figures = serde_json::to_value(self.running.take_figures(now)).unwrap_or(Value::Null);
-        let Some(cancelled) = storage::worker::beat(&connection, worker, LEASE, &figures).await? else {
+        let Some(cancelled) = storage::worker::beat(&connection, worker, &self.log, LEASE, &figures).await?
+        else {
             return Ok(false);
         };
         for job in cancelled {

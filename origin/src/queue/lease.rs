@@ -67,7 +67,45 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// The server counts from when it took the heartbeat up, which is after it was sent.
+        #[test]
+        fn no_attempt_goes_on_once_the_server_may_have_ended_the_lease(
+            answer_ms in 0_u64..60_000,
+            later_ms in 0_u64..60_000,
+        ) {
+            let sent = Instant::now();
+            let ends_at = sent + Duration::from_millis(answer_ms) + LEASE;
+            let now = sent + Duration::from_millis(later_ms);
+            let lease = Lease::extended(sent);
+            prop_assert!(!lease.holds(now) || now + MARGIN <= ends_at);
+            prop_assert_eq!(lease.holds(now), now < sent + LEASE - MARGIN);
+            prop_assert_eq!(now + lease.left(now), now.max(sent + LEASE - MARGIN));
+        }
+
+        /// Numbers that a worker has one after the other, and when it is looked at.
+        #[test]
+        fn only_who_has_had_one_number_for_long_enough_finds_others_lost(
+            looks in prop::collection::vec((prop::option::of(0_i64..3), 0_u64..2_000), 1..40),
+        ) {
+            let mut now = Instant::now();
+            let mut held = None;
+            let mut seen: Vec<(Option<i64>, Instant)> = Vec::new();
+            for (worker, pause_ms) in looks {
+                now += Duration::from_millis(pause_ms);
+                held = Held::next(held, worker, now);
+                seen.push((worker, now));
+                let same = seen.iter().rev().take_while(|(other, _)| *other == worker);
+                let since = same.map(|(_, at)| *at).last();
+                let may_judge = worker.is_some() && since.is_some_and(|since| now - since >= RETURN);
+                prop_assert_eq!(held.is_some_and(|held| held.may_judge(now)), may_judge);
+            }
+        }
+    }
 
     #[test]
     fn attempts_stop_before_the_lease_can_have_run_out() {

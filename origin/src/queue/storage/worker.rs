@@ -8,38 +8,53 @@ use tokio_postgres::types::Type;
 use super::{FREED_MAX, free, owned};
 use crate::db::{DbError, HotStatement, WriteConnection};
 
-const REGISTER: &str = "
-    INSERT INTO job_workers (name, concurrency, lease_until)
-    VALUES ($1, $2, now() + make_interval(secs => $3)) RETURNING id";
+/// The log that is being written: each promotion begins another.
+macro_rules! log {
+    () => {
+        "(SELECT system::text || '/' || timeline FROM outbox_log_now)"
+    };
+}
 
-/// Begins a lease; the worker's number.
+const REGISTER: &str = concat!(
+    "INSERT INTO job_workers (name, concurrency, lease_until)
+     VALUES ($1, $2, now() + make_interval(secs => $3)) RETURNING id, ",
+    log!(),
+);
+
+/// Begins a lease; the worker's number, and the log that it was written to.
 pub(in crate::queue) async fn register(
     connection: &WriteConnection,
     name: &str,
     concurrency: usize,
     lease: Duration,
-) -> Result<i64, DbError> {
+) -> Result<(i64, String), DbError> {
     let concurrency = i32::try_from(concurrency).unwrap_or(i32::MAX);
-    Ok(connection.query_one(REGISTER, &[&name, &concurrency, &lease.as_secs_f64()]).await?.get(0))
+    let row = connection.query_one(REGISTER, &[&name, &concurrency, &lease.as_secs_f64()]).await?;
+    Ok((row.get(0), row.get(1)))
 }
 
-/// One round trip for all that a heartbeat is about.
-const BEAT: &str = "
-    WITH beat AS (
-        UPDATE job_workers SET lease_until = now() + make_interval(secs => $2), figures = $3
-        WHERE id = $1 AND lease_until > now() RETURNING id
-    )
-    SELECT EXISTS (SELECT FROM beat),
-        ARRAY(SELECT id FROM jobs WHERE cancel_requested AND worker_id = $1)";
+/// One round trip for all that a heartbeat is about. A promoted server may not have the last of
+/// what this worker claimed, ended, or is: it has no lease there.
+const BEAT: &str = concat!(
+    "WITH beat AS (
+         UPDATE job_workers SET lease_until = now() + make_interval(secs => $2), figures = $3
+         WHERE id = $1 AND lease_until > now() AND $4 = ",
+    log!(),
+    "    RETURNING id
+     )
+     SELECT EXISTS (SELECT FROM beat),
+         ARRAY(SELECT id FROM jobs WHERE cancel_requested AND worker_id = $1)",
+);
 
-/// Extends a lease; the jobs that are to be cancelled. `None`: it was lost.
+/// Extends a lease that was begun in `log`; the jobs that are to be cancelled. `None`: it was lost.
 pub(in crate::queue) async fn beat(
     connection: &WriteConnection,
     worker: i64,
+    log: &str,
     lease: Duration,
     figures: &Value,
 ) -> Result<Option<Vec<i64>>, DbError> {
-    let row = connection.query_one(BEAT, &[&worker, &lease.as_secs_f64(), figures]).await?;
+    let row = connection.query_one(BEAT, &[&worker, &lease.as_secs_f64(), figures, &log]).await?;
     Ok(row.get::<_, bool>(0).then(|| row.get(1)))
 }
 
@@ -179,7 +194,7 @@ pub(in crate::queue) async fn prune(connection: &WriteConnection) -> Result<bool
 
 pub(super) fn hot_statements() -> Vec<HotStatement> {
     vec![
-        HotStatement::new("extend a lease", BEAT, &["1", "10", "'{}'"]),
+        HotStatement::new("extend a lease", BEAT, &["1", "10", "'{}'", "'1/1'"]),
         HotStatement::new("tell of progress", PROGRESS, &["ARRAY[42]", "ARRAY[1]", "ARRAY[0.5]"]),
         HotStatement::new("who has jobs and no lease", LOST[0], &[]),
         HotStatement::new("who has jobs of lanes and no lease", LOST[1], &[]),
