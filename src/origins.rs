@@ -100,10 +100,14 @@ impl Origins<'_> {
         supervisor.start(self.spec(&format!("origin-{id}"), &[&args[..], &["--plain-cookies"]].concat())?)
     }
 
-    /// Starts a queue worker.
+    /// Starts a queue worker. Nobody waits for it as for an answer, and it has the machine in common
+    /// with those who give them.
     pub(crate) fn work(&self, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
         let (files, mail) = (self.files()?, self.mail()?);
-        supervisor.start(self.spec("worker", &["work", "--files", &files, "--mail", &mail])?)
+        let program = self.program.display().to_string();
+        let spec =
+            self.spec("worker", &["-n", "10", &program, "work", "--files", &files, "--mail", &mail])?;
+        supervisor.start(Spec { program: "nice".into(), ..spec })
     }
 
     fn files(&self) -> Result<String, Failure> {

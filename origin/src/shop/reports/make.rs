@@ -14,7 +14,7 @@ use super::storage;
 use super::tell::tell;
 use crate::db::DbError;
 use crate::files::{FileError, FileName, FileNameError, FileResult};
-use crate::queue::{Handler, JobContext, JobError, Outcome};
+use crate::queue::{Handler, JobContext, JobError, Limits, Outcome};
 use crate::shop::Means;
 
 /// Makes reports.
@@ -64,6 +64,9 @@ enum ReportError {
 
 impl Handler for ReportHandler {
     const KIND: &'static str = "report";
+    // One reads all orders of its days, and computes: more of them leave little to who waits for an
+    // answer.
+    const LIMITS: Limits = Limits { concurrency: Some(2), ..Limits::NONE };
     type Payload = Report;
     type Output = FileResult;
 
