@@ -1,4 +1,4 @@
-//! `tidewall jobs`, `tidewall webhooks`: looks after what a running system has in its database,
+//! `tidewall jobs`, `tidewall webhooks`, `tidewall index`: looks after what a running system has in its database,
 //! or any database that has Tidewall's schema. The origin's program does it; this finds the
 //! database, and the secret that belongs to it.
 
@@ -20,6 +20,17 @@ use crate::workspace::Workspace;
 #[derive(Deserialize)]
 struct Running {
     primary: String,
+    #[serde(default)]
+    replicas: Vec<String>,
+}
+
+/// Which servers the program is told of.
+#[derive(Clone, Copy)]
+pub(crate) enum Servers<'a> {
+    /// The one that is written to.
+    Primary,
+    /// All: these are the replicas of the database that was named.
+    All(&'a [String]),
 }
 
 /// Has the origin's program do it, and print.
@@ -30,16 +41,20 @@ pub(crate) async fn run<T: Args>(
     what: &str,
     args: &AdministerArgs<T>,
     asked: Vec<String>,
+    servers: Servers<'_>,
 ) -> Result<(), Failure> {
     let workspace = Workspace::find()?;
-    let env = match &args.database_url {
+    let mut env = match &args.database_url {
         // The secret of its origins is in the environment, if it is anywhere.
-        Some(url) => vec![("DATABASE_URL", url.clone())],
+        Some(url) => vec![("DATABASE_URL", url.clone()), ("REPLICA_URLS", servers.named().join(","))],
         None => of_running(&args.data.clone().unwrap_or_else(|| workspace.join(data::FOLDER)))?,
     };
+    if matches!(servers, Servers::Primary) {
+        env.push(("REPLICA_URLS", String::new()));
+    }
     let program = cargo::build(&workspace, Artifact::Binary("tidewall-origin")).await?;
     let mut command = Command::new(program);
-    command.arg(what).args(asked).envs(env).env("REPLICA_URLS", "");
+    command.arg(what).args(asked).envs(env);
     // A person reads this: what the program connects to is no news.
     if std::env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "warn");
@@ -58,20 +73,30 @@ pub(crate) async fn run<T: Args>(
 /// The environment of the origins of a `tidewall dev` that runs in `folder`.
 fn of_running(folder: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
     let missing = "start `tidewall dev`, or pass its --data, or a --database-url";
-    let Running { primary } = ready::read(&folder.join(ready::FILE), missing)?;
+    let Running { primary, replicas } = ready::read(&folder.join(ready::FILE), missing)?;
     let path = data::secret_path(folder, data::SIGNING_KEY);
     let secret = fs::read_to_string(&path).or_fail("read", &path)?;
-    Ok(vec![("DATABASE_URL", primary), ("TIDEWALL_SECRET", secret)])
+    Ok(vec![("DATABASE_URL", primary), ("REPLICA_URLS", replicas.join(",")), ("TIDEWALL_SECRET", secret)])
+}
+
+impl Servers<'_> {
+    fn named(&self) -> &[String] {
+        match self {
+            Self::Primary => &[],
+            Self::All(replicas) => replicas,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use tidewall_api::command::index::IndexArgs;
     use tidewall_api::command::jobs::JobsArgs;
     use tidewall_api::command::webhooks::WebhooksArgs;
 
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::cli::{Cli, Command, IndexCommand};
 
     /// The arguments as the program reads them.
     #[derive(Parser)]
@@ -97,6 +122,11 @@ mod tests {
                 assert_eq!(read::<WebhooksArgs>(&asked), typed.asked, "{line}");
                 asked
             }
+            Some(Command::Index(IndexCommand { database: typed, .. })) => {
+                let asked = typed.asked.to_arguments();
+                assert_eq!(read::<IndexArgs>(&asked), typed.asked, "{line}");
+                asked
+            }
             _ => panic!("{line}"),
         };
         assert_eq!(asked.join(" "), expected, "{line}");
@@ -113,6 +143,11 @@ mod tests {
         check("tidewall jobs retry 7", "retry 7");
         check("tidewall jobs cancel 7", "cancel 7");
         check("tidewall webhooks list --json", "list --json");
+        check("tidewall index", "--sample-rows=1000000");
+        check(
+            "tidewall index --json --apply --statements a.sql --sample-rows 5 --replica-url postgres://b",
+            "--sample-rows=5 --json --apply --statements=a.sql",
+        );
         check("tidewall webhooks add https://a.example --event x", "add --event=x -- https://a.example");
         check(
             "tidewall webhooks add https://a.example --event x y --event z --json",

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use tidewall_api::command::index::IndexArgs;
 use tidewall_api::command::jobs::JobsArgs;
 use tidewall_api::command::webhooks::WebhooksArgs;
 
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Jobs(AdministerArgs<JobsArgs>),
     /// Have programs of others be told what happens, by signed messages.
     Webhooks(AdministerArgs<WebhooksArgs>),
+    /// Say which indexes a database lacks, prove it, and build them; and which it has in vain.
+    Index(IndexCommand),
     /// Say what an edge's cache would do with a GET of a URL, why, and what to change.
     Explain(ExplainArgs),
     /// Check whether what runs keeps a promise.
@@ -161,6 +164,17 @@ pub(crate) struct AdministerArgs<T: Args> {
     /// What the origin's program is asked.
     #[command(flatten)]
     pub(crate) asked: T,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct IndexCommand {
+    /// Which database, and what is asked.
+    #[command(flatten)]
+    pub(crate) database: AdministerArgs<IndexArgs>,
+    /// A streaming replica of the database that is named: an index may be used there alone; may be
+    /// given several times, or separated by commas.
+    #[arg(long, value_name = "URL", env = "REPLICA_URLS", hide_env_values = true, value_delimiter = ',')]
+    pub(crate) replica_url: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]

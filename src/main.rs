@@ -6,7 +6,7 @@
 //! - [`bench`](mod@bench) measures Tidewall's parts beside their peers;
 //! - [`rolling`] restarts the origins of a running system one by one;
 //! - [`check`] replays a session over all origins;
-//! - [`administer`] looks after background jobs and webhooks, by the origin's program;
+//! - [`administer`] looks after background jobs, webhooks and indexes, by the origin's program;
 //! - [`explain`] says what an edge's cache does with a URL, and why.
 
 mod administer;
@@ -41,7 +41,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::administer::Servers;
+use crate::cli::{Cli, Command, IndexCommand};
 use crate::progress::Progress;
 
 #[tokio::main]
@@ -56,8 +57,17 @@ async fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(&args, &progress).await,
         Some(Command::RollingRestart(args)) => rolling::run(&args, &progress).await,
         Some(Command::Check(command)) => check::run(&command, &progress).await,
-        Some(Command::Jobs(args)) => administer::run("jobs", &args, args.asked.to_arguments()).await,
-        Some(Command::Webhooks(args)) => administer::run("webhooks", &args, args.asked.to_arguments()).await,
+        Some(Command::Jobs(args)) => {
+            administer::run("jobs", &args, args.asked.to_arguments(), Servers::Primary).await
+        }
+        Some(Command::Webhooks(args)) => {
+            administer::run("webhooks", &args, args.asked.to_arguments(), Servers::Primary).await
+        }
+        Some(Command::Index(args)) => {
+            let IndexCommand { database, replica_url } = &args;
+            let asked = database.asked.to_arguments();
+            administer::run("index", database, asked, Servers::All(replica_url)).await
+        }
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };
     match outcome {

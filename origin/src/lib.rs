@@ -35,6 +35,7 @@ pub mod command;
 pub mod db;
 pub mod files;
 pub mod http;
+pub mod index;
 pub mod mail;
 pub mod notifications;
 pub mod outbox;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::Args;
+use tokio_postgres::Config;
 
 use super::error::CommandError;
 use crate::db::DbSettings;
@@ -25,6 +26,13 @@ impl DatabaseArgs {
         let replicas: Vec<String> =
             self.replica_url.iter().filter(|url| !url.trim().is_empty()).cloned().collect();
         Ok(DbSettings::parse(primary, &replicas)?)
+    }
+
+    /// The primary and its replicas, for who connects to each by itself.
+    pub(super) fn servers(&self) -> Result<(Config, Vec<Config>), CommandError> {
+        let mut servers = self.settings()?.servers();
+        let replicas = servers.split_off(servers.len().min(1));
+        servers.pop().map(|primary| (primary, replicas)).ok_or(CommandError::NoDatabase)
     }
 }
 

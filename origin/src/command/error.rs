@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::db::{DbError, MigrateError, SettingsError};
 use crate::files::{FileError, Location};
 use crate::http::site::SiteError;
+use crate::index::IndexError;
 use crate::mail::MailSettingsError;
 use crate::outbox::EdgeSettingsError;
 use crate::queue::ScheduleError;
@@ -88,6 +90,24 @@ pub enum CommandError {
     /// An endpoint that can't be.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+    /// A file that can't be read.
+    #[error("can't read {}", file.display())]
+    Statements {
+        /// Which one.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file without SQL.
+    #[error("{} is no SQL that can be read; write statements, each with a semicolon behind it", file.display())]
+    NoStatements {
+        /// Which one.
+        file: PathBuf,
+    },
+    /// There is no advice on indexes.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),

@@ -5,6 +5,7 @@ mod accounts;
 mod database;
 mod edge;
 mod error;
+mod index;
 mod jobs;
 mod mail;
 mod output;
@@ -40,6 +41,8 @@ enum Command {
     Jobs(jobs::JobsArgs),
     /// Have programs of others be told what happens, by signed messages
     Webhooks(webhooks::WebhooksArgs),
+    /// Say which indexes the database lacks, and which it has in vain
+    Index(index::IndexArgs),
     /// Bring the database's schema up to date
     Migrate {
         #[command(flatten)]
@@ -62,6 +65,7 @@ impl Cli {
             Command::Work(args) => work::work(args).await,
             Command::Jobs(args) => jobs::jobs(args).await,
             Command::Webhooks(args) => webhooks::webhooks(args).await,
+            Command::Index(args) => index::index(args).await,
             Command::Migrate { database } => migrate(&Db::new(database.settings()?)).await,
             Command::Seed { database, args } => {
                 let db = Db::new(database.settings()?);

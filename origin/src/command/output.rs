@@ -26,6 +26,11 @@ pub(super) fn cell(text: &str) -> String {
     shown
 }
 
+/// Lines of a text, in which everything is seen.
+pub(super) fn text(lines: &str) -> String {
+    lines.lines().map(cell).collect::<Vec<_>>().join("\n")
+}
+
 /// JSON in lines, in which everything is seen. JSON itself escapes no more than what is below
 /// the space.
 pub(super) fn json(value: &impl Serialize) -> String {

@@ -97,6 +97,7 @@ pub use hot::HotStatement;
 pub use listen::Heard;
 pub use lsn::Lsn;
 pub use migrate::{MigrateError, migrate};
+pub(crate) use redact::redact;
 pub use rows::Rows;
 pub use settings::{DbSettings, PoolSettings, SettingsError};
 pub use transaction::{Transaction, Written};

@@ -5,7 +5,7 @@
 /// (`$1`) and quoted names stay. Comments, which may quote anything, go.
 ///
 /// Lexical structure: PostgreSQL documentation, section 4.1.
-pub(super) fn redact(statement: &str, chars_max: usize) -> String {
+pub(crate) fn redact(statement: &str, chars_max: usize) -> String {
     let mut shown = String::new();
     let mut rest = statement;
     let mut shown_chars = 0;

@@ -115,6 +115,11 @@ impl DbSettings {
         Ok(Self { servers, pool: PoolSettings::default() })
     }
 
+    /// Each of the servers, for who connects by itself.
+    pub(crate) fn servers(&self) -> Vec<tokio_postgres::Config> {
+        self.servers.clone()
+    }
+
     /// The same with another size of the pools.
     pub fn with_pool(self, pool: PoolSettings) -> Result<Self, SettingsError> {
         pool.check()?;

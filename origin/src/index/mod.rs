@@ -1,0 +1,75 @@
+//! Which indexes a workload lacks, and which it has in vain: found, proved, built and checked.
+//!
+//! What statements ask of each table is read from the planner's own plans, not from their text. For each way of
+//! reading a table there are a few indexes that could serve it; all statements are then weighed
+//! together, reads against writes, so that few indexes serve many. What looks good is proved
+//! before it is built, and measured again once it is.
+//!
+//! - `plan`: an EXPLAIN; `condition`: what a condition in it asks of one table; `access`: how a
+//!   statement reads each of its tables. `statement`: a statement's text. Pure.
+//! - `facts`: what the database says of its tables and indexes. `candidate`: which indexes could
+//!   serve an access; `consider`: which are worth a try for all statements; `choose`: which to
+//!   build once it is measured what each does; `audit`: what is wrong with those that are there.
+//!   `values`: what statements are tried with. Pure.
+//! - `session`: a connection; `storage`: what is asked of the catalogues, `read`: what they answer;
+//!   `work`: the workload, as far as it is understood.
+//! - `scratch`: copies on which candidates are built; `prove`: what statements take with them;
+//!   `apply`: the same on the tables themselves.
+//! - `advise`: the course of it all; `advice`: what is said in the end.
+
+mod access;
+mod advice;
+mod advise;
+mod apply;
+mod audit;
+mod candidate;
+mod choose;
+mod condition;
+mod consider;
+mod facts;
+mod plan;
+mod prove;
+mod read;
+mod scratch;
+mod session;
+mod statement;
+mod storage;
+mod values;
+mod work;
+
+pub use advice::{Advice, Applied, Drop, Proposal, Rejected, Served, Unknown};
+pub use advise::{Question, advise};
+pub use statement::statements;
+
+/// Why there is no advice.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// No connection.
+    #[error("{server} can't be reached; correct its URL")]
+    Connect {
+        /// Which server.
+        server: String,
+        /// What it said.
+        #[source]
+        source: Box<tokio_postgres::Error>,
+    },
+    /// A statement of the advisor's own failed.
+    #[error("the database could not be looked at")]
+    Statement(#[from] tokio_postgres::Error),
+    /// A copy can't be written.
+    #[error("indexes could not be tried: {0}")]
+    Refused(String),
+    /// Somebody builds already.
+    #[error("another `tidewall index --apply` is at work in this database; wait for its end")]
+    Busy,
+}
+
+impl IndexError {
+    /// The role may not do that.
+    fn is_forbidden(&self) -> bool {
+        use tokio_postgres::error::SqlState;
+        let Self::Statement(error) = self else { return false };
+        let forbidden = [&SqlState::INSUFFICIENT_PRIVILEGE, &SqlState::READ_ONLY_SQL_TRANSACTION];
+        error.code().is_some_and(|code| forbidden.contains(&code))
+    }
+}

@@ -1,0 +1,59 @@
+//! The index advisor on a real server: workloads with what is to come of them, and builds that are
+//! killed.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(clippy::print_stdout, reason = "what was judged wrong is told, also where it is few")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cases;
+mod command;
+mod database;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::database::Server;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Times are measured: one after the other.
+    arguments.test_threads = Some(1);
+    let cases = cases::all();
+    if arguments.list {
+        let all = cases.iter().map(|case| (case.title(), true));
+        let others = command::TESTS.iter().map(|(name, _)| ((*name).to_owned(), false));
+        let all = all.chain([(cases::NAME.to_owned(), false)]).chain(others);
+        let trials =
+            all.map(|(name, by_hand)| Trial::test(name, || Ok(())).with_ignored_flag(by_hand)).collect();
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
+    let server = Arc::new(Server::start());
+    // Each by itself is for whoever looks into it.
+    let mut trials: Vec<_> = cases
+        .iter()
+        .cloned()
+        .map(|case| {
+            let server = Arc::clone(&server);
+            Trial::test(case.title(), move || cases::check(&server, &case).map_err(Failed::from))
+                .with_ignored_flag(true)
+        })
+        .collect();
+    trials.push({
+        let server = Arc::clone(&server);
+        Trial::test(cases::NAME, move || cases::check_all(&server, &cases).map_err(Failed::from))
+    });
+    for (name, test) in command::TESTS {
+        let server = Arc::clone(&server);
+        trials.push(Trial::test(*name, move || {
+            test(&server);
+            Ok(())
+        }));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(server);
+    conclusion.exit_code()
+}
