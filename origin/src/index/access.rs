@@ -33,10 +33,6 @@ pub(super) struct Access {
     pub(super) columns: BTreeSet<String>,
     /// The index by which it is read now.
     pub(super) index: Option<String>,
-    /// Rows that the planner expects it to give.
-    pub(super) rows: f64,
-    /// The planner's cost of it.
-    pub(super) cost: f64,
 }
 
 /// What lies above a step of a plan.
@@ -123,8 +119,6 @@ fn access(node: &Node, above: &Above) -> Option<Access> {
         is_aggregated: above.is_aggregated,
         columns: if above.needed.is_some() { needed.collect() } else { columns.collect() },
         index: node.index.clone().or_else(|| node.plans.iter().find_map(|below| below.index.clone())),
-        rows: node.rows,
-        cost: node.cost,
         conditions,
         joins,
         order,

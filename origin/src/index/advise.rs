@@ -237,8 +237,7 @@ async fn try_all(
             ))
         })
         .collect();
-    let places: Vec<_> = loads.iter().map(|(place, _)| *place).collect();
-    let loads: Vec<_> = loads.into_iter().map(|(_, load)| load).collect();
+    let (places, loads): (Vec<_>, Vec<_>) = loads.into_iter().unzip();
     let mut chosen = choose(&loads, &burdens);
     // A planner that has the choice may choose otherwise.
     if chosen.len() > 1 {

@@ -282,7 +282,7 @@ impl Candidate {
         index.is_valid
             && index.is_btree
             && index.table == self.table
-            && index.predicate.is_none_or_equals(self.predicate.as_deref())
+            && (index.predicate.is_none() || index.predicate == self.predicate)
             && index.keys.starts_with(&self.keys)
             && self.include.iter().all(|name| {
                 index.include.contains(name)
@@ -304,17 +304,6 @@ impl Candidate {
             Key::Expression(_) => None,
         });
         keys.chain(self.include.iter().map(String::as_str)).collect()
-    }
-}
-
-/// Whether a predicate is the other one, or there is none, which has all rows.
-trait Covers {
-    fn is_none_or_equals(&self, other: Option<&str>) -> bool;
-}
-
-impl Covers for Option<String> {
-    fn is_none_or_equals(&self, other: Option<&str>) -> bool {
-        self.as_deref().is_none_or(|own| Some(own) == other)
     }
 }
 

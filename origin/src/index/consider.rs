@@ -262,8 +262,6 @@ mod tests {
             order,
             columns: columns.map(str::to_owned).into(),
             index: None,
-            rows: 20.0,
-            cost: 1000.0,
         };
         Statement {
             name: "s".to_owned(),

@@ -30,20 +30,11 @@ pub(super) struct Node {
     pub(super) sort_keys: Vec<String>,
     #[serde(rename = "Group Key")]
     pub(super) group_keys: Vec<String>,
-    pub(super) strategy: Option<String>,
-    pub(super) operation: Option<String>,
     pub(super) output: Vec<String>,
-    #[serde(rename = "Plan Rows")]
-    pub(super) rows: f64,
     #[serde(rename = "Total Cost")]
     pub(super) cost: f64,
     #[serde(rename = "Actual Rows")]
     pub(super) actual_rows: Option<f64>,
-    /// Milliseconds, of one of its loops.
-    #[serde(rename = "Actual Total Time")]
-    pub(super) actual_ms: Option<f64>,
-    #[serde(rename = "Rows Removed by Filter")]
-    pub(super) removed: Option<f64>,
     pub(super) plans: Vec<Node>,
 }
 

@@ -232,9 +232,8 @@ impl<'a> Bench<'a> {
         const FEW_ROWS: f64 = 200.0;
         let share = test.tables.iter().filter_map(|table| self.scratch.copied(table)).map(|copy| copy.share);
         let share = share.fold(1.0, f64::min);
-        let scans = plan.all().into_iter().filter(|node| node.is_scan());
+        let mut scans = plan.all().into_iter().filter(|node| node.is_scan());
         let is_growing = scans
-            .clone()
             .any(|node| node.kind.contains("Seq Scan") || node.actual_rows.unwrap_or_default() > FEW_ROWS);
         if is_growing { 1.0 / share } else { 1.0 }
     }

@@ -117,8 +117,6 @@ mod tests {
             is_aggregated: false,
             columns: [].into(),
             index: None,
-            rows: 1.0,
-            cost: 1.0,
         }
     }
 
