@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Args;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -14,6 +15,7 @@ use crate::cli::AdministerArgs;
 use crate::data;
 use crate::failure::{Failure, IoContext};
 use crate::ready;
+use crate::signals::told_to_stop;
 use crate::workspace::Workspace;
 
 /// What is read of the ready file.
@@ -59,15 +61,27 @@ pub(crate) async fn run<T: Args>(
     if std::env::var_os("RUST_LOG").is_none() {
         command.env("RUST_LOG", "warn");
     }
-    let status = command.status().await.map_err(|error| {
+    let failed = |error: std::io::Error| {
         Failure::new(format!("cannot run tidewall-origin: {error}; build it with `cargo build --workspace`"))
-    })?;
+    };
+    let mut child = command.spawn().map_err(failed)?;
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = told_to_stop() => {
+            // It has things to put back in order first.
+            if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+                let _gone = kill_process(pid, Signal::TERM);
+            }
+            child.wait().await
+        }
+    };
+    let status = status.map_err(failed)?;
     if status.success() {
         return Ok(());
     }
     // What went wrong the program has said.
     let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Err(Failure::new("nothing was changed or shown").with_code(code))
+    Err(Failure::new("it could not be done").with_code(code))
 }
 
 /// The environment of the origins of a `tidewall dev` that runs in `folder`.

@@ -152,13 +152,13 @@ pub(crate) struct RollingRestartArgs {
     pub(crate) data: Option<PathBuf>,
 }
 
-/// A command over a database that has Tidewall's schema.
+/// A command over a database.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AdministerArgs<T: Args> {
     /// The data directory of a running `tidewall dev` [default: target/tidewall].
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Another database that has Tidewall's schema.
+    /// Another database; for jobs and webhooks one that has Tidewall's schema.
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
     /// What the origin's program is asked.

@@ -28,11 +28,13 @@ impl DatabaseArgs {
         Ok(DbSettings::parse(primary, &replicas)?)
     }
 
-    /// The primary and its replicas, for who connects to each by itself.
-    pub(super) fn servers(&self) -> Result<(Config, Vec<Config>), CommandError> {
-        let mut servers = self.settings()?.servers();
-        let replicas = servers.split_off(servers.len().min(1));
-        servers.pop().map(|primary| (primary, replicas)).ok_or(CommandError::NoDatabase)
+    /// The servers of the database URL, and the replicas that are named besides, for who connects to
+    /// each by itself.
+    pub(super) fn servers(&self) -> Result<(Vec<Config>, Vec<Config>), CommandError> {
+        let primary = self.database_url.as_deref().ok_or(CommandError::NoDatabase)?;
+        let named = DbSettings::parse(primary, &[])?.servers();
+        let replicas = self.settings()?.servers().split_off(named.len());
+        Ok((named, replicas))
     }
 }
 

@@ -7,6 +7,7 @@ use super::database::DatabaseArgs;
 use super::error::CommandError;
 use super::output::{json, print, text};
 use crate::index::{Question, advise, statements};
+use crate::shutdown::Shutdown;
 
 #[derive(Debug, Args)]
 pub(super) struct IndexArgs {
@@ -27,8 +28,9 @@ pub(super) async fn index(args: IndexArgs) -> Result<(), CommandError> {
         }
     };
     let (primary, replicas) = args.database.servers()?;
-    let advice =
-        advise(&Question { primary, replicas, statements, sample_rows: sample_rows as f64, apply }).await?;
+    let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
+    let question = Question { primary, replicas, statements, sample_rows: sample_rows as f64, apply };
+    let advice = advise(&question, shutdown.begun()).await?;
     // Nobody is left to tell if stdout is closed.
     let _ = print(&if as_json { json(&advice) } else { text(&advice.to_text()) });
     Ok(())

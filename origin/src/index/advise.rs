@@ -8,7 +8,6 @@ use super::advice::{Advice, Drop, Proposal, Rejected, Served, Unknown};
 use super::audit::{Finding, Reason, Rebuild, audit};
 use super::candidate::{Candidate, quoted};
 use super::choose::{Burden, Load, Reading, choose, total_ms};
-use super::condition::Key;
 use super::consider::{CALLS_MIN, Considered, Rejection, consider};
 use super::facts::{Index, Name, Table};
 use super::prove::{Bench, Trial, tables};
@@ -16,12 +15,12 @@ use super::read::{Counted, Known};
 use super::scratch::{Scratch, of};
 use super::session::{Purpose, Session};
 use super::work::{self, Work};
-use super::{IndexError, apply, read};
+use super::{IndexError, apply, read, scratch};
 
 /// What is asked of the advisor.
 pub struct Question {
-    /// The server that is written to.
-    pub primary: Config,
+    /// The servers of which one is written to; the others follow it.
+    pub primary: Vec<Config>,
     /// Its replicas: an index may be used there alone.
     pub replicas: Vec<Config>,
     /// Statements to look at instead of those that were counted.
@@ -39,25 +38,93 @@ const TRIALS_MAX: usize = 40;
 /// Milliseconds of a unit of the planner's cost, as a first guess for what wasn't counted.
 const MS_PER_COST: f64 = 0.01;
 
-/// Looks at a database, and says which indexes it lacks and which it has in vain.
+/// Looks at a database, and says which indexes it lacks and which it has in vain. Ends early when
+/// `stop` does, and leaves nothing behind.
 ///
 /// # Errors
 /// It can't be reached, or read.
-pub async fn advise(question: &Question) -> Result<Advice, IndexError> {
-    let look = Session::connect(&question.primary, "the database", Purpose::Look).await?;
+pub async fn advise(question: &Question, stop: impl Future<Output = ()>) -> Result<Advice, IndexError> {
+    let primary = find_primary(&question.primary).await?;
+    let look = Session::connect(&primary, "the database", Purpose::Look).await?;
+    let build = Session::connect(&primary, "the database", Purpose::Build).await?;
     let mut replicas = Vec::new();
     for (number, config) in (1..).zip(&question.replicas) {
         replicas.push(Session::connect(config, &format!("replica {number}"), Purpose::Look).await);
     }
     let mut advice = Advice::default();
-    let build = Session::connect(&question.primary, "the database", Purpose::Build).await?;
-    if question.apply {
-        apply::clean(&build).await?;
+    let mut scratch = None;
+    let work = async {
+        let chosen = look_and_try(question, &look, &build, &replicas, &mut scratch, &mut advice).await;
+        // The copies are of no more use, and builds would wait for nothing of theirs.
+        if let Some(scratch) = scratch.take() {
+            scratch.close().await;
+        }
+        let Some((works, chosen)) = chosen? else { return Ok(()) };
+        if question.apply {
+            let works: Vec<_> = works.iter().collect();
+            apply::apply(&build, &look, &works, &chosen, &mut advice.applied).await?;
+            apply::unlock(&build).await?;
+        }
+        Ok(())
+    };
+    let worked = tokio::select! {
+        worked = work => worked,
+        () = stop => Err(IndexError::Stopped),
+    };
+    if matches!(worked, Err(IndexError::Stopped)) {
+        build.cancel().await;
+        look.cancel().await;
+        if let Some(scratch) = scratch.take() {
+            scratch.close().await;
+        }
+        if question.apply {
+            apply::clean(&build).await?;
+        }
     }
-    let known = read::read(&look, &replicas).await?;
-    inspect(&known, &mut advice);
-    let counted = counted(&look, question, &mut advice).await?;
-    let (works, unread) = work::read(&look, counted, &known.tables).await;
+    match worked {
+        // What was built is built: better told than lost with the error.
+        Err(error) if !advice.applied.is_empty() && !matches!(error, IndexError::Stopped) => {
+            advice.unknown.push(unknown(("the rest".to_owned(), error.to_string())));
+            Ok(advice)
+        }
+        worked => worked.map(|()| advice),
+    }
+}
+
+/// The server that takes writes.
+async fn find_primary(servers: &[Config]) -> Result<Config, IndexError> {
+    let mut failed = None;
+    for config in servers {
+        match Session::connect(config, "the database", Purpose::Look).await {
+            Ok(session) => {
+                let in_recovery: bool = session.row("SELECT pg_is_in_recovery()", &[]).await?.get(0);
+                if !in_recovery {
+                    return Ok(config.clone());
+                }
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or(IndexError::NoPrimary))
+}
+
+/// What there is, and what would be better. `None`: nothing is to be built.
+async fn look_and_try<'a>(
+    question: &Question,
+    look: &Session,
+    build: &'a Session,
+    replicas: &[Result<Session, IndexError>],
+    scratch: &mut Option<Scratch<'a>>,
+    advice: &mut Advice,
+) -> Result<Option<(Vec<Work>, Vec<Chosen>)>, IndexError> {
+    scratch::remove_leftovers(build).await?;
+    if question.apply {
+        apply::clean(build).await?;
+    }
+    let known = read::read(look, replicas).await?;
+    inspect(&known, advice);
+    let counted = counted(look, question, advice).await?;
+    let (works, unread) = work::read(look, counted, &known.tables).await;
     advice.unknown.extend(unread.into_iter().map(unknown));
 
     let statements: Vec<_> = works.iter().map(|work| work.statement.clone()).collect();
@@ -70,28 +137,40 @@ pub async fn advise(question: &Question) -> Result<Advice, IndexError> {
             .map(|(candidate, why)| Rejected { ddl: candidate.ddl(), reason: why.describe() }),
     );
     if considered.worth.is_empty() {
-        return Ok(advice);
+        return Ok(None);
     }
-    let rows = known.tables.iter().map(|(name, table)| (name.clone(), table.rows)).collect();
-    let scratch = match Scratch::open(&build, &tables(&works, &rows), question.sample_rows).await {
-        Ok(scratch) => scratch,
+    let opened = match Scratch::begin(build).await {
+        Ok(opened) => scratch.insert(opened),
         Err(error) if error.is_forbidden() => {
             advice.unknown.extend(considered.worth.keys().map(|candidate| {
-                let reason = "nothing can be tried: this role may not CREATE in the database";
+                let reason =
+                    "nothing can be tried: this role may not CREATE in the database, or only read it";
                 unknown((candidate.ddl(), reason.to_owned()))
             }));
-            return Ok(advice);
+            return Ok(None);
         }
         Err(error) => return Err(error),
     };
-    let tried = try_all(&build, &scratch, &works, &known, considered, &mut advice).await;
-    scratch.close().await?;
-    let chosen = tried?;
-    if question.apply {
-        advice.applied = apply::apply(&build, &look, &works, &chosen).await?;
+    // What an index of a table serves or harms.
+    let concerned: BTreeSet<_> = considered.worth.keys().map(|candidate| &candidate.table).collect();
+    let touching =
+        |work: &&Work| work.statement.accesses.iter().any(|access| concerned.contains(&access.table));
+    let touched: Vec<&Work> = works.iter().filter(touching).collect();
+    let mut copied = tables(&touched, &known.tables);
+    // Those without a candidate that are left out are those that come last.
+    while copied.len() > COPIES_MAX {
+        let Some(last) = copied.keys().rev().find(|name| !concerned.contains(name)).cloned() else { break };
+        copied.remove(&last);
     }
-    Ok(advice)
+    for (table, refused) in opened.copy_all(&copied, question.sample_rows).await? {
+        advice.unknown.push(unknown((of(&table), format!("it can't be copied: {}", refused.describe()))));
+    }
+    let chosen = try_all(build, opened, &touched, &works, &known, considered, advice).await?;
+    Ok(Some((works, chosen)))
 }
+
+/// Tables that are copied, at most.
+const COPIES_MAX: usize = 30;
 
 /// What is to be built, with values to measure it by on the tables themselves.
 pub(super) struct Chosen {
@@ -100,8 +179,23 @@ pub(super) struct Chosen {
     pub(super) name: String,
     pub(super) table: Name,
     pub(super) is_of_expression: bool,
-    /// Statements that it serves or harms, with sets of values for their parameters.
-    pub(super) measured: Vec<(usize, Vec<Vec<Option<String>>>)>,
+    pub(super) measured: Vec<Measured>,
+}
+
+impl Chosen {
+    /// Its name as SQL has it.
+    pub(super) fn index(&self) -> String {
+        of(&(self.schema.clone(), self.name.clone()))
+    }
+}
+
+/// A statement that an index serves, or could harm.
+pub(super) struct Measured {
+    /// Which of the workload.
+    pub(super) place: usize,
+    /// Sets of values for its parameters.
+    pub(super) sets: Vec<Vec<Option<String>>>,
+    pub(super) is_served: bool,
 }
 
 fn unknown((what, reason): (String, String)) -> Unknown {
@@ -132,13 +226,9 @@ async fn counted(
         }
         return Ok(counted);
     }
-    match read::statements(look, STATEMENTS_MAX).await? {
-        Ok(counted) => Ok(counted),
-        Err(why) => {
-            advice.unknown.push(unknown(("the workload".to_owned(), why)));
-            Ok(Vec::new())
-        }
-    }
+    let read::Statements { counted, unknown: missing } = read::statements(look, STATEMENTS_MAX).await?;
+    advice.unknown.extend(missing.into_iter().map(|why| unknown(("the workload".to_owned(), why))));
+    Ok(counted)
 }
 
 /// What is to be said of the indexes that are there.
@@ -172,37 +262,55 @@ fn is_leftover(index: &Index) -> bool {
     name.ends_with("_ccnew") || name.ends_with("_ccold")
 }
 
-/// Tries what is worth a try, chooses, and says why.
+/// Tries what is worth a try, chooses, and says why. `works` are those that any candidate could serve
+/// or harm, of `all`.
 async fn try_all(
     session: &Session,
     scratch: &Scratch<'_>,
-    works: &[Work],
+    works: &[&Work],
+    all: &[Work],
     known: &Known,
     considered: Considered,
     advice: &mut Advice,
 ) -> Result<Vec<Chosen>, IndexError> {
-    let (bench, unmeasured) = Bench::start(session, scratch, works).await?;
-    advice.unknown.extend(unmeasured.into_iter().map(unknown));
+    let bench = Bench::start(session, scratch, works).await?;
+    let place_in_all =
+        |work: &Work| all.iter().position(|other| std::ptr::eq(other, work)).unwrap_or(usize::MAX);
     let now = bench.now();
     let mut worth: Vec<_> = considered.worth.into_iter().collect();
     let time = |places: &BTreeSet<usize>| -> f64 {
-        places.iter().filter_map(|place| works.get(*place)).map(|work| work.statement.ms_per_second()).sum()
+        places.iter().filter_map(|place| all.get(*place)).map(|work| work.statement.ms_per_second()).sum()
     };
     worth.sort_by(|one, other| time(&other.1).total_cmp(&time(&one.1)));
-    for (candidate, _) in worth.split_off(worth.len().min(TRIALS_MAX)) {
-        advice.unknown.push(unknown((
-            candidate.ddl(),
-            "others were tried first; build those, and ask again".to_owned(),
-        )));
-    }
     let mut tried: Vec<(Candidate, Trial)> = Vec::new();
-    for (candidate, _) in worth {
+    let mut told = BTreeSet::new();
+    for (candidate, places) in worth {
+        let served = works.iter().enumerate().filter(|(_, work)| places.contains(&place_in_all(work)));
+        let reasons: Vec<_> = served.map(|(place, work)| (work, bench.why_not(place))).collect();
+        if reasons.iter().all(|(_, why)| why.is_some()) {
+            // Nothing that it could serve can be measured: that is no reason against it.
+            for (work, why) in reasons {
+                if told.insert(work.statement.name.clone()) {
+                    let why = why.unwrap_or_default().to_owned();
+                    advice.unknown.push(unknown((work.statement.name.clone(), why)));
+                }
+            }
+            advice
+                .unknown
+                .push(unknown((candidate.ddl(), "what it could serve can't be measured".to_owned())));
+            continue;
+        }
+        if tried.len() == TRIALS_MAX || bench.is_over() {
+            let why = "others were tried first; build those, and ask again";
+            advice.unknown.push(unknown((candidate.ddl(), why.to_owned())));
+            continue;
+        }
         match bench.try_alone(&candidate).await? {
             Ok(trial) => tried.push((candidate, trial)),
             Err(reason) => advice.rejected.push(Rejected { ddl: candidate.ddl(), reason }),
         }
     }
-    // Where values can be kept unique as well, they are.
+    // Where values can be kept unique as well, that is proposed.
     let uniques: Vec<_> = tried
         .iter()
         .map(|(candidate, _)| candidate)
@@ -210,11 +318,10 @@ async fn try_all(
         .cloned()
         .collect();
     tried.retain(|(candidate, _)| {
-        !uniques.iter().any(|unique| {
-            *unique == Candidate { is_unique: true, ..candidate.clone() } && !candidate.is_unique
-        })
+        candidate.is_unique
+            || !uniques.iter().any(|unique| *unique == Candidate { is_unique: true, ..candidate.clone() })
     });
-    let set = work::set_columns(works);
+    let set = work::set_columns(all);
     let numbers: BTreeMap<&Name, usize> = known.tables.keys().zip(0..).collect();
     let burdens: Vec<_> = tried
         .iter()
@@ -224,33 +331,17 @@ async fn try_all(
             bytes: trial.built.bytes,
         })
         .collect();
-    let loads: Vec<_> = (0..works.len())
+    let loads: Vec<(usize, Load)> = (0..works.len())
         .filter_map(|place| {
             let with = tried.iter().map(|(_, trial)| trial.with.get(place).copied().flatten());
-            Some((
-                place,
-                Load {
-                    rate: works.get(place)?.statement.rate,
-                    now: now.get(place).copied()??,
-                    with: with.collect(),
-                },
-            ))
+            let rate = works.get(place)?.statement.rate;
+            Some((place, Load { rate, now: now.get(place).copied()??, with: with.collect() }))
         })
         .collect();
     let (places, loads): (Vec<_>, Vec<_>) = loads.into_iter().unzip();
     let mut chosen = choose(&loads, &burdens);
-    // A planner that has the choice may choose otherwise.
     if chosen.len() > 1 {
-        let candidates: Vec<_> =
-            chosen.iter().filter_map(|place| tried.get(*place)).map(|(candidate, _)| candidate).collect();
-        let (_, used) = bench.try_together(&candidates).await?;
-        let unused: BTreeSet<_> = chosen
-            .iter()
-            .enumerate()
-            .filter(|(order, _)| !used.contains(order))
-            .map(|(_, place)| *place)
-            .collect();
-        chosen.retain(|place| !unused.contains(place));
+        chosen = confirm(&bench, &tried, &places, &loads, &burdens, chosen).await?;
     }
     for (place, (candidate, _)) in tried.iter().enumerate() {
         if !chosen.contains(&place) {
@@ -265,21 +356,22 @@ async fn try_all(
         let (Some((candidate, trial)), Some(burden)) = (tried.get(*place), burdens.get(*place)) else {
             continue;
         };
+        let others: Vec<_> = chosen.iter().copied().filter(|other| other != place).collect();
         let mut served = Vec::new();
+        let mut served_places = BTreeSet::new();
         let (mut before, mut after) = (0.0, 0.0);
         let mut is_run = true;
-        for (load, work) in
-            loads.iter().zip(&places).filter_map(|(load, place)| Some((load, (*place, works.get(*place)?))))
-        {
-            let others: Vec<_> = chosen.iter().copied().filter(|other| other != place).collect();
+        for (load, number) in loads.iter().zip(&places) {
+            let Some(work) = works.get(*number) else { continue };
             let (without, with) = (load.ms(&burdens, &others), load.ms(&burdens, &chosen));
-            if trial.with.get(work.0).is_some_and(Option::is_some) && with < without {
+            if trial.with.get(*number).is_some_and(Option::is_some) && with < without {
                 before += load.rate * without;
                 after += load.rate * with;
-                is_run &= bench.is_run(work.0);
+                is_run &= bench.is_run(*number);
+                served_places.insert(*number);
                 served.push(Served {
-                    statement: work.1.statement.name.clone(),
-                    calls: work.1.statement.calls,
+                    statement: work.statement.name.clone(),
+                    calls: work.statement.calls,
                     before_ms: without,
                     after_ms: with,
                 });
@@ -293,14 +385,7 @@ async fn try_all(
             ddl: candidate.ddl(),
             name: candidate.name(),
             table: of(&candidate.table),
-            columns: candidate
-                .keys
-                .iter()
-                .map(|ordered| match &ordered.key {
-                    Key::Column(name) => name.clone(),
-                    Key::Expression(text) => format!("({text})"),
-                })
-                .collect(),
+            columns: candidate.columns_in_order(),
             gain: before / after.max(1e-9),
             saves_ms_per_s: before - after - burden.write_ms,
             size_bytes: trial.built.bytes as u64,
@@ -312,22 +397,65 @@ async fn try_all(
         for (number, work) in works.iter().enumerate() {
             let touches = work.statement.accesses.iter().any(|access| access.table == candidate.table);
             if touches
-                && let Ok(sources) = &work.sources
                 && !work.parsed.is_write
+                && bench.is_run(number)
+                && let Ok(sources) = &work.sources
             {
-                measured.push((number, scratch.draw(sources).await?));
+                measured.push(Measured {
+                    place: place_in_all(work),
+                    sets: scratch.draw(sources).await?,
+                    is_served: served_places.contains(&number),
+                });
             }
         }
+        // Nobody asked for a constraint.
+        let plain = Candidate { is_unique: false, ..candidate.clone() };
         built.push(Chosen {
-            ddl: candidate.ddl(),
-            schema: candidate.table.0.clone(),
-            name: candidate.name(),
-            table: candidate.table.clone(),
-            is_of_expression: candidate.has_expression(),
+            ddl: plain.ddl(),
+            schema: plain.table.0.clone(),
+            name: plain.name(),
+            table: plain.table.clone(),
+            is_of_expression: plain.has_expression(),
             measured,
         });
     }
     Ok(built)
+}
+
+/// Tries what was chosen together: a planner that has the choice may choose otherwise than by what
+/// each did alone. What it doesn't use then is left out, and where all of it is slower than the best
+/// of them by itself, that one is what is left.
+async fn confirm(
+    bench: &Bench<'_>,
+    tried: &[(Candidate, Trial)],
+    places: &[usize],
+    loads: &[Load],
+    burdens: &[Burden],
+    chosen: Vec<usize>,
+) -> Result<Vec<usize>, IndexError> {
+    let candidates: Vec<_> =
+        chosen.iter().filter_map(|place| tried.get(*place)).map(|(candidate, _)| candidate).collect();
+    let (together, used) = bench.try_together(&candidates).await?;
+    let used: Vec<_> = chosen
+        .iter()
+        .enumerate()
+        .filter(|(order, _)| used.contains(order))
+        .map(|(_, place)| *place)
+        .collect();
+    let measured: f64 = loads
+        .iter()
+        .zip(places)
+        .map(|(load, place)| {
+            load.rate * together.get(*place).copied().flatten().map_or(load.now.ms, |with| with.ms)
+        })
+        .sum();
+    let writes: f64 = used.iter().filter_map(|place| burdens.get(*place)).map(|burden| burden.write_ms).sum();
+    let alone = |place: &usize| total_ms(loads, burdens, &[*place]);
+    let best = used.iter().min_by(|one, other| alone(one).total_cmp(&alone(other))).copied();
+    Ok(match best {
+        Some(best) if alone(&best) < measured + writes => vec![best],
+        _ => used,
+    })
 }
 
 fn proof(scratch: &Scratch<'_>, candidate: &Candidate, is_run: bool) -> String {
@@ -443,7 +571,9 @@ impl Reason {
             Self::Prefix(other) => {
                 format!("{} begins with the same keys, and serves all that it serves", quoted(other))
             }
-            Self::Unused(days) => format!("no server has used it in {days} days"),
+            Self::Unused(days) => {
+                format!("no server that was asked has used it in {days} days, or since it was built")
+            }
         }
     }
 }

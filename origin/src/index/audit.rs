@@ -69,6 +69,13 @@ pub(super) fn audit(indexes: &[Index], foreign_keys: &[ForeignKey]) -> Vec<(usiz
 }
 
 fn look(index: &Index, others: &[&Index], foreign_keys: &[ForeignKey]) -> Option<Finding> {
+    if index.is_being_built {
+        return Some(Finding::Unknown("it is being built just now".to_owned()));
+    }
+    if index.is_part {
+        // It is dropped and built with the index of the partitioned table.
+        return None;
+    }
     if !index.is_valid {
         return Some(match index.need {
             None | Some(Need::Unique) => Finding::Rebuild(Rebuild::Invalid),
@@ -113,8 +120,8 @@ fn look(index: &Index, others: &[&Index], foreign_keys: &[ForeignKey]) -> Option
 /// `other` does all that `index` does.
 fn redundant(index: &Index, other: &Index) -> Option<Reason> {
     let same_rows = other.table == index.table && other.predicate == index.predicate;
-    let same_kind = other.is_btree == index.is_btree && other.is_pattern == index.is_pattern;
-    if !same_rows || !same_kind || !other.is_valid {
+    let same_kind = other.kind == index.kind && other.order.starts_with(&index.order);
+    if !same_rows || !same_kind || !other.is_valid || other.is_being_built || other.is_part {
         return None;
     }
     let carries = |name: &String| {
@@ -152,6 +159,11 @@ mod tests {
             name: name.to_owned(),
             table: ("public".to_owned(), "orders".to_owned()),
             is_btree: true,
+            kind: "btree f t".to_owned(),
+            order: vec!["1 2".to_owned(); keys.len()],
+            is_usual: true,
+            is_being_built: false,
+            is_part: false,
             keys: keys.iter().map(ordered).collect(),
             include: Vec::new(),
             predicate: None,
@@ -189,6 +201,21 @@ mod tests {
         let needed = Index { need: Some(Need::Constraint), ..index("one", &["a"]) };
         check(&[needed.clone(), index("two", &["a"])], &[drop(1, Reason::Duplicate, "one")]);
         check(&[index("two", &["a"]), needed], &[drop(0, Reason::Duplicate, "one")]);
+    }
+
+    #[test]
+    fn what_finds_rows_otherwise_is_not_the_same() {
+        let other_order = Index { order: vec!["1 3".to_owned()], ..index("c", &["a"]) };
+        check(&[index("a", &["a"]), other_order], &[]);
+        let other_kind = Index { kind: "gin f t".to_owned(), is_btree: false, ..index("g", &["a"]) };
+        check(&[index("a", &["a"]), other_kind], &[]);
+    }
+
+    #[test]
+    fn what_is_being_built_and_what_is_part_of_another_is_left_alone() {
+        let building = Index { is_being_built: true, is_valid: false, ..index("a", &["a"]) };
+        assert!(matches!(audit(&[building], &[])[..], [(0, Finding::Unknown(_))]));
+        check(&[Index { is_part: true, ..index("a", &["a"]) }, index("ab", &["a", "b"])], &[]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::access::{Access, Ordered};
-use super::condition::{Condition, Key, Operator, With};
+use super::condition::{Condition, Key, Operator, With, columns_of, normalized};
 use super::facts::{Index, Name, Table};
 
 /// An index that could be built.
@@ -68,7 +68,7 @@ pub(super) fn candidates(
             table: access.table.clone(),
             keys,
             include: Vec::new(),
-            predicate,
+            predicate: predicate.map(|text| normalized(&text)),
             is_unique: false,
             is_pattern: false,
         };
@@ -288,8 +288,8 @@ impl Candidate {
                 index.include.contains(name)
                     || index.keys.iter().any(|ordered| ordered.key == Key::Column(name.clone()))
             })
-            && (!self.is_unique || index.is_unique)
-            && self.is_pattern == index.is_pattern
+            // Whether it keeps values unique as well is for people to say.
+            && if self.is_pattern { index.is_pattern } else { index.is_usual }
     }
 
     /// One of its keys is no column.
@@ -297,14 +297,28 @@ impl Candidate {
         self.keys.iter().any(|ordered| matches!(ordered.key, Key::Expression(_)))
     }
 
-    /// Columns whose change writes it.
-    pub(super) fn columns(&self) -> BTreeSet<&str> {
-        let keys = self.keys.iter().filter_map(|ordered| match &ordered.key {
-            Key::Column(name) => Some(name.as_str()),
-            Key::Expression(_) => None,
+    /// Its keys, as people call them.
+    pub(super) fn columns_in_order(&self) -> Vec<String> {
+        let keys = self.keys.iter().map(|ordered| match &ordered.key {
+            Key::Column(name) => name.clone(),
+            Key::Expression(text) => format!("({text})"),
         });
-        keys.chain(self.include.iter().map(String::as_str)).collect()
+        keys.collect()
     }
+
+    /// Columns whose change writes it: also those that decide whether a row is in it.
+    pub(super) fn columns(&self) -> BTreeSet<String> {
+        let keys = self.keys.iter().flat_map(|ordered| match &ordered.key {
+            Key::Column(name) => vec![name.clone()],
+            Key::Expression(text) => names_in(text),
+        });
+        let predicate = self.predicate.iter().flat_map(|text| names_in(text));
+        keys.chain(predicate).chain(self.include.iter().cloned()).collect()
+    }
+}
+
+fn names_in(text: &str) -> Vec<String> {
+    columns_of(text).into_iter().map(|(_, column)| column).collect()
 }
 
 /// FNV-1a, for names.
@@ -312,39 +326,162 @@ fn fnv(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
-/// Words that are no names without quotes (the reserved ones of PostgreSQL's grammar that people
-/// call tables and columns).
-const RESERVED: [&str; 24] = [
+/// Words that are no names of columns and tables without quotes (PostgreSQL documentation, appendix C:
+/// reserved, and reserved but for functions and types).
+const RESERVED: &[&str] = &[
     "all",
+    "analyse",
     "analyze",
     "and",
+    "any",
     "array",
+    "as",
     "asc",
+    "asymmetric",
+    "authorization",
+    "binary",
+    "both",
     "case",
+    "cast",
     "check",
+    "collate",
+    "collation",
     "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
     "default",
+    "deferrable",
     "desc",
+    "distinct",
+    "do",
+    "else",
     "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "freeze",
     "from",
+    "full",
+    "grant",
     "group",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "left",
+    "like",
     "limit",
+    "localtime",
+    "localtimestamp",
+    "natural",
+    "not",
+    "notnull",
+    "null",
     "offset",
+    "on",
+    "only",
+    "or",
     "order",
+    "outer",
+    "overlaps",
+    "placing",
     "primary",
     "references",
+    "returning",
+    "right",
     "select",
+    "session_user",
+    "similar",
+    "some",
+    "symmetric",
+    "system_user",
     "table",
+    "tablesample",
+    "then",
     "to",
+    "trailing",
+    "true",
+    "union",
+    "unique",
     "user",
+    "using",
+    "variadic",
+    "verbose",
     "when",
     "where",
+    "window",
+    "with",
 ];
 
 /// A name as SQL has it.
 pub(super) fn quoted(name: &str) -> String {
     let is_plain = name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '_')
         && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
-        && !RESERVED.contains(&name);
+        && RESERVED.binary_search(&name).is_err();
     if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_quoted_where_it_has_to_be() {
+        assert!(RESERVED.is_sorted());
+        for (name, written) in [
+            ("user_id", "user_id"),
+            ("order", "\"order\""),
+            ("window", "\"window\""),
+            ("UserId", "\"UserId\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("größe", "\"größe\""),
+        ] {
+            assert_eq!(quoted(name), written);
+        }
+    }
+
+    #[test]
+    fn an_index_is_named_after_what_it_is_on_within_what_a_name_may_be() {
+        let column = |name: &str| ascending(Key::Column(name.to_owned()));
+        let candidate = |keys: Vec<Ordered>| Candidate {
+            table: ("public".to_owned(), "things".to_owned()),
+            keys,
+            include: Vec::new(),
+            predicate: None,
+            is_unique: false,
+            is_pattern: false,
+        };
+        let short = candidate(vec![column("owner"), column("at")]);
+        assert!(short.name().starts_with("tidewall_things_owner_at_"), "{}", short.name());
+        let partial = Candidate { predicate: Some("at IS NULL".to_owned()), ..short.clone() };
+        assert_ne!(short.name(), partial.name());
+        let long = candidate(vec![column(&"x".repeat(63)), column(&"y".repeat(63))]);
+        assert!(long.name().len() <= 63);
+        assert_eq!(
+            partial.ddl(),
+            format!(
+                "CREATE INDEX CONCURRENTLY {} ON public.things (owner, at) WHERE at IS NULL",
+                partial.name()
+            )
+        );
+    }
 }

@@ -22,16 +22,17 @@ pub(super) enum Key {
 impl Key {
     /// An expression over one table's columns, as the catalogue writes it.
     pub(super) fn of_expression(text: &str) -> Self {
-        // Written as a condition's is.
-        let written = parse(text).map(|expression| {
-            let mut expression = expression;
-            while let Expr::Nested(inner) = expression {
-                expression = *inner;
-            }
-            expression.to_string()
-        });
-        Self::Expression(written.unwrap_or_else(|| text.to_owned()))
+        Self::Expression(normalized(text))
     }
+}
+
+/// An expression as conditions have it, so that the same is written the same.
+pub(super) fn normalized(text: &str) -> String {
+    let Some(mut expression) = parse(text) else { return text.to_owned() };
+    while let Expr::Nested(inner) = expression {
+        expression = *inner;
+    }
+    expression.to_string()
 }
 
 /// How a key is compared.

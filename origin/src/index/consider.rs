@@ -154,8 +154,7 @@ fn rejection(
     let share = share(candidate, access, table, given);
     // Whoever wants the first few in the index's own order reads no more than those.
     let is_first_few = access.is_limited && serves_order(candidate, access);
-    let is_covering = !candidate.include.is_empty();
-    (share > SHARE_MAX && !is_first_few && !is_covering && candidate.predicate.is_none())
+    (share > SHARE_MAX && !is_first_few && candidate.predicate.is_none())
         .then_some(Rejection::Unselective { share })
 }
 
@@ -217,7 +216,6 @@ mod tests {
             null_share: 0.0,
             common: BTreeMap::new(),
             width: 8.0,
-            correlation: 0.0,
             has_language: false,
         }
     }
@@ -228,12 +226,11 @@ mod tests {
         Table {
             name: ("public".to_owned(), "orders".to_owned()),
             rows,
-            pages: rows / 50.0,
+            bytes: rows * 100.0,
             columns: columns.map(|(name, distinct)| (name.to_owned(), column(distinct))).into(),
             inserts: Some(1.0),
             updates: Some(0.0),
             hot_updates: Some(0.0),
-            deletes: Some(0.0),
         }
     }
 

@@ -20,8 +20,6 @@ pub(super) struct Column {
     pub(super) common: BTreeMap<String, f64>,
     /// Bytes of a value.
     pub(super) width: f64,
-    /// How well the rows' places follow its order, from −1 to 1.
-    pub(super) correlation: f64,
     /// Its order is a language's, so a prefix is no range of it.
     pub(super) has_language: bool,
 }
@@ -31,7 +29,7 @@ pub(super) struct Column {
 pub(super) struct Table {
     pub(super) name: Name,
     pub(super) rows: f64,
-    pub(super) pages: f64,
+    pub(super) bytes: f64,
     pub(super) columns: BTreeMap<String, Column>,
     /// Rows inserted in a second. Unknown while statistics are too young.
     pub(super) inserts: Option<f64>,
@@ -39,8 +37,6 @@ pub(super) struct Table {
     pub(super) updates: Option<f64>,
     /// Rows updated in a second that wrote none, as none of their columns is in one.
     pub(super) hot_updates: Option<f64>,
-    /// Rows deleted in a second.
-    pub(super) deletes: Option<f64>,
 }
 
 /// An index that is there.
@@ -50,10 +46,20 @@ pub(super) struct Index {
     pub(super) name: String,
     pub(super) table: Name,
     pub(super) is_btree: bool,
+    /// Its access method, and what else two have to agree in to be the same.
+    pub(super) kind: String,
     pub(super) keys: Vec<Ordered>,
+    /// For each key its operator class and its collation.
+    pub(super) order: Vec<String>,
+    /// These are the ones that a key has if nothing is said.
+    pub(super) is_usual: bool,
     pub(super) include: Vec<String>,
     pub(super) predicate: Option<String>,
     pub(super) is_valid: bool,
+    /// Somebody builds it just now.
+    pub(super) is_being_built: bool,
+    /// It belongs to an index of a partitioned table.
+    pub(super) is_part: bool,
     pub(super) is_unique: bool,
     /// Compares a key byte by byte.
     pub(super) is_pattern: bool,
@@ -89,7 +95,8 @@ impl ForeignKey {
 }
 
 impl Index {
-    /// Bytes that it would have if it were built anew on `table`. Unknown where it has expressions.
+    /// Bytes that it would have if it were built anew on `table`. Unknown where it has expressions, or
+    /// nobody has counted its entries.
     pub(super) fn bytes_anew_of(&self, table: &Table) -> Option<f64> {
         let mut width = 0.0;
         for ordered in &self.keys {
@@ -97,7 +104,7 @@ impl Index {
             width += table.columns.get(name)?.width;
         }
         let width = width + table.width(&self.include);
-        self.is_btree.then(|| entry_bytes(width) * self.entries)
+        (self.is_btree && self.entries >= 1.0).then(|| entry_bytes(width) * self.entries)
     }
 }
 

@@ -53,19 +53,41 @@ pub enum IndexError {
         #[source]
         source: Box<tokio_postgres::Error>,
     },
-    /// A statement of the advisor's own failed.
-    #[error("the database could not be looked at")]
-    Statement(#[from] tokio_postgres::Error),
+    /// A pooler stands before the server, and doesn't keep a session's settings.
+    #[error("{server} is reached through a pooler; connect to the server itself")]
+    Pooler {
+        /// Which server.
+        server: String,
+    },
+    /// None of the servers takes writes.
+    #[error("none of the servers of the database URL is a primary; name it")]
+    NoPrimary,
+    /// A statement of the advisor's own failed. Without the server's message, which may quote rows.
+    #[error("the database could not be looked at: {}", code(.0))]
+    Statement(tokio_postgres::Error),
     /// A copy can't be written.
     #[error("indexes could not be tried: {0}")]
     Refused(String),
+    /// Somebody asked for the end.
+    #[error("stopped; nothing is left behind")]
+    Stopped,
     /// Somebody builds already.
     #[error("another `tidewall index --apply` is at work in this database; wait for its end")]
     Busy,
 }
 
+fn code(error: &tokio_postgres::Error) -> String {
+    error.code().map_or_else(|| error.to_string(), |code| format!("SQLSTATE {}", code.code()))
+}
+
+impl From<tokio_postgres::Error> for IndexError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
 impl IndexError {
-    /// The role may not do that.
+    /// The role may not do that, or nobody may.
     fn is_forbidden(&self) -> bool {
         use tokio_postgres::error::SqlState;
         let Self::Statement(error) = self else { return false };

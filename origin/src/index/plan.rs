@@ -49,6 +49,17 @@ impl Node {
         self.relation.is_some() && self.kind != "ModifyTable"
     }
 
+    /// The tables that it changes: (schema, name).
+    pub(super) fn changed(&self) -> Vec<(String, String)> {
+        let changes = self.all().into_iter().filter(|node| node.kind == "ModifyTable");
+        changes.filter_map(|node| Some((node.schema.clone()?, node.relation.clone()?))).collect()
+    }
+
+    /// Every table in it lies in `schema`.
+    pub(super) fn is_within(&self, schema: &str) -> bool {
+        self.all().into_iter().all(|node| node.relation.is_none() || node.schema.as_deref() == Some(schema))
+    }
+
     /// This step and all below, from above.
     pub(super) fn all(&self) -> Vec<&Self> {
         let mut all = vec![self];
@@ -59,7 +70,11 @@ impl Node {
     /// What it is made of: its steps with what they read and by which index, without figures.
     /// Plans of the same shape do the same.
     pub(super) fn shape(&self) -> String {
-        let mut text = self.kind.clone();
+        // Whether several processes do it depends on how large the table is, and on who else is there.
+        if let ("Gather" | "Gather Merge", [below]) = (self.kind.as_str(), self.plans.as_slice()) {
+            return below.shape();
+        }
+        let mut text = self.kind.strip_prefix("Parallel ").unwrap_or(&self.kind).to_owned();
         for part in [&self.relation, &self.index].into_iter().flatten() {
             text.push(' ');
             text.push_str(part);

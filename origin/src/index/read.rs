@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
 use super::access::Ordered;
-use super::condition::Key;
+use super::condition::{Key, normalized};
 use super::facts::{Column, ForeignKey, Index, Name, Need, Scans, Table};
 use super::session::Session;
 use super::{IndexError, storage};
@@ -45,7 +45,8 @@ pub(super) async fn read(
         }
     }
     let mut scans = vec![(seconds, scans(primary).await?)];
-    let mut is_whole = true;
+    let standbys: i64 = primary.row(storage::STANDBYS, &[]).await?.get(0);
+    let mut is_whole = usize::try_from(standbys).is_ok_and(|standbys| standbys <= replicas.len());
     for replica in replicas {
         match replica {
             Ok(replica) => match (counted_for(replica).await, self::scans(replica).await) {
@@ -102,25 +103,23 @@ fn table(row: &Row, seconds: Option<f64>) -> Table {
     Table {
         name: (row.get(0), row.get(1)),
         rows: row.get(2),
-        pages: row.get(3),
+        bytes: row.get::<_, Option<f64>>(3).unwrap_or_default(),
         columns: BTreeMap::new(),
         inserts: rate(4),
         updates: rate(5),
         hot_updates: rate(6),
-        deletes: rate(7),
     }
 }
 
 fn column(row: &Row) -> Column {
-    let common: Option<Vec<String>> = row.get(9);
-    let shares: Option<Vec<f64>> = row.get(10);
+    let common: Option<Vec<String>> = row.get(8);
+    let shares: Option<Vec<f64>> = row.get(9);
     Column {
         is_not_null: row.get(3),
         distinct: row.get(4),
         null_share: row.get(5),
         width: row.get(6),
-        correlation: row.get(7),
-        has_language: row.get(8),
+        has_language: row.get(7),
         common: common.unwrap_or_default().into_iter().zip(shares.unwrap_or_default()).collect(),
     }
 }
@@ -149,10 +148,15 @@ fn index(row: &Row) -> Index {
         name: row.get(1),
         table: (row.get(2), row.get(3)),
         is_btree: row.get("is_btree"),
+        kind: row.get("kind"),
         keys: ordered.collect(),
+        order: row.get("key_order"),
+        is_usual: row.get("is_usual"),
         include: include.iter().map(|name| unquoted(name)).collect(),
-        predicate: row.get("predicate"),
+        predicate: row.get::<_, Option<String>>("predicate").map(|text| normalized(&text)),
         is_valid: row.get("indisvalid"),
+        is_being_built: row.get("is_being_built"),
+        is_part: row.get("is_part"),
         is_unique: row.get("indisunique"),
         is_pattern: row.get("is_pattern"),
         need: need.into_iter().find(|(column, _)| row.get::<_, bool>(*column)).map(|(_, need)| need),
@@ -171,40 +175,61 @@ fn unquoted(name: &str) -> String {
     }
 }
 
-/// The statements that took most time. `Err`: why they can't be known.
-pub(super) async fn statements(
-    session: &Session,
-    count_max: usize,
-) -> Result<Result<Vec<Counted>, String>, IndexError> {
+/// The statements that were counted.
+pub(super) struct Statements {
+    /// Those that took most time.
+    pub(super) counted: Vec<Counted>,
+    /// What is missing, and why.
+    pub(super) unknown: Vec<String>,
+}
+
+/// The statements that took most time.
+pub(super) async fn statements(session: &Session, count_max: usize) -> Result<Statements, IndexError> {
+    let nothing = |why: &str| Ok(Statements { counted: Vec::new(), unknown: vec![why.to_owned()] });
     let Some(schema) = session.rows(storage::STATEMENTS_SCHEMA, &[]).await?.first().map(|row| row.get(0))
     else {
-        return Ok(Err(
-            "pg_stat_statements is not installed here: add it to shared_preload_libraries, restart, \
-                       and `CREATE EXTENSION pg_stat_statements`, or pass statements with --statements"
-                .to_owned(),
-        ));
+        return nothing(
+            "pg_stat_statements is not installed here: add it to shared_preload_libraries, restart, and \
+             `CREATE EXTENSION pg_stat_statements`, or pass statements with --statements",
+        );
     };
     let schema: String = schema;
     let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
-    let read = session.rows(&storage::statements(&schema), &[&limit]).await;
-    let rows = match read {
+    let rows = match session.rows(&storage::statements(&schema), &[&limit]).await {
         Ok(rows) => rows,
         Err(IndexError::Statement(error)) if error.as_db_error().is_some() => {
-            return Ok(
-                Err("pg_stat_statements can't be read: is it in shared_preload_libraries?".to_owned()),
+            return nothing(
+                "pg_stat_statements can't be read: is it in shared_preload_libraries, and of this server's \
+                 version (`ALTER EXTENSION pg_stat_statements UPDATE`)?",
             );
         }
         Err(error) => return Err(error),
     };
+    let mut unknown = Vec::new();
     let seconds = session.row(&storage::statements_counted_for(&schema), &[]).await;
-    let seconds: Option<f64> = seconds.ok().and_then(|row| row.get(0)).filter(|seconds| *seconds > 0.0);
-    Ok(Ok(rows.iter().filter_map(|row| counted(row, seconds)).collect()))
+    let mut seconds: Option<f64> = seconds.ok().and_then(|row| row.get(0)).filter(|seconds| *seconds > 0.0);
+    if seconds.is_none() {
+        // As often as could be, at least.
+        seconds = counted_for(session).await?;
+        unknown.push(
+            "it isn't known since when statements are counted; `ALTER EXTENSION pg_stat_statements UPDATE`"
+                .to_owned(),
+        );
+    }
+    let hidden = session.row(&storage::hidden_statements(&schema), &[]).await?;
+    let (count, share): (i64, f64) = (hidden.get(0), hidden.get(1));
+    if count > 0 {
+        unknown.push(format!(
+            "{count} statements of other roles, {:.0} % of the time, are hidden; `GRANT pg_read_all_stats TO …`",
+            share * 100.0
+        ));
+    }
+    Ok(Statements { counted: rows.iter().filter_map(|row| counted(row, seconds)).collect(), unknown })
 }
 
 fn counted(row: &Row, seconds: Option<f64>) -> Option<Counted> {
     let calls = count(row, 2);
     Some(Counted {
-        // What others run isn't shown to everybody: that has no number.
         text: row.get::<_, Option<i64>>(0).and_then(|_| row.get(1))?,
         calls,
         rate: seconds.map(|seconds| calls as f64 / seconds),

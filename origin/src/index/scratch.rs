@@ -1,7 +1,8 @@
 //! Copies of tables, on which indexes are tried: in a schema of their own, which nobody else looks
 //! at, and which is gone afterwards.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::IndexError;
 use super::candidate::{Candidate, quoted};
@@ -40,80 +41,122 @@ pub(super) struct Built {
 }
 
 /// A scratch schema's name begins so.
-const SCHEMA: &str = "tidewall_scratch_";
+pub(super) const SCHEMA: &str = "tidewall_scratch_";
 /// First half of the key of the lock that whoever has a scratch schema holds.
 const LOCK: i32 = 0x7469_6478;
 /// Rows that are written to see what that takes.
 const WRITTEN: u32 = 2_000;
 /// So many times; the least counts.
 const WRITES: usize = 3;
+const WRITE_MAX: Duration = Duration::from_secs(60);
 /// Values that a statement is tried with, each from other rows.
 pub(super) const DRAWS: usize = 5;
 
+/// A table that is to be copied.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Size {
+    pub(super) rows: f64,
+    pub(super) bytes: f64,
+}
+
+/// A copy has at most so many bytes.
+const COPY_BYTES_MAX: f64 = 1024.0 * 1024.0 * 1024.0;
+/// Bytes of a row of which nothing is known.
+const ROW_BYTES: f64 = 100.0;
+
+impl Size {
+    /// The share of a table that is copied, for at most so many rows.
+    pub(super) fn share(self, rows_max: f64) -> f64 {
+        // What was never analysed has no rows that are known, and may have any number.
+        let rows = if self.rows >= 1.0 { self.rows } else { self.bytes / ROW_BYTES };
+        (rows_max / rows.max(1.0)).min(COPY_BYTES_MAX / self.bytes.max(1.0)).min(1.0)
+    }
+}
+
 impl<'a> Scratch<'a> {
-    /// Copies `tables` (the most rows that a copy may have, and how many there are).
-    pub(super) async fn open(
-        session: &'a Session,
-        tables: &BTreeMap<Name, f64>,
-        rows_max: f64,
-    ) -> Result<Self, IndexError> {
-        remove_leftovers(session).await?;
+    /// Makes the schema.
+    pub(super) async fn begin(session: &'a Session) -> Result<Self, IndexError> {
         let schema = format!("{SCHEMA}{:08x}", fastrand::u32(..));
         session.row("SELECT pg_advisory_lock($1, hashtext($2))", &[&LOCK, &schema]).await?;
-        session.batch(&format!("SET statement_timeout = '10min'; CREATE SCHEMA {schema}")).await?;
-        let mut scratch = Self { session, schema, copies: BTreeMap::new() };
-        for (table, rows) in tables {
-            if let Err(error) = scratch.copy(table, *rows, rows_max).await {
-                scratch.close().await?;
-                return Err(error);
-            }
-        }
-        Ok(scratch)
+        session.batch(&format!("CREATE SCHEMA {schema}")).await?;
+        Ok(Self { session, schema, copies: BTreeMap::new() })
     }
 
-    async fn copy(&mut self, table: &Name, rows: f64, rows_max: f64) -> Result<(), IndexError> {
-        // By the same name, so that plans look the same; it may be taken by one of another schema.
-        let taken: BTreeSet<_> = self.copies.values().map(|copy| copy.name.1.clone()).collect();
-        let own = match taken.contains(&table.1) {
-            true => format!("{}_{}", table.1, taken.len()),
-            false => table.1.clone(),
-        };
-        let name = (self.schema.clone(), own);
-        let share = if rows > rows_max { rows_max / rows } else { 1.0 };
+    /// Its name.
+    pub(super) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// Copies `tables`, with at most so many rows each; those that can't be, and why.
+    pub(super) async fn copy_all(
+        &mut self,
+        tables: &BTreeMap<Name, Size>,
+        rows_max: f64,
+    ) -> Result<Vec<(Name, Refused)>, IndexError> {
+        self.session.batch("SET statement_timeout = '10min'; SET maintenance_work_mem = '256MB'").await?;
+        let mut failed = Vec::new();
+        for (table, size) in tables {
+            if let Err(refused) = self.copy(table, *size, rows_max).await {
+                // Half of it is of no use.
+                let names = [self.name_of(table), back_of(&self.name_of(table))].map(|name| of(&name));
+                self.session.batch(&format!("DROP TABLE IF EXISTS {}", names.join(", "))).await?;
+                failed.push((table.clone(), refused));
+            }
+        }
+        self.session.batch("RESET statement_timeout; RESET maintenance_work_mem").await?;
+        Ok(failed)
+    }
+
+    /// The name of a table's copy: the same, so that plans look the same, unless one of another schema
+    /// has it.
+    fn name_of(&self, table: &Name) -> Name {
+        let is_taken = self.copies.iter().any(|(other, copy)| other != table && copy.name.1 == table.1);
+        let own = if is_taken { format!("copy_{}", self.copies.len()) } else { table.1.clone() };
+        (self.schema.clone(), own)
+    }
+
+    async fn copy(&mut self, table: &Name, size: Size, rows_max: f64) -> Result<(), Refused> {
+        let name = self.name_of(table);
+        let share = size.share(rows_max);
         let sample = match share < 1.0 {
-            true => format!(" TABLESAMPLE SYSTEM ({}) REPEATABLE (1)", share * 100.0),
+            // Statistics may be older than what was inserted since.
+            true => format!(
+                " TABLESAMPLE SYSTEM ({}) REPEATABLE (1) LIMIT {:.0}",
+                share * 100.0,
+                (rows_max * 1.5).ceil()
+            ),
             false => String::new(),
         };
-        let (from, to) = (of(table), of(&name));
+        let (from, to, back) = (of(table), of(&name), of(&back_of(&name)));
         // Unlogged: neither the log nor any replica has to do with it.
         self.session
-            .batch(&format!(
+            .command(&format!(
                 "CREATE UNLOGGED TABLE {to} AS SELECT * FROM {from}{sample};
-                 ALTER TABLE {to} SET (autovacuum_enabled = off);
-                 SET maintenance_work_mem = '256MB'"
+                 ALTER TABLE {to} SET (autovacuum_enabled = off)"
             ))
             .await?;
-        for row in self.session.rows(storage::DEFINITIONS, &[&table.0, &table.1]).await? {
+        let definitions = self.session.rows(storage::DEFINITIONS, &[&table.0, &table.1]).await;
+        for row in definitions.map_err(|error| Refused::of_error(&error))? {
             let (index, definition): (String, String) = (row.get(0), row.get(1));
             let Some((head, how)) = definition.split_once(" USING ") else { continue };
             let unique = if head.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" };
             // A name lies in its table's schema.
             let build = format!("CREATE {unique}INDEX {} ON {to} USING {how}", quoted(&index));
-            self.session.batch(&build).await?;
+            self.session.command(&build).await?;
         }
         // What is seen by all is marked so, or no index alone would do.
-        self.session.batch(&format!("VACUUM (ANALYZE) {to}")).await?;
-        let rows: i64 = self.session.row(&format!("SELECT count(*) FROM {to}"), &[]).await?.get(0);
-        let back = of(&(self.schema.clone(), format!("{}_back", name.1)));
+        self.session.command(&format!("VACUUM (ANALYZE) {to}")).await?;
         self.session
-            .batch(&format!(
+            .command(&format!(
                 "CREATE UNLOGGED TABLE {back} AS SELECT * FROM {to} LIMIT 0;
                  WITH gone AS (DELETE FROM {to} WHERE ctid = ANY (ARRAY(
                      SELECT ctid FROM {to} ORDER BY random() LIMIT {WRITTEN})) RETURNING *)
                  INSERT INTO {back} SELECT * FROM gone"
             ))
             .await?;
-        self.session.batch(&format!("VACUUM {to}")).await?;
+        self.session.command(&format!("VACUUM {to}")).await?;
+        let count = self.session.row(&format!("SELECT count(*) FROM {to}"), &[]).await;
+        let rows: i64 = count.map_err(|error| Refused::of_error(&error))?.get(0);
         let copy = Copied { share, rows: rows as f64, write_ms: 0.0, name };
         let write_ms = self.write_ms(&copy).await?;
         self.copies.insert(table.clone(), Copied { write_ms, ..copy });
@@ -131,23 +174,31 @@ impl<'a> Scratch<'a> {
         parsed.on(&names.collect())
     }
 
-    /// Milliseconds that writing a row into a copy takes.
-    async fn write_ms(&self, copy: &Copied) -> Result<f64, IndexError> {
-        let back = of(&(self.schema.clone(), format!("{}_back", copy.name.1)));
-        let insert = format!("INSERT INTO {} SELECT * FROM {back}", of(&copy.name));
+    /// Milliseconds that writing a row into a copy takes. (Without the log: a copy has none.)
+    async fn write_ms(&self, copy: &Copied) -> Result<f64, Refused> {
+        let insert = format!("INSERT INTO {} SELECT * FROM {}", of(&copy.name), of(&back_of(&copy.name)));
         let mut least = f64::INFINITY;
         for _ in 0..WRITES {
-            match self.session.run(&insert, &[], std::time::Duration::from_secs(60)).await {
-                Ok(run) => least = least.min(run.ms),
-                Err(refused) => return Err(IndexError::Refused(refused.describe())),
-            }
+            least = least.min(self.session.run(&insert, &[], true, WRITE_MAX).await?.ms);
         }
+        // What was undone lies in the way of what is measured next.
+        self.session.command(&format!("VACUUM {}", of(&copy.name))).await?;
         Ok(least / f64::from(WRITTEN).min(copy.rows.max(1.0)))
+    }
+
+    /// Clears away what writing statements have left in the copies of `tables`.
+    pub(super) async fn vacuum<'t>(
+        &self,
+        tables: impl IntoIterator<Item = &'t Name>,
+    ) -> Result<(), IndexError> {
+        for copy in tables.into_iter().filter_map(|table| self.copies.get(table)) {
+            self.session.batch(&format!("VACUUM {}", of(&copy.name))).await?;
+        }
+        Ok(())
     }
 
     /// Builds a candidate under `name`.
     pub(super) async fn build(&self, candidate: &Candidate, name: &str) -> Result<Built, Refused> {
-        let lost = |_| Refused::Because("the connection was lost".to_owned());
         let Some(copy) = self.copies.get(&candidate.table) else {
             return Err(Refused::Because("its table was not copied".to_owned()));
         };
@@ -158,8 +209,9 @@ impl<'a> Scratch<'a> {
         }
         let size = "SELECT pg_relation_size($1::text::regclass)::double precision";
         let index = of(&(self.schema.clone(), name.to_owned()));
-        let bytes: f64 = self.session.row(size, &[&index]).await.map_err(lost)?.get(0);
-        let write_ms = self.write_ms(copy).await.map_err(lost)?;
+        let size = self.session.row(size, &[&index]).await;
+        let bytes: f64 = size.map_err(|error| Refused::of_error(&error))?.get(0);
+        let write_ms = self.write_ms(copy).await?;
         // It can't be faster with it.
         Ok(Built { bytes: bytes / copy.share, write_ms: (write_ms - copy.write_ms).max(0.0) })
     }
@@ -258,21 +310,35 @@ impl<'a> Scratch<'a> {
         Ok(self.session.row(&query, &[]).await?.get(0))
     }
 
-    /// Removes it all.
-    pub(super) async fn close(self) -> Result<(), IndexError> {
-        remove(self.session, &self.schema).await?;
-        self.session.row("SELECT pg_advisory_unlock($1, hashtext($2))", &[&LOCK, &self.schema]).await?;
-        Ok(())
+    /// Removes it all. What can't be, the next run removes.
+    pub(super) async fn close(self) {
+        let removed = async {
+            self.session.batch("ROLLBACK; SET statement_timeout = '60s'; SET lock_timeout = '30s'").await?;
+            remove(self.session, &self.schema).await?;
+            let unlock = "SELECT pg_advisory_unlock($1, hashtext($2))";
+            self.session.row(unlock, &[&LOCK, &self.schema]).await.map(drop)
+        };
+        if let Err(error) = removed.await {
+            let error = error.to_string();
+            tracing::warn!(
+                schema = self.schema,
+                error,
+                "the copies are still there; the next run removes them"
+            );
+        }
     }
 }
 
-/// Removes what runs that were killed have left: nobody holds its lock.
-async fn remove_leftovers(session: &Session) -> Result<(), IndexError> {
+/// Removes what runs that were killed have left: nobody holds its lock. What is another role's stays.
+pub(super) async fn remove_leftovers(session: &Session) -> Result<(), IndexError> {
     for row in session.rows(storage::SCRATCH, &[&SCHEMA]).await? {
         let schema: String = row.get(0);
         let lock = "SELECT pg_try_advisory_lock($1, hashtext($2))";
         if session.row(lock, &[&LOCK, &schema]).await?.get(0) {
-            remove(session, &schema).await?;
+            if let Err(error) = remove(session, &schema).await {
+                let error = error.to_string();
+                tracing::warn!(schema, error, "copies that a run has left can't be removed");
+            }
             session.row("SELECT pg_advisory_unlock($1, hashtext($2))", &[&LOCK, &schema]).await?;
         }
     }
@@ -281,6 +347,13 @@ async fn remove_leftovers(session: &Session) -> Result<(), IndexError> {
 
 async fn remove(session: &Session, schema: &str) -> Result<(), IndexError> {
     session.batch(&format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(schema))).await
+}
+
+/// Where rows of a copy are kept that are inserted to see what that takes.
+fn back_of((schema, table): &Name) -> Name {
+    // A longer name would be cut, and be the copy's.
+    let kept: String = table.chars().take(50).collect();
+    (schema.clone(), format!("back_{kept}"))
 }
 
 /// A table's name as SQL has it.
@@ -293,5 +366,20 @@ fn sql(key: &Key) -> String {
     match key {
         Key::Column(name) => quoted(name),
         Key::Expression(text) => format!("({text})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_a_bound_in_rows_and_in_bytes_also_where_nothing_was_analysed() {
+        let share = |rows, bytes| Size { rows, bytes }.share(1e6);
+        assert!((share(1e5, 1e7) - 1.0).abs() < 1e-9);
+        assert!((share(1e7, 1e9) - 0.1).abs() < 1e-9);
+        assert!((share(1e6, 1024.0 * 1024.0 * 1024.0 * 100.0) - 0.01).abs() < 1e-9);
+        assert!(share(-1.0, 1e10) < 0.11);
+        assert!(share(0.0, 1e10) < 0.11);
     }
 }

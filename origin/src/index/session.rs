@@ -22,6 +22,12 @@ pub(super) enum Purpose {
     Build,
 }
 
+/// Settings of the session. They are given when it begins, since a pooler that lends one server
+/// connection to many would leave them to others: such a one refuses them, or is found out.
+const OPTIONS: &str = "-c statement_timeout=60000 -c lock_timeout=2000 \
+    -c idle_in_transaction_session_timeout=60000 -c standard_conforming_strings=on \
+    -c client_min_messages=warning -c jit=off";
+
 /// A connection.
 pub(super) struct Session {
     client: Client,
@@ -52,6 +58,13 @@ impl Refused {
         }
     }
 
+    pub(super) fn of_error(error: &IndexError) -> Self {
+        match error {
+            IndexError::Statement(error) => Self::of(error),
+            other => Self::Because(other.to_string()),
+        }
+    }
+
     fn of(error: &tokio_postgres::Error) -> Self {
         match error.code() {
             Some(&SqlState::QUERY_CANCELED) => Self::TooLong,
@@ -76,6 +89,9 @@ impl Session {
     /// Connects. `server` names it in errors.
     pub(super) async fn connect(config: &Config, server: &str, purpose: Purpose) -> Result<Self, IndexError> {
         let mut config = config.clone();
+        let read_only = if purpose == Purpose::Look { " -c default_transaction_read_only=on" } else { "" };
+        let own = config.get_options().unwrap_or_default().to_owned();
+        config.options(format!("{own} {OPTIONS}{read_only}"));
         config.application_name(APPLICATION).connect_timeout(Duration::from_secs(5));
         let connected = config.connect(NoTls).await;
         let (client, connection) = connected
@@ -85,18 +101,29 @@ impl Session {
             let _ended = connection.await;
         });
         let session = Self { client, driver };
-        let read_only = purpose == Purpose::Look;
-        session
-            .batch(&format!(
-                "SET default_transaction_read_only = {read_only}; SET standard_conforming_strings = on;
-                 SET statement_timeout = '60s'; SET lock_timeout = '2s';
-                 SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning;
-                 SET jit = off"
-            ))
-            .await?;
-        // Its own statements are nobody's workload; only a superuser may have them not counted.
-        let _counted = session.batch("SET pg_stat_statements.track = 'none'").await;
+        let timeout: String = session.row("SHOW statement_timeout", &[]).await?.get(0);
+        if timeout != "1min" {
+            return Err(IndexError::Pooler { server: server.to_owned() });
+        }
+        // Its own statements are nobody's workload, and a server that builds for a client that is gone
+        // needn't: as far as the role may say so, and the platform can do it.
+        for setting in ["pg_stat_statements.track = 'none'", "client_connection_check_interval = '1s'"] {
+            let _set = session.batch(&format!("SET {setting}")).await;
+        }
         Ok(session)
+    }
+
+    /// Ends what the server does for this session at the moment.
+    pub(super) async fn cancel(&self) {
+        // It may have ended.
+        let _cancelled = self.client.cancel_token().cancel_query(NoTls).await;
+    }
+
+    /// Whether all functions of these names only read, and do the same each time: what is run more
+    /// often than people do must change nothing. One that isn't there is of a special form of SQL.
+    pub(super) async fn are_pure(&self, functions: &[String]) -> Result<bool, IndexError> {
+        let volatile = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = ANY ($1) AND provolatile = 'v')";
+        Ok(!self.row(volatile, &[&functions]).await?.get::<_, bool>(0))
     }
 
     /// Statements of the advisor's own.
@@ -138,14 +165,16 @@ impl Session {
         self.explain(sql, values, "force_custom_plan", "VERBOSE").await.map(|run| run.plan)
     }
 
-    /// Runs a statement, and undoes what it did.
+    /// Runs a statement, and undoes what it did. One that only reads can't do anything.
     pub(super) async fn run(
         &self,
         sql: &str,
         values: &[Option<String>],
+        is_write: bool,
         time_max: Duration,
     ) -> Result<Run, Refused> {
-        let begin = format!("BEGIN; SET LOCAL statement_timeout = {}", time_max.as_millis().max(1));
+        let mode = if is_write { "READ WRITE" } else { "READ ONLY" };
+        let begin = format!("BEGIN {mode}; SET LOCAL statement_timeout = {}", time_max.as_millis().max(1));
         self.client.batch_execute(&begin).await.map_err(|error| Refused::of(&error))?;
         let run = self.explain(sql, values, "force_custom_plan", "ANALYZE, TIMING OFF, VERBOSE").await;
         self.client.batch_execute("ROLLBACK").await.map_err(|error| Refused::of(&error))?;

@@ -1,12 +1,12 @@
 //! A statement's text, as far as it has to be understood: what may be explained, where it is sent
 //! to a copy, and which of its parameters are numbers of rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AssignmentTarget, Expr, Ident, LimitClause, ObjectName, ObjectNamePart, Query, SetExpr, Statement, Value,
-    visit_expressions, visit_relations_mut,
+    AssignmentTarget, Expr, Ident, LimitClause, ObjectName, ObjectNamePart, Query, SetExpr, Statement,
+    TableFactor, Value, Visit, Visitor, visit_expressions, visit_relations_mut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -26,6 +26,10 @@ pub(super) struct Parsed {
     pub(super) limits: Vec<u32>,
     /// Columns that it sets.
     pub(super) set: Vec<String>,
+    /// Functions that it calls.
+    pub(super) functions: Vec<String>,
+    /// It reads, or changes the rows of one table, and nothing else: it can be run on copies.
+    pub(super) is_plain: bool,
 }
 
 /// Why a statement isn't looked at.
@@ -68,7 +72,63 @@ pub(super) fn read(sql: &str) -> Result<Parsed, Unread> {
         Statement::Query(query) => limits(query),
         _ => Vec::new(),
     };
-    Ok(Parsed { statement: statement.clone(), is_write, parameters, limits, set: set(statement) })
+    let mut functions = BTreeSet::new();
+    let _whole = visit_expressions(statement, |expression| {
+        if let Expr::Function(function) = expression {
+            functions.extend(function.name.0.last().and_then(ObjectNamePart::as_ident).map(folded));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    let is_plain = match statement {
+        // A part of it that writes would do so each time.
+        Statement::Query(_) => !is_write,
+        Statement::Update(_) | Statement::Delete(_) => true,
+        _ => false,
+    };
+    Ok(Parsed {
+        statement: statement.clone(),
+        is_write,
+        parameters,
+        limits,
+        set: set(statement),
+        functions: functions.into_iter().collect(),
+        is_plain,
+    })
+}
+
+/// A name as the server understands it: in small letters, unless it is quoted.
+fn folded(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+/// What a statement's queries name besides tables.
+#[derive(Default)]
+struct Queries {
+    /// Names of `WITH`, at any depth.
+    names: BTreeSet<String>,
+    /// A query in a form that isn't visited whole, such as `TABLE a`.
+    is_odd: bool,
+}
+
+impl Visitor for Queries {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let tables = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.names.extend(tables.map(|table| folded(&table.alias.name)));
+        self.is_odd |= matches!(*query.body, SetExpr::Table(_));
+        ControlFlow::Continue(())
+    }
+
+    /// A function in place of a table is called each time.
+    fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<()> {
+        self.is_odd |= match table {
+            TableFactor::Table { args, .. } => args.is_some(),
+            TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } => false,
+            _ => true,
+        };
+        ControlFlow::Continue(())
+    }
 }
 
 /// A statement's text as the server can prepare it: `interval $1`, as a counted statement has it
@@ -151,29 +211,31 @@ fn parameter(expression: &Expr) -> Option<u32> {
 }
 
 impl Parsed {
-    /// The same statement on the copies of tables, by their names. `None`: it names a table that
-    /// has no copy.
+    /// The same statement on the copies of tables, by their names. `None`: it names what has no copy,
+    /// or names it so that it may be something else.
     pub(super) fn on(&self, copies: &BTreeMap<Name, Name>) -> Option<String> {
+        let mut queries = Queries::default();
+        let _whole = self.statement.visit(&mut queries);
+        // `WITH users AS (… FROM users …)`: which of the two is meant depends on where it stands.
+        if queries.is_odd || copies.keys().any(|(_, table)| queries.names.contains(table)) {
+            return None;
+        }
         let mut statement = self.statement.clone();
-        let names: Vec<String> = match &statement {
-            Statement::Query(query) => {
-                let with = query.with.iter().flat_map(|with| &with.cte_tables);
-                with.map(|table| table.alias.name.value.clone()).collect()
-            }
-            _ => Vec::new(),
-        };
         let missing = visit_relations_mut(&mut statement, |relation| {
-            let parts: Vec<_> = relation.0.iter().filter_map(ObjectNamePart::as_ident).collect();
+            let parts: Vec<_> = relation.0.iter().filter_map(ObjectNamePart::as_ident).map(folded).collect();
             let (schema, table) = match parts.as_slice() {
-                [table] if names.contains(&table.value) => return ControlFlow::Continue(()),
-                [table] => (None, table.value.clone()),
-                [.., schema, table] => (Some(schema.value.clone()), table.value.clone()),
+                [table] if queries.names.contains(table) => return ControlFlow::Continue(()),
+                [table] => (None, table.clone()),
+                [.., schema, table] => (Some(schema.clone()), table.clone()),
                 [] => return ControlFlow::Break(()),
             };
-            let copy = copies.iter().find(|((own_schema, own_table), _)| {
+            let mut found = copies.iter().filter(|((own_schema, own_table), _)| {
                 *own_table == table && schema.as_ref().is_none_or(|schema| schema == own_schema)
             });
-            let Some((_, (schema, table))) = copy else { return ControlFlow::Break(()) };
+            // Of two that are called so it isn't known which one is meant.
+            let (Some((_, (schema, table))), None) = (found.next(), found.next()) else {
+                return ControlFlow::Break(());
+            };
             let name = [schema, table].map(|part| ObjectNamePart::Identifier(Ident::with_quote('"', part)));
             *relation = ObjectName(name.to_vec());
             ControlFlow::Continue(())
@@ -238,5 +300,38 @@ mod tests {
             on("WITH mine AS (SELECT * FROM orders) SELECT * FROM mine").as_deref(),
             Some("WITH mine AS (SELECT * FROM \"scratch\".\"orders_copy\") SELECT * FROM mine")
         );
+    }
+
+    #[test]
+    fn what_may_mean_something_else_than_its_copy_is_sent_nowhere() {
+        let copy = |schema: &str, name: &str| {
+            ((schema.to_owned(), name.to_owned()), ("scratch".to_owned(), name.to_owned()))
+        };
+        let copies = [copy("a", "users"), copy("b", "users"), copy("a", "carts")].into();
+        for sql in [
+            "WITH carts AS (DELETE FROM carts WHERE id = 1 RETURNING *) SELECT * FROM carts",
+            "SELECT * FROM (WITH carts AS (SELECT * FROM carts) SELECT * FROM carts) AS c",
+            "SELECT * FROM users",
+            "SELECT * FROM carts, charge(5)",
+        ] {
+            assert_eq!(read(sql).unwrap().on(&copies), None, "{sql}");
+        }
+        assert_eq!(
+            read("SELECT * FROM A.Users").unwrap().on(&copies).as_deref(),
+            Some("SELECT * FROM \"scratch\".\"users\"")
+        );
+    }
+
+    #[test]
+    fn the_functions_that_a_statement_calls_are_known() {
+        let of = |sql: &str| read(sql).map(|parsed| (parsed.functions, parsed.is_plain)).unwrap();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            of("SELECT Count(*), app.charge(id) FROM carts WHERE lower(name) = $1"),
+            (names(&["charge", "count", "lower"]), true)
+        );
+        assert!(!of("WITH gone AS (DELETE FROM carts RETURNING *) SELECT * FROM gone").1);
+        assert!(!of("INSERT INTO carts VALUES (nextval('a'))").1);
+        assert!(of("UPDATE carts SET name = $1 WHERE id = $2").1);
     }
 }

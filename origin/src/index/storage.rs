@@ -4,14 +4,15 @@
 /// Tables of people: not the system's, not temporary, not partitioned (their partitions are).
 pub(super) const TABLES: &str = "
     SELECT n.nspname, c.relname, c.reltuples::double precision AS rows,
-        c.relpages::double precision AS pages,
+        pg_table_size(c.oid)::double precision AS bytes,
         s.n_tup_ins AS inserted, s.n_tup_upd - s.n_tup_hot_upd AS updated,
-        s.n_tup_hot_upd AS hot_updated, s.n_tup_del AS deleted
+        s.n_tup_hot_upd AS hot_updated
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
     WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
         AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
+        AND NOT starts_with(n.nspname, 'tidewall_scratch_')
     ORDER BY 1, 2";
 
 /// Columns with their statistics; without, as before the first ANALYZE, those are null.
@@ -21,7 +22,6 @@ pub(super) const COLUMNS: &str = "
             ::double precision AS distinct,
         coalesce(s.null_frac, 0)::double precision AS null_share,
         coalesce(s.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen ELSE 16 END)::double precision AS width,
-        coalesce(s.correlation, 0)::double precision AS correlation,
         a.attcollation <> 0 AND NOT coalesce(l.collcollate IN ('C', 'POSIX') OR l.collname = 'C'
             OR l.collname = 'default' AND d.datcollate IN ('C', 'POSIX'), FALSE) AS has_language,
         s.most_common_vals::text::text[] AS common, s.most_common_freqs::double precision[] AS shares
@@ -33,13 +33,23 @@ pub(super) const COLUMNS: &str = "
     LEFT JOIN pg_stats AS s ON (s.schemaname, s.tablename, s.attname) = (n.nspname, c.relname, a.attname)
         AND NOT s.inherited
     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'";
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
+        AND NOT starts_with(n.nspname, 'tidewall_scratch_')";
 
 /// Indexes. An option's first bit is DESC, its second NULLS FIRST.
 pub(super) const INDEXES: &str = "
     SELECT n.nspname, c.relname, tn.nspname AS table_schema, t.relname AS table_name,
-        m.amname = 'btree' AS is_btree, i.indisvalid, i.indisunique, i.indisprimary, i.indisreplident,
-        i.indisclustered, pg_relation_size(c.oid)::double precision AS bytes,
+        m.amname = 'btree' AS is_btree,
+        format('%s %s %s', m.amname, i.indnullsnotdistinct, i.indimmediate) AS kind,
+        ARRAY(SELECT format('%s %s', i.indclass[k - 1], i.indcollation[k - 1])
+            FROM generate_series(1, i.indnkeyatts) AS k ORDER BY k) AS key_order,
+        NOT EXISTS (SELECT FROM generate_series(0, i.indnkeyatts - 1) AS k
+            JOIN pg_opclass AS o ON o.oid = i.indclass[k]
+            LEFT JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = i.indkey[k]
+            WHERE NOT o.opcdefault OR a.attcollation <> i.indcollation[k]) AS is_usual,
+        EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = c.oid) AS is_being_built,
+        c.relispartition AS is_part, i.indisvalid, i.indisunique, i.indisprimary, i.indisreplident,
+        i.indisclustered, coalesce(pg_relation_size(c.oid), 0)::double precision AS bytes,
         greatest(c.reltuples, 0)::double precision AS entries,
         ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, TRUE) FROM generate_series(1, i.indnkeyatts) AS k
             ORDER BY k) AS keys,
@@ -61,6 +71,7 @@ pub(super) const INDEXES: &str = "
     JOIN pg_am AS m ON m.oid = c.relam
     WHERE t.relkind IN ('r', 'm') AND t.relpersistence <> 't'
         AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
+        AND NOT starts_with(n.nspname, 'tidewall_scratch_')
     ORDER BY c.oid";
 
 /// Columns that refer to other tables: whoever deletes there looks here.
@@ -74,12 +85,14 @@ pub(super) const FOREIGN_KEYS: &str = "
     WHERE r.contype = 'f'";
 
 /// For how long statistics have been counted here, in seconds, at least: since they were last set
-/// back, or since the server was started, which a crash sets them back by.
+/// back, which a crash does as well, or since the server was started.
 pub(super) const COUNTED_FOR: &str = "
     SELECT extract(epoch FROM now() - greatest(
-        (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()),
-        CASE WHEN (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()) IS NULL
-            THEN pg_postmaster_start_time() END))::double precision";
+        coalesce(d.stats_reset, pg_postmaster_start_time()), w.stats_reset))::double precision
+    FROM pg_stat_database AS d, pg_stat_bgwriter AS w WHERE d.datname = current_database()";
+
+/// Servers that stream from this one.
+pub(super) const STANDBYS: &str = "SELECT count(*) FROM pg_stat_replication ";
 
 /// How often each index was used.
 pub(super) const SCANS: &str = "SELECT schemaname, indexrelname, idx_scan FROM pg_stat_user_indexes";
@@ -89,14 +102,29 @@ pub(super) const STATEMENTS_SCHEMA: &str = "
     SELECT quote_ident(n.nspname) FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
     WHERE e.extname = 'pg_stat_statements'";
 
-/// Statements of this database that took most time, and that plans can be made for.
+/// Statements of this database that took most time, and that plans can be made for; each once,
+/// whoever runs it. Those of others have no text for who may not see it.
 pub(super) fn statements(schema: &str) -> String {
     format!(
-        "SELECT queryid, query, calls, mean_exec_time, rows
+        "SELECT queryid, min(query), sum(calls)::bigint,
+             sum(total_exec_time) / greatest(sum(calls), 1), sum(rows)::bigint
          FROM {schema}.pg_stat_statements
          WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
              AND query ~* '^\\s*(/\\*.*?\\*/\\s*)*(select|with|insert|update|delete|merge)\\M'
-         ORDER BY total_exec_time DESC LIMIT $1"
+             AND query NOT LIKE '%tidewall_scratch_%'
+         GROUP BY queryid
+         ORDER BY sum(total_exec_time) DESC LIMIT $1"
+    )
+}
+
+/// Statements of others that this role may not see, and their share of the time of all.
+pub(super) fn hidden_statements(schema: &str) -> String {
+    format!(
+        "SELECT count(*) FILTER (WHERE queryid IS NULL),
+             coalesce(sum(total_exec_time) FILTER (WHERE queryid IS NULL) / nullif(sum(total_exec_time), 0), 0)
+                 ::double precision
+         FROM {schema}.pg_stat_statements
+         WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
 }
 
@@ -127,7 +155,7 @@ pub(super) const LEFTOVERS: &str = "
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE NOT i.indisvalid AND starts_with(c.relname, $1)
+    WHERE NOT i.indisvalid AND c.relkind = 'i' AND starts_with(c.relname, $1) AND c.relname ~ '_[0-9a-f]{8}$'
         AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = i.indexrelid)
     ORDER BY c.oid";
 
@@ -143,3 +171,10 @@ pub(super) const OLD_SNAPSHOTS: &str = "
     FROM pg_prepared_xacts
     WHERE database = current_database() AND prepared < now() - make_interval(secs => $1)
     ORDER BY 2 DESC";
+
+/// What there is by the name of an index: whether it is valid.
+pub(super) const STATE: &str = "
+    SELECT i.indisvalid FROM pg_index AS i
+    JOIN pg_class AS c ON c.oid = i.indexrelid
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2";

@@ -20,8 +20,8 @@ pub(super) struct Work {
     pub(super) parsed: Parsed,
     /// As it is planned now, whatever its parameters are.
     pub(super) plan: Node,
-    /// Where values for its parameters are taken from. `Err`: the first of which that isn't known.
-    pub(super) sources: Result<Vec<Source>, u32>,
+    /// Where values for its parameters are taken from. `Err`: why it is planned and not run.
+    pub(super) sources: Result<Vec<Source>, String>,
 }
 
 /// Characters of a statement that are shown.
@@ -66,7 +66,17 @@ async fn read_one(
     if accesses.is_empty() {
         return Ok(None);
     }
-    let sources = values::sources(&parsed, &accesses, tables, Some(counted.rows).filter(|rows| *rows > 0.0));
+    let rows = Some(counted.rows).filter(|rows| *rows > 0.0);
+    let sources = values::sources(&parsed, &accesses, tables, rows)
+        .map_err(|number| format!("what its ${number} stands for is not known"));
+    let is_pure = session.are_pure(&parsed.functions).await.unwrap_or(false);
+    let sources = match (parsed.is_plain, is_pure) {
+        (true, true) => sources,
+        (true, false) => {
+            Err("it calls a function that does something, or something else each time".to_owned())
+        }
+        (false, _) => Err("it does more than read, or change the rows of one table".to_owned()),
+    };
     let statement = Statement {
         name: name.to_owned(),
         calls: counted.calls,
@@ -82,9 +92,8 @@ async fn read_one(
 pub(super) fn set_columns(works: &[Work]) -> BTreeMap<Name, BTreeSet<String>> {
     let mut set: BTreeMap<Name, BTreeSet<String>> = BTreeMap::new();
     for work in works.iter().filter(|work| !work.parsed.set.is_empty()) {
-        // The table that it changes is read first.
-        if let Some(access) = work.statement.accesses.first() {
-            set.entry(access.table.clone()).or_default().extend(work.parsed.set.iter().cloned());
+        for table in work.plan.changed() {
+            set.entry(table).or_default().extend(work.parsed.set.iter().cloned());
         }
     }
     set

@@ -20,7 +20,7 @@ pub struct IndexArgs {
     #[arg(long, value_name = "FILE")]
     pub statements: Option<PathBuf>,
     /// Try indexes on copies of at most so many rows; of a larger table so many are drawn
-    #[arg(long, value_name = "ROWS", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "ROWS", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
     pub sample_rows: u64,
 }
 
