@@ -96,14 +96,21 @@ fn whenever_it_is_killed_the_next_run_leaves_nothing_broken_behind(server: &Serv
             database.call(BY_USER, &[A_USER.to_owned()], 60).await;
             let mut child =
                 origin(&database.url()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            // Half of them anywhere, half of them in the middle of a build.
+            // Half of them anywhere, half of them in the middle of a build, which waits for somebody.
             if kill % 2 == 0 {
                 tokio::time::sleep(whole * kill / kills).await;
+                child.kill().unwrap();
             } else {
-                until_building(&database, Duration::from_millis(u64::from(kill) % 100)).await;
+                let somebody = connect(&database.url()).await;
+                until_copied(&database).await;
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM users";
+                somebody.batch_execute(begin).await.unwrap();
+                until_building(&database, Duration::from_millis(u64::from(kill) * 10 % 100)).await;
+                child.kill().unwrap();
+                until_alone(&database).await;
+                drop(somebody);
             }
             // The program itself: `tidewall` would be another one that waits for it.
-            child.kill().unwrap();
             child.wait().unwrap();
             until_alone(&database).await;
             broken += count(&database, "relname LIKE 'tidewall_%' AND NOT indisvalid").await;
@@ -156,6 +163,13 @@ async fn until_alone(database: &Database<'_>) {
     }
 }
 
+/// Waits until trials have begun.
+async fn until_copied(database: &Database<'_>) {
+    while schemas(database).await == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
 /// Waits until an index is being built, and then a while.
 async fn until_building(database: &Database<'_>, more: Duration) {
     let building = "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index
@@ -174,9 +188,7 @@ fn one_that_is_told_to_stop_leaves_nothing_behind(server: &Server) {
         let database = server.database().await;
         database.call(BY_USER, &[A_USER.to_owned()], 60).await;
         let child = index(&database.url(), &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        while schemas(&database).await == 0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        until_copied(&database).await;
         signal(child.id(), Signal::TERM);
         let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
         assert!(!output.status.success());

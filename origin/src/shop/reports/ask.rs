@@ -46,7 +46,9 @@ pub(super) async fn ask(
     shop.accounts.limit(&client, "report", shop.accounts.limits.reports_per_minute).await?;
     let User { id, staff, .. } = *caller.user();
     let report = Report { request, of: if staff { Of::All } else { Of::Customer(id) } };
-    let job = NewJob::of::<ReportHandler>(&report).map_err(ApiError::internal)?.owned_by(id);
+    // One of each owner's at a time, so that who wants many doesn't hold up the others.
+    let job =
+        NewJob::of::<ReportHandler>(&report).map_err(ApiError::internal)?.owned_by(id).key(id.to_string());
     let asked = shop.db.write(async |transaction| {
         let enqueue = async |transaction: &Transaction| {
             shop.jobs.accepted(shop.jobs.queue.enqueue(transaction, &job).await?.job)

@@ -66,7 +66,7 @@ impl Handler for ReportHandler {
     const KIND: &'static str = "report";
     // One reads all orders of its days, and computes: more of them leave little to who waits for an
     // answer.
-    const LIMITS: Limits = Limits { concurrency: Some(2), ..Limits::NONE };
+    const LIMITS: Limits = Limits { concurrency: Some(2), per_key: Some(1), ..Limits::NONE };
     type Payload = Report;
     type Output = FileResult;
 
