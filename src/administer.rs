@@ -54,7 +54,20 @@ pub(crate) async fn run<T: Args>(
     if matches!(servers, Servers::Primary) {
         env.push(("REPLICA_URLS", String::new()));
     }
-    let program = cargo::build(&workspace, Artifact::Binary("tidewall-origin")).await?;
+    program(&workspace, what, asked, env).await
+}
+
+/// Runs the origin's program, with this environment besides its own.
+///
+/// # Errors
+/// It can't be built or run, or says that it failed.
+pub(crate) async fn program(
+    workspace: &Workspace,
+    what: &str,
+    asked: Vec<String>,
+    env: Vec<(&'static str, String)>,
+) -> Result<(), Failure> {
+    let program = cargo::build(workspace, Artifact::Binary("tidewall-origin")).await?;
     let mut command = Command::new(program);
     command.arg(what).args(asked).envs(env);
     // A person reads this: what the program connects to is no news.

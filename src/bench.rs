@@ -27,6 +27,7 @@ const KNOWN: &[(&str, On)] = &[
     ("balance", On::Worker),
     ("cdn", On::Site),
     ("edge", On::Worker),
+    ("index", On::Database),
     ("pool", On::Database),
     ("queue", On::Database),
     ("replicas", On::Database),
@@ -181,7 +182,7 @@ mod tests {
         let failure = check(&["pool".to_owned(), "pond".to_owned()]).unwrap_err().to_string();
         assert_eq!(
             failure,
-            "there is no bench `pond`; there are: balance, cdn, edge, pool, queue, replicas, and all of them without a name"
+            "there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas, and all of them without a name"
         );
     }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use tidewall_api::advice::Tool;
+use tidewall_api::command::advise::{self, AdviseArgs};
 use tidewall_api::command::index::IndexArgs;
 use tidewall_api::command::jobs::JobsArgs;
 use tidewall_api::command::webhooks::WebhooksArgs;
@@ -37,6 +39,12 @@ pub(crate) enum Command {
     Webhooks(AdministerArgs<WebhooksArgs>),
     /// Say which indexes a database lacks, prove it, and build them; and which it has in vain.
     Index(IndexCommand),
+    /// Say which of the seven tools a product needs now and which not yet, by what is measured of it.
+    ///
+    /// Looks at a database, an access log, or both; without either at the `tidewall dev` that runs.
+    Advise(AdviseCommand),
+    /// Say what a month costs, with some of the seven tools and without.
+    Cost(CostArgs),
     /// Say what an edge's cache would do with a GET of a URL, why, and what to change.
     Explain(ExplainArgs),
     /// Check whether what runs keeps a promise.
@@ -175,6 +183,41 @@ pub(crate) struct IndexCommand {
     /// given several times, or separated by commas.
     #[arg(long, value_name = "URL", env = "REPLICA_URLS", hide_env_values = true, value_delimiter = ',')]
     pub(crate) replica_url: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AdviseCommand {
+    /// Which database, and what is asked.
+    #[command(flatten)]
+    pub(crate) database: AdministerArgs<AdviseArgs>,
+    /// A streaming replica of the database that is named; may be given several times, or separated
+    /// by commas.
+    #[arg(long, value_name = "URL", env = "REPLICA_URLS", hide_env_values = true, value_delimiter = ',')]
+    pub(crate) replica_url: Vec<String>,
+}
+
+/// A product, and how it is used. What isn't said is a shop's.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CostArgs {
+    /// Users of a month.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) users: u64,
+    /// Tools that are in use (cdn, cache, load_balancer, index, read_replica, pool, queue), separated by
+    /// commas [default: those of the article's stage of so many users].
+    #[arg(long, value_name = "TOOLS", value_delimiter = ',', value_parser = advise::tool)]
+    pub(crate) tools: Option<Vec<Tool>>,
+    /// How it is used, as JSON: what `--json` prints as `usage`, or a part of it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) usage: Option<PathBuf>,
+    /// Prices instead of those that `--prices-json` prints.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+    /// Print the table of prices, to change it.
+    #[arg(long)]
+    pub(crate) prices_json: bool,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Args)]

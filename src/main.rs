@@ -7,15 +7,18 @@
 //! - [`rolling`] restarts the origins of a running system one by one;
 //! - [`check`] replays a session over all origins;
 //! - [`administer`] looks after background jobs, webhooks and indexes, by the origin's program;
+//! - [`advise`] says which tools a product needs now, by the origin's program; [`cost`] what they cost;
 //! - [`explain`] says what an edge's cache does with a URL, and why.
 
 mod administer;
+mod advise;
 mod bench;
 mod build;
 mod cargo;
 mod check;
 mod child;
 mod cli;
+mod cost;
 mod data;
 mod dev;
 mod edge;
@@ -68,6 +71,8 @@ async fn main() -> ExitCode {
             let asked = database.asked.to_arguments();
             administer::run("index", database, asked, Servers::All(replica_url)).await
         }
+        Some(Command::Advise(command)) => advise::run(&command).await,
+        Some(Command::Cost(args)) => cost::run(&args, &progress),
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };
     match outcome {

@@ -340,6 +340,11 @@ impl Embedded {
             {
                 client.batch_execute(&format!("CREATE DATABASE {DATABASE}")).await?;
             }
+            // What the advisors see statements by.
+            let database = connect(&self.url(0, DATABASE)).await?;
+            let extension =
+                "SET synchronous_commit = local; CREATE EXTENSION IF NOT EXISTS pg_stat_statements";
+            database.batch_execute(extension).await?;
             let wanted: Vec<String> = (1..self.ports.len()).map(slot).collect();
             let ours = "SELECT slot_name::text FROM pg_replication_slots WHERE starts_with(slot_name, $1)";
             let slots = client.query(ours, &[&SLOT_PREFIX]).await?;

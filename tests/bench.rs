@@ -23,7 +23,7 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         error,
-        "tidewall: there is no bench `pond`; there are: balance, cdn, edge, pool, queue, replicas, and all of them without a name\n"
+        "tidewall: there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas, and all of them without a name\n"
     );
     assert!(output.stdout.is_empty());
 }
@@ -71,6 +71,22 @@ async fn the_pool_is_measured_and_peers_that_are_not_there_are_named() {
     // Whether there is a node on the path depends on the machine.
     assert!(named("peers", "node pg ") || named("missing", "node pg "), "{select}");
     assert_ne!(select["limit"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn indexes_are_measured_and_the_advisor_finds_the_best() {
+    let folder = Folder::new();
+    let args = ["--seed", "100", "--no-edge", "--no-worker", "--origins", "1", "--replicas", "0"];
+    let stack = Running::dev(&folder.0, &args);
+    let setting = Setting { primary: stack.text("/primary"), ..built() };
+    let results = serde_json::to_value(Bench::Index.run(&setting).await.unwrap()).unwrap();
+    let figure = |name: &str| {
+        let result = results.as_array().unwrap().iter().find(|result| result["name"] == name);
+        result.and_then(|result| result["tidewall"].as_f64()).unwrap_or_else(|| panic!("{name}: {results}"))
+    };
+    assert!(figure("index/lookup-ratio") > 2.0, "{results}");
+    assert!(figure("index/newest-of-a-user") > 0.0 && figure("index/advice") > 0.0);
+    assert!(figure("index/size-of-three") > 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use crate::effort::Effort;
 use crate::error::BenchError;
 use crate::queue::scale::Scale;
 use crate::report::Measurement;
-use crate::{edge, pool, queue, replicas};
+use crate::{edge, index, pool, queue, replicas};
 
 /// Something that can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Bench {
     Cdn,
     /// The edge: its cache, as a Worker.
     Edge,
+    /// What indexes do, and how long the advisor takes.
+    Index,
     /// The connection pool.
     Pool,
     /// The queue.
@@ -46,7 +48,8 @@ pub struct Setting {
 
 impl Bench {
     /// All of them, in the order in which they run.
-    pub const ALL: &[Self] = &[Self::Balance, Self::Cdn, Self::Edge, Self::Pool, Self::Queue, Self::Replicas];
+    pub const ALL: &[Self] =
+        &[Self::Balance, Self::Cdn, Self::Edge, Self::Index, Self::Pool, Self::Queue, Self::Replicas];
 
     /// As a person types it, and as its results' names begin.
     pub const fn name(self) -> &'static str {
@@ -54,6 +57,7 @@ impl Bench {
             Self::Balance => "balance",
             Self::Cdn => "cdn",
             Self::Edge => "edge",
+            Self::Index => "index",
             Self::Pool => "pool",
             Self::Queue => "queue",
             Self::Replicas => "replicas",
@@ -64,7 +68,7 @@ impl Bench {
     pub const fn needs_database(self) -> bool {
         match self {
             Self::Balance | Self::Cdn | Self::Edge => false,
-            Self::Pool | Self::Queue | Self::Replicas => true,
+            Self::Index | Self::Pool | Self::Queue | Self::Replicas => true,
         }
     }
 
@@ -77,6 +81,7 @@ impl Bench {
             Self::Balance => edge::balance(setting).await,
             Self::Cdn => edge::cdn(setting).await,
             Self::Edge => edge::run(setting).await,
+            Self::Index => index::run(setting).await,
             Self::Pool => pool::run(setting).await,
             Self::Queue => queue::run(setting).await,
             Self::Replicas => replicas::run(setting).await,
@@ -120,7 +125,7 @@ mod tests {
     fn an_unknown_name_is_refused_with_the_known_ones() {
         check(
             &["pool", "pond"],
-            Err("there is no bench `pond`; there are: balance, cdn, edge, pool, queue, replicas"),
+            Err("there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas"),
         );
     }
 }

@@ -1,7 +1,7 @@
 //! What `tidewall bench` measures: Tidewall's parts beside their peers, in one
 //! run on one machine.
 //!
-//! - [`catalog`]: which benches there are. [`edge`], [`pool`], [`queue`],
+//! - [`catalog`]: which benches there are. [`edge`], [`index`], [`pool`], [`queue`],
 //!   [`replicas`]: these.
 //! - [`contest`]: several contestants under the same load, in turn, again and
 //!   again, so that what the machine does meanwhile meets all of them.
@@ -24,6 +24,7 @@ pub mod edge;
 pub mod effort;
 pub mod error;
 pub mod figure;
+pub mod index;
 pub mod load;
 pub mod machine;
 mod node;

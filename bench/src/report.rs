@@ -44,6 +44,9 @@ pub struct Measurement {
     article: Option<Figure>,
     /// What can't be passed here.
     limit: Option<Figure>,
+    /// Why it isn't the article's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
     /// What others came to, each the median of its rounds.
     peers: BTreeMap<String, Figure>,
     /// Peers that should be there and could not be run, and why.
@@ -62,6 +65,7 @@ impl Measurement {
             spread: sample.spread().map(Figure::new),
             article: None,
             limit: None,
+            note: None,
             peers: BTreeMap::new(),
             missing: BTreeMap::new(),
         }
@@ -76,6 +80,12 @@ impl Measurement {
     /// Below this limit.
     pub fn limit(mut self, value: f64) -> Self {
         self.limit = Some(Figure::new(value));
+        self
+    }
+
+    /// Unlike the article's, for this reason.
+    pub fn note(mut self, why: &'static str) -> Self {
+        self.note = Some(why);
         self
     }
 
@@ -98,7 +108,8 @@ impl Measurement {
             vec![["tidewall".to_owned(), self.tidewall.to_string(), format!("{least} to {greatest}")]];
         lines.extend(self.peers.iter().map(|(name, figure)| line(name, *figure)));
         lines.extend(self.limit.map(|figure| line("limit", figure)));
-        lines.extend(self.article.map(|figure| line("article", figure)));
+        let note = self.note.unwrap_or_default();
+        lines.extend(self.article.map(|figure| ["article".to_owned(), figure.to_string(), note.to_owned()]));
         lines
             .extend(self.missing.iter().map(|(name, reason)| [name.clone(), "–".to_owned(), reason.clone()]));
         lines

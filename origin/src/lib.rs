@@ -3,6 +3,7 @@
 //! Every part below is of use to any product; the demo that shows them at work
 //! lies in [`shop`] alone, and nothing outside that folder names what it sells.
 //!
+//! - [`index`]: which indexes a workload lacks; [`advise`]: which of the seven tools a product does.
 //! - [`db`]: two doors to PostgreSQL, [`db::Db::write`] and [`db::Db::read`]; the
 //!   second leads to a replica that has what the reader already saw.
 //! - [`queue`]: background jobs in the same database, enqueued in the caller's
@@ -29,6 +30,7 @@
 //! `outbox/delivery.rs`, `files/link.rs`, `http/conditional.rs` …); clocks, sockets
 //! and randomness stay in the code that calls them.
 
+pub mod advise;
 pub mod backoff;
 mod cache_group;
 pub mod command;

@@ -534,7 +534,8 @@ async fn what_happened_is_counted_by_route() {
     for line in [
         r#"tidewall_http_requests_total{method="GET",route="/api/jobs/{id}",status="503"} 1"#,
         r#"tidewall_http_requests_total{method="GET",route="unmatched",status="404"} 1"#,
-        "tidewall_http_request_seconds_count 2",
+        r#"tidewall_http_request_seconds_count{method="GET",route="/api/jobs/{id}"} 1"#,
+        r#"tidewall_http_request_seconds_count{method="GET",route="unmatched"} 1"#,
         r#"tidewall_db_connections{server="primary",state="idle"} 0"#,
         "# TYPE tidewall_db_acquire_seconds histogram",
     ] {

@@ -1,6 +1,7 @@
 //! A server, and a database of its own for each test.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::runtime::Runtime;
@@ -15,7 +16,7 @@ pub(crate) struct Server {
     pub(crate) runtime: Runtime,
     stack: Running,
     numbers: AtomicU32,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// A database; it is gone when dropped.
@@ -32,8 +33,7 @@ impl Server {
         let folder = Folder::new();
         let asked = ["--no-edge", "--no-worker", "--origins", "1", "--replicas", "0", "--seed", "1000"];
         let stack = Running::dev(&folder.0, &asked);
-        let server =
-            Self { runtime: Runtime::new().unwrap(), stack, numbers: AtomicU32::new(0), _folder: folder };
+        let server = Self { runtime: Runtime::new().unwrap(), stack, numbers: AtomicU32::new(0), folder };
         server.runtime.block_on(async {
             let all = connect(&server.url("postgres")).await;
             all.batch_execute(&format!("CREATE DATABASE {BASE}")).await.unwrap();
@@ -50,6 +50,16 @@ impl Server {
         let primary = self.stack.text("/primary");
         let (server, _) = primary.rsplit_once('/').unwrap();
         format!("{server}/{database}")
+    }
+
+    /// What the ready file says of the running stack.
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        self.stack.text(pointer)
+    }
+
+    /// The stack's data directory.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     /// A new database with all that the base has.
@@ -69,15 +79,7 @@ impl Database<'_> {
 
     /// Runs a statement with values that are given as SQL, each time anew.
     pub(crate) async fn call(&self, sql: &str, values: &[String], times: u32) {
-        let statement = self.client.prepare(sql).await.unwrap();
-        let each: Vec<_> = values.iter().map(|value| format!("({value})::text")).collect();
-        let draw = format!("SELECT ARRAY[{}]::text[]", each.join(", "));
-        for _ in 0..times {
-            let drawn: Vec<String> = self.client.query_one(&draw, &[]).await.unwrap().get(0);
-            let params: Vec<_> = drawn.into_iter().map(Text).collect();
-            let params: Vec<_> = params.iter().map(|text| text as &(dyn ToSql + Sync)).collect();
-            self.client.query(&statement, &params).await.unwrap();
-        }
+        call(&self.client, sql, values, times).await;
     }
 
     /// Ends the database.
@@ -86,6 +88,19 @@ impl Database<'_> {
         drop(client);
         let all = connect(&server.url("postgres")).await;
         all.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+    }
+}
+
+/// Runs a statement with values that are given as SQL, each time anew.
+pub(crate) async fn call(client: &Client, sql: &str, values: &[String], times: u32) {
+    let statement = client.prepare(sql).await.unwrap();
+    let each: Vec<_> = values.iter().map(|value| format!("({value})::text")).collect();
+    let draw = format!("SELECT ARRAY[{}]::text[]", each.join(", "));
+    for _ in 0..times {
+        let drawn: Vec<String> = client.query_one(&draw, &[]).await.unwrap().get(0);
+        let params: Vec<_> = drawn.into_iter().map(Text).collect();
+        let params: Vec<_> = params.iter().map(|text| text as &(dyn ToSql + Sync)).collect();
+        client.query(&statement, &params).await.unwrap();
     }
 }
 

@@ -1,5 +1,5 @@
-//! The index advisor on a real server: workloads with what is to come of them, and builds that are
-//! killed.
+//! The advisors on a real server: workloads with the indexes that are to come of them, builds that are
+//! killed, and loads that ask for one of the seven tools or another.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![allow(clippy::print_stdout, reason = "what was judged wrong is told, also where it is few")]
@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod advise;
 mod cases;
 mod command;
 mod database;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
     let cases = cases::all();
     if arguments.list {
         let all = cases.iter().map(|case| (case.title(), true));
-        let others = command::TESTS.iter().map(|(name, _)| ((*name).to_owned(), false));
+        let others = command::TESTS.iter().chain(advise::TESTS).map(|(name, _)| ((*name).to_owned(), false));
         let all = all.chain([(cases::NAME.to_owned(), false)]).chain(others);
         let trials =
             all.map(|(name, by_hand)| Trial::test(name, || Ok(())).with_ignored_flag(by_hand)).collect();
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
         let server = Arc::clone(&server);
         Trial::test(cases::NAME, move || cases::check_all(&server, &cases).map_err(Failed::from))
     });
-    for (name, test) in command::TESTS {
+    for (name, test) in command::TESTS.iter().chain(advise::TESTS) {
         let server = Arc::clone(&server);
         trials.push(Trial::test(*name, move || {
             test(&server);

@@ -77,7 +77,7 @@ impl Field {
         connect: impl AsyncFnOnce(String) -> Result<C, Reason>,
     ) -> Result<(), Reason> {
         let place = Opened::create(&self.primary, place).await?;
-        match within(SETUP_MAX, connect(place.url.clone())).await {
+        match within(SETUP_MAX, connect(place.url().to_owned())).await {
             Ok(contestant) => {
                 let contestant = Box::new(contestant);
                 self.entries.push(Entry { name: name.to_owned(), is_peer, contestant, place });

@@ -5,6 +5,7 @@
 //! crosses from one program's command line to another's.
 
 pub mod account;
+pub mod advice;
 pub mod analytics;
 pub mod api_version;
 pub mod bookmark;

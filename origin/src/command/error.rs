@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::advise::AdviseError;
 use crate::db::{DbError, MigrateError, SettingsError};
 use crate::files::{FileError, Location};
 use crate::http::site::SiteError;
@@ -105,6 +106,30 @@ pub enum CommandError {
         /// Which one.
         file: PathBuf,
     },
+    /// There is no advice.
+    #[error(transparent)]
+    Advise(#[from] AdviseError),
+    /// Prices that can't be used.
+    #[error("{} is no table of prices; `tidewall cost --prices-json` prints one to begin with", file.display())]
+    Prices {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A page that can't be written.
+    #[error("can't write {}; name another file with --html", file.display())]
+    Page {
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No URL. It isn't told: it may hold a password.
+    #[error("an --origin or --edge is no URL of http; pass one such as http://127.0.0.1:8081")]
+    NoUrl,
     /// There is no advice on indexes.
     #[error(transparent)]
     Index(#[from] IndexError),

@@ -2,6 +2,7 @@
 //! down as values; nothing below looks at arguments or the environment.
 
 mod accounts;
+mod advise;
 mod database;
 mod edge;
 mod error;
@@ -43,6 +44,8 @@ enum Command {
     Webhooks(webhooks::WebhooksArgs),
     /// Say which indexes the database lacks, and which it has in vain
     Index(index::IndexArgs),
+    /// Say which of the seven tools the product needs now, and which not yet
+    Advise(advise::AdviseArgs),
     /// Bring the database's schema up to date
     Migrate {
         #[command(flatten)]
@@ -66,6 +69,7 @@ impl Cli {
             Command::Jobs(args) => jobs::jobs(args).await,
             Command::Webhooks(args) => webhooks::webhooks(args).await,
             Command::Index(args) => index::index(args).await,
+            Command::Advise(args) => advise::advise(args).await,
             Command::Migrate { database } => migrate(&Db::new(database.settings()?)).await,
             Command::Seed { database, args } => {
                 let db = Db::new(database.settings()?);

@@ -20,7 +20,8 @@ use crate::queue::{QueueMetrics, WorkerMetrics};
 use crate::telemetry::chain;
 
 /// From an answer out of memory to one past every deadline.
-const REQUEST_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const REQUEST_BUCKETS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 /// Longest that the page waits for the database; without it the page lacks the
 /// newest state of queue and outbox, and nothing else.
 const OBSERVE_MAX: Duration = Duration::from_secs(1);
@@ -29,7 +30,7 @@ const OBSERVE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
-    request_seconds: Histogram,
+    request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     queue: QueueMetrics,
     outbox: Outbox,
     registry: Arc<Registry>,
@@ -43,6 +44,12 @@ struct RequestLabels {
     status: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: &'static str,
+    route: String,
+}
+
 impl Metrics {
     /// Registers requests, and what `db`, the queue and the outbox measure. The names are
     /// part of the contract with whoever reads them.
@@ -50,10 +57,11 @@ impl Metrics {
         let mut registry = Registry::default();
         let requests = Family::default();
         registry.register("tidewall_http_requests", "Requests answered", requests.clone());
-        let request_seconds = Histogram::new(REQUEST_BUCKETS);
+        let request_seconds: Family<_, _, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS));
         registry.register(
             "tidewall_http_request_seconds",
-            "From a request's arrival to the head of its answer",
+            "From a request's arrival to the head of its answer, by route",
             request_seconds.clone(),
         );
         db.register_metrics(&mut registry);
@@ -67,7 +75,8 @@ impl Metrics {
     pub(super) fn request(&self, method: &'static str, route: &str, status: u16, duration: Duration) {
         let labels = RequestLabels { method, route: route.to_owned(), status };
         self.requests.get_or_create(&labels).inc();
-        self.request_seconds.observe(duration.as_secs_f64());
+        let labels = RouteLabels { method, route: route.to_owned() };
+        self.request_seconds.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 }
 

@@ -15,7 +15,7 @@
 //!   `work`: the workload, as far as it is understood.
 //! - `scratch`: copies on which candidates are built; `prove`: what statements take with them;
 //!   `apply`: the same on the tables themselves.
-//! - `advise`: the course of it all; `advice`: what is said in the end.
+//! - `advise`: the course of it all; `advice`: what is said in the end. `lacking`: what a look alone says.
 
 mod access;
 mod advice;
@@ -27,6 +27,7 @@ mod choose;
 mod condition;
 mod consider;
 mod facts;
+mod lacking;
 mod plan;
 mod prove;
 mod read;
@@ -39,6 +40,9 @@ mod work;
 
 pub use advice::{Advice, Applied, Drop, Proposal, Rejected, Served, Unknown};
 pub use advise::{Question, advise};
+pub(crate) use lacking::{Found, Workload, calls_volatile, lacking};
+pub(crate) use read::statements_schema;
+pub(crate) use session::{Purpose, Session};
 pub use statement::statements;
 
 /// Why there is no advice.

@@ -183,17 +183,20 @@ pub(super) struct Statements {
     pub(super) unknown: Vec<String>,
 }
 
+/// Where statements are counted, in quotes. `None`: nowhere.
+pub(crate) async fn statements_schema(session: &Session) -> Result<Option<String>, IndexError> {
+    Ok(session.rows(storage::STATEMENTS_SCHEMA, &[]).await?.first().map(|row| row.get(0)))
+}
+
 /// The statements that took most time.
 pub(super) async fn statements(session: &Session, count_max: usize) -> Result<Statements, IndexError> {
     let nothing = |why: &str| Ok(Statements { counted: Vec::new(), unknown: vec![why.to_owned()] });
-    let Some(schema) = session.rows(storage::STATEMENTS_SCHEMA, &[]).await?.first().map(|row| row.get(0))
-    else {
+    let Some(schema) = statements_schema(session).await? else {
         return nothing(
             "pg_stat_statements is not installed here: add it to shared_preload_libraries, restart, and \
              `CREATE EXTENSION pg_stat_statements`, or pass statements with --statements",
         );
     };
-    let schema: String = schema;
     let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
     let rows = match session.rows(&storage::statements(&schema), &[&limit]).await {
         Ok(rows) => rows,

@@ -15,7 +15,7 @@ const APPLICATION: &str = "tidewall index";
 
 /// What a session may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// Read, and nothing else.
     Look,
     /// Make and drop tables and indexes of its own.
@@ -29,7 +29,7 @@ const OPTIONS: &str = "-c statement_timeout=60000 -c lock_timeout=2000 \
     -c client_min_messages=warning -c jit=off";
 
 /// A connection.
-pub(super) struct Session {
+pub(crate) struct Session {
     client: Client,
     driver: JoinHandle<()>,
 }
@@ -87,7 +87,7 @@ const PREPARED: &str = "tidewall_statement";
 
 impl Session {
     /// Connects. `server` names it in errors.
-    pub(super) async fn connect(config: &Config, server: &str, purpose: Purpose) -> Result<Self, IndexError> {
+    pub(crate) async fn connect(config: &Config, server: &str, purpose: Purpose) -> Result<Self, IndexError> {
         let mut config = config.clone();
         let read_only = if purpose == Purpose::Look { " -c default_transaction_read_only=on" } else { "" };
         let own = config.get_options().unwrap_or_default().to_owned();
@@ -137,7 +137,7 @@ impl Session {
     }
 
     /// Rows of the catalogues.
-    pub(super) async fn rows(
+    pub(crate) async fn rows(
         &self,
         sql: &str,
         params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
@@ -146,7 +146,7 @@ impl Session {
     }
 
     /// The one row of a query that gives one.
-    pub(super) async fn row(
+    pub(crate) async fn row(
         &self,
         sql: &str,
         params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
