@@ -172,8 +172,8 @@ mod tests {
         check("tidewall webhooks list --json", "list --json");
         check("tidewall index", "--sample-rows=1000000");
         check(
-            "tidewall index --json --apply --statements a.sql --sample-rows 5 --replica-url postgres://b",
-            "--sample-rows=5 --json --apply --statements=a.sql",
+            "tidewall index --json --apply --statements a.sql --sample-rows 5000 --replica-url postgres://b",
+            "--sample-rows=5000 --json --apply --statements=a.sql",
         );
         check("tidewall webhooks add https://a.example --event x", "add --event=x -- https://a.example");
         check(
