@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use std::future::pending;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::command::Test;
+use crate::command::{Test, answer};
 use crate::database::{Database, Server, connect};
 use crate::support::tidewall::{self, Folder};
 
@@ -44,11 +44,6 @@ fn command(more: &[&str]) -> Command {
     }
     command.env_remove("DATABASE_URL").env_remove("REPLICA_URLS").stdin(Stdio::null());
     command
-}
-
-fn answer(output: &Output) -> Value {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// What is advised while `load` goes on.
@@ -166,13 +161,6 @@ fn connections_that_are_not_kept_want_a_pool(server: &Server) {
     });
 }
 
-/// The URL of a database, for another role.
-fn as_role(url: &str, role: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap();
-    let (_, place) = rest.split_once('@').unwrap();
-    format!("{scheme}://{role}:looks@{place}")
-}
-
 fn a_role_that_sees_little_is_told_unknown(server: &Server) {
     server.runtime.block_on(async {
         let database = server.database().await;
@@ -185,16 +173,16 @@ fn a_role_that_sees_little_is_told_unknown(server: &Server) {
         database.call(BY_USER, &[A_USER.to_owned()], 60).await;
         let load = || ask(&database, BY_USER, A_USER, 2);
         // Long enough for what it asks itself to be counted fifty times.
-        let stranger = as_role(&database.url(), "stranger");
+        let stranger = database.url_of("stranger", "looks");
         let report = advised(&stranger, &["--interval", "11"], load()).await;
         check(&report, "index", "unknown");
         check(&report, "read_replica", "unknown");
         assert!(report["unknown"].to_string().contains("pg_monitor"), "{report:#}");
         // One that sees the statements, and may not plan them, learns nothing of indexes.
-        let report = advised(&as_role(&database.url(), "watcher"), &[], load()).await;
+        let report = advised(&database.url_of("watcher", "looks"), &[], load()).await;
         check(&report, "index", "unknown");
         // One that reads, and nothing else, is enough.
-        let report = advised(&as_role(&database.url(), "monitor"), &[], load()).await;
+        let report = advised(&database.url_of("monitor", "looks"), &[], load()).await;
         check(&report, "index", "add_now");
         assert_eq!(report["unknown"], Value::Array(Vec::new()), "{report:#}");
         database.drop().await;

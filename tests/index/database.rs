@@ -77,6 +77,14 @@ impl Database<'_> {
         self.server.url(&self.name)
     }
 
+    /// The same for another role.
+    pub(crate) fn url_of(&self, role: &str, password: &str) -> String {
+        let url = self.url();
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (_, place) = rest.split_once('@').unwrap();
+        format!("{scheme}://{role}:{password}@{place}")
+    }
+
     /// Runs a statement with values that are given as SQL, each time anew.
     pub(crate) async fn call(&self, sql: &str, values: &[String], times: u32) {
         call(&self.client, sql, values, times).await;

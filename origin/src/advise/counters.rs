@@ -15,7 +15,6 @@ const SECONDS_BUCKET: &str = "tidewall_http_request_seconds_bucket";
 struct Counted {
     requests: f64,
     failed: f64,
-    unchanged: f64,
     seconds: f64,
     /// How many took at most so many seconds, by the seconds.
     at_most: Vec<(f64, f64)>,
@@ -56,7 +55,6 @@ fn add(routes: &mut BTreeMap<(String, String), Counted>, samples: &[Sample], sig
                 counted.requests += value;
                 let status = sample.label("status");
                 counted.failed += if status.starts_with('5') { value } else { 0.0 };
-                counted.unchanged += if status == "304" { value } else { 0.0 };
             }
             SECONDS_SUM => routes.entry(key).or_default().seconds += value,
             SECONDS_BUCKET => {
@@ -79,7 +77,6 @@ impl Counted {
         Route {
             requests: self.requests,
             failed: self.failed.max(0.0),
-            unchanged: self.unchanged.max(0.0),
             p50_ms: ms(0.5),
             p95_ms: ms(0.95),
             p99_ms: ms(0.99),

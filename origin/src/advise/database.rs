@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tidewall_api::advice::{Activity, Database, Missing, Statement};
+use tidewall_api::advice::{Activity, CALLS_MIN, Database, Statement};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_postgres::{Config, Row};
 
@@ -28,8 +28,6 @@ const EXPLAIN_MAX: Duration = Duration::from_secs(60);
 const UNREAD_MAX: usize = 3;
 /// Share of the time of all statements that such may have.
 const UNREAD_SHARE: f64 = 0.2;
-/// Calls below which a statement may be somebody's experiment.
-const CALLS_MIN: f64 = 50.0;
 
 /// A server before the interval.
 pub(super) struct Look {
@@ -202,12 +200,7 @@ impl Look {
             return Ok(());
         }
         database.indexable_ms = indexable_ms;
-        let missing = missing.into_iter();
-        database.indexes = Some(
-            missing
-                .map(|one| Missing { ddl: one.ddl, ms_per_s: one.ms_per_s, slowest_ms: one.slowest_ms })
-                .collect(),
-        );
+        database.indexes = Some(missing);
         Ok(())
     }
 

@@ -59,7 +59,6 @@ struct Asked {
 struct Gathered {
     requests: u64,
     failed: u64,
-    unchanged: u64,
     cached: u64,
     bytes: f64,
     sized: u64,
@@ -94,7 +93,6 @@ impl Reader {
         let gathered = self.routes.entry(key).or_default();
         gathered.requests += 1;
         gathered.failed += u64::from(entry.status >= 500);
-        gathered.unchanged += u64::from(entry.status == 304);
         gathered.cached += u64::from(entry.is_cached);
         gathered.bytes += entry.bytes.unwrap_or_default();
         gathered.sized += u64::from(entry.bytes.is_some());
@@ -203,7 +201,6 @@ impl Gathered {
     fn merge(&mut self, other: Self) {
         self.requests += other.requests;
         self.failed += other.failed;
-        self.unchanged += other.unchanged;
         self.cached += other.cached;
         self.bytes += other.bytes;
         self.sized += other.sized;
@@ -236,7 +233,6 @@ impl Gathered {
             is_static,
             requests,
             failed: self.failed as f64,
-            unchanged: self.unchanged as f64,
             cached: self.cached as f64,
             bytes: of_all(self.bytes, self.sized),
             p50_ms: at(0.5),

@@ -61,7 +61,7 @@ async fn look_at_all(question: &Question) -> Result<Evidence, AdviseError> {
     };
     let before = pages(&client, &question.origins).await;
     let (ticks, begun) = (machine::ticks(), Instant::now());
-    let watched = match servers.primary() {
+    let watched = match &servers.primary {
         Some(primary) => primary.watch(sleep(question.interval)).await?,
         None => {
             sleep(question.interval_needed()).await;
@@ -73,8 +73,7 @@ async fn look_at_all(question: &Question) -> Result<Evidence, AdviseError> {
     let after = pages(&client, &question.origins).await;
     tell_origins(question, before, after, seconds, &mut evidence);
     if question.is_host {
-        let has_database = servers.primary().is_some_and(Look::is_here)
-            || (servers.primary().is_none() && machine::runs_database());
+        let has_database = servers.primary.as_ref().map_or_else(machine::runs_database, Look::is_here);
         match (machine::cpus(), load) {
             (Some(cpus), Some(load)) => evidence.host = Some(Host { cpus, used: load * cpus, has_database }),
             _ => {
@@ -161,8 +160,8 @@ impl Question {
 /// The servers of a database, after the first look.
 #[derive(Default)]
 struct Servers {
-    all: Vec<Look>,
-    primary: Option<usize>,
+    primary: Option<Look>,
+    replicas: Vec<Look>,
 }
 
 impl Servers {
@@ -172,8 +171,7 @@ impl Servers {
         for config in &question.primary {
             match Look::begin(config, "the database", true).await {
                 Ok(look) if look.takes_writes().await? => {
-                    servers.primary = Some(servers.all.len());
-                    servers.all.push(look);
+                    servers.primary = Some(look);
                     break;
                 }
                 Ok(_) => {}
@@ -185,15 +183,11 @@ impl Servers {
         }
         for (number, config) in (1..).zip(&question.replicas) {
             match Look::begin(config, &format!("replica {number}"), false).await {
-                Ok(look) => servers.all.push(look),
+                Ok(look) => servers.replicas.push(look),
                 Err(error) => unknown.push(chain(&error).to_string()),
             }
         }
         Ok(servers)
-    }
-
-    fn primary(&self) -> Option<&Look> {
-        self.all.get(self.primary?)
     }
 
     async fn end(
@@ -202,39 +196,32 @@ impl Servers {
         question: &Question,
         evidence: &mut Evidence,
     ) -> Result<(), AdviseError> {
-        let Self { all, primary } = self;
-        let here = primary.and_then(|place| all.get(place)).is_some_and(Look::is_here);
-        let cpus = question.database_cpus.or_else(|| here.then(machine::cpus).flatten());
-        let mut watched = Some(watched);
-        let mut replicas_ms = None;
-        let first_replica = usize::from(primary == Some(0));
-        let mut database: Option<Database> = None;
-        for (place, look) in all.into_iter().enumerate() {
-            if primary == Some(place) {
-                let queues = look.queues().await?;
-                if !queues.is_empty() {
-                    let how = format!("jobs of {} are in the database", queues.join(" and "));
-                    evidence.in_place.push(InPlace { tool: Tool::Queue, how });
+        let Some(primary) = self.primary else { return Ok(()) };
+        let cpus = question.database_cpus.or_else(|| primary.is_here().then(machine::cpus).flatten());
+        let queues = primary.queues().await?;
+        if !queues.is_empty() {
+            let how = format!("jobs of {} are in the database", queues.join(" and "));
+            evidence.in_place.push(InPlace { tool: Tool::Queue, how });
+        }
+        let (database, unknown) = primary.end(watched, cpus).await?;
+        evidence.unknown.extend(unknown);
+        let mut read_ms = Vec::new();
+        for replica in self.replicas {
+            match replica.end(Watched::default(), None).await {
+                Ok((seen, unknown)) => {
+                    read_ms.push(seen.read_ms);
+                    evidence.unknown.extend(unknown);
                 }
-                let (seen, unknown) = look.end(watched.take().unwrap_or_default(), cpus).await?;
-                evidence.unknown.extend(unknown);
-                database = Some(seen);
-            } else {
-                // One that was lost meanwhile has nothing to say.
-                match look.end(Watched::default(), None).await {
-                    Ok((seen, unknown)) => {
-                        replicas_ms = match (replicas_ms, seen.read_ms) {
-                            (Some(others), Some(own)) => Some(others + own),
-                            (None, own) if place == first_replica => own,
-                            _ => None,
-                        };
-                        evidence.unknown.extend(unknown);
-                    }
-                    Err(error) => evidence.unknown.push(chain(&error).to_string()),
+                // It was lost meanwhile.
+                Err(error) => {
+                    read_ms.push(None);
+                    evidence.unknown.push(chain(&error).to_string());
                 }
             }
         }
-        evidence.database = database.map(|database| Database { replicas_ms, ..database });
+        // What one of them doesn't tell isn't known of all.
+        let replicas_ms = if read_ms.is_empty() { None } else { read_ms.into_iter().sum() };
+        evidence.database = Some(Database { replicas_ms, ..database });
         Ok(())
     }
 }

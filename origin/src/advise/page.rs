@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tidewall_api::advice::{Advice, Report, Verdict};
 
-use super::text::{cost_text, figure_text};
+use super::text::{cost_text, figure_text, score_text};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--line:#d8dde3;--soft:#5b6672;--now:#b3261e;--place:#1b6e3c;--yet:#335c9c}
@@ -47,20 +47,7 @@ pub fn page(report: &Report, at: &str) -> String {
         section(&mut page, advice);
     }
     if !report.scores.is_empty() {
-        let lines = report.scores.iter().map(|score| {
-            format!(
-                "{}, advised at {}: {} {} → {} {}, {} % less; {} to {} % were expected",
-                score.tool.as_str(),
-                score.advised_at,
-                score.what,
-                score.before,
-                score.after,
-                score.unit,
-                score.measured,
-                score.forecast[0],
-                score.forecast[1]
-            )
-        });
+        let lines = report.scores.iter().map(score_text);
         list(&mut page, "What came of what was advised", lines);
     }
     if !report.unknown.is_empty() {

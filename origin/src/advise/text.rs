@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tidewall_api::advice::{Advice, Figure, Report, Verdict};
+use tidewall_api::advice::{Advice, Figure, Report, Score, Verdict};
 
 /// In lines.
 pub fn text(report: &Report) -> String {
@@ -28,20 +28,7 @@ pub fn text(report: &Report) -> String {
         let _ = writeln!(text, "\nNext: {}, at {} times today's load{rate}.", next.tool.as_str(), next.times);
     }
     for score in &report.scores {
-        let _ = writeln!(
-            text,
-            "\n{} was advised at {}: {} {} → {} {}, {} % less, {} ({} to {} % less).",
-            score.tool.as_str(),
-            score.advised_at,
-            score.what,
-            score.before,
-            score.after,
-            score.unit,
-            score.measured,
-            score.came.as_str(),
-            score.forecast[0],
-            score.forecast[1],
-        );
+        let _ = writeln!(text, "\n{}.", score_text(score));
     }
     for unknown in &report.unknown {
         let _ = writeln!(text, "\nUnknown: {unknown}");
@@ -73,6 +60,15 @@ fn tell(text: &mut String, advice: &Advice) {
         }
         let _ = writeln!(text, "  {}", advice.command);
     }
+}
+
+/// What came of an advice, in a sentence without its end.
+pub(super) fn score_text(score: &Score) -> String {
+    let Score { tool, advised_at, what, unit, before, after, forecast: [low, high], measured, came } = score;
+    let (tool, came) = (tool.as_str(), came.as_str());
+    format!(
+        "{tool} was advised at {advised_at}: {what} {before} → {after} {unit}, {measured} % less, {came} ({low} to {high} % less)"
+    )
 }
 
 /// `what: 5 ms`

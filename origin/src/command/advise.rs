@@ -16,36 +16,18 @@ use crate::advise::{self as advisor, Ledger, Question, look};
 use crate::shutdown::Shutdown;
 use crate::timestamp::rfc3339;
 
+/// What is asked. An edge's token comes from `TIDEWALL_PURGE_TOKEN` alone: arguments can be read by
+/// everybody on the machine.
 #[derive(Debug, Args)]
 pub(super) struct AdviseArgs {
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
     asked: advise::AdviseArgs,
-    #[arg(long, hide = true, env = "TIDEWALL_PURGE_TOKEN", hide_env_values = true)]
-    purge_token: Option<Token>,
-}
-
-/// A secret, which is never shown.
-#[derive(Clone)]
-struct Token(String);
-
-impl std::str::FromStr for Token {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token")
-    }
 }
 
 pub(super) async fn advise(args: AdviseArgs) -> Result<(), CommandError> {
-    let AdviseArgs { database, asked, purge_token } = args;
+    let AdviseArgs { database, asked } = args;
     let prices = match &asked.prices {
         Some(file) => read_prices(file)?,
         None => Prices::own(),
@@ -53,7 +35,7 @@ pub(super) async fn advise(args: AdviseArgs) -> Result<(), CommandError> {
     let ledger = asked.ledger.clone().map(Ledger::new);
     // Known before the looking, which takes a while.
     let earlier = ledger.as_ref().map(Ledger::read).transpose()?.unwrap_or_default();
-    let question = question(&database, &asked, purge_token)?;
+    let question = question(&database, &asked)?;
     let shutdown = Shutdown::on_signals().map_err(CommandError::Signals)?;
     let evidence = look(&question, shutdown.begun()).await?;
     let mut report = decide(&evidence, &prices);
@@ -79,11 +61,7 @@ fn read_prices(file: &Path) -> Result<Prices, CommandError> {
         .map_err(|source| CommandError::Prices { file: file.to_owned(), source: source.into() })
 }
 
-fn question(
-    database: &DatabaseArgs,
-    asked: &advise::AdviseArgs,
-    purge_token: Option<Token>,
-) -> Result<Question, CommandError> {
+fn question(database: &DatabaseArgs, asked: &advise::AdviseArgs) -> Result<Question, CommandError> {
     let (primary, replicas) = match database.servers() {
         Ok(servers) => servers,
         // A log may be all that there is.
@@ -102,7 +80,7 @@ fn question(
         database_cpus: asked.database_cpus.map(f64::from),
         access_log: asked.access_log.clone(),
         origins: asked.origin.iter().map(url).collect::<Result<_, _>>()?,
-        edge: edge.map(|edge| (edge, purge_token.map(|Token(token)| token))),
+        edge: edge.map(|edge| (edge, std::env::var("TIDEWALL_PURGE_TOKEN").ok())),
         is_host: asked.host,
         users: asked.users.map(|users| users as f64),
         in_place: in_place.collect(),

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use tidewall_api::advice::Missing;
+
 use super::consider::consider;
 use super::facts::Name;
 use super::plan::Node;
@@ -22,20 +24,10 @@ pub(crate) struct Workload {
     pub(crate) rows: f64,
 }
 
-/// An index that could serve statements which read a table from end to end.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Lacking {
-    pub(crate) ddl: String,
-    /// Milliseconds of these statements in a second.
-    pub(crate) ms_per_s: f64,
-    /// Milliseconds of the slowest of them, as far as they read that table.
-    pub(crate) slowest_ms: f64,
-}
-
 /// What a look at a workload comes to.
 pub(crate) struct Found {
     /// Indexes that it lacks, by the time of what each could serve.
-    pub(crate) missing: Vec<Lacking>,
+    pub(crate) missing: Vec<Missing>,
     /// Milliseconds in a second of all that they could serve, each statement once.
     pub(crate) indexable_ms: f64,
     /// Statements and tables that nothing can be said of, and why.
@@ -66,7 +58,8 @@ pub(crate) async fn lacking(session: &Session, workload: Vec<Workload>) -> Resul
     let considered = consider(&statements, &known.tables, &known.indexes);
     // Those that were counted too few times are judged by their share.
     unread.extend(considered.unknown.into_iter().filter(|(name, _)| !times.contains_key(name)));
-    let mut lacking: Vec<(Lacking, BTreeMap<usize, f64>)> = Vec::new();
+    let rate = |place: &usize| statements.get(*place).map_or(0.0, |statement| statement.rate);
+    let mut lacking: Vec<(Missing, BTreeMap<usize, f64>)> = Vec::new();
     for (candidate, places) in considered.worth {
         // Milliseconds of a call that go to reading the table from end to end.
         let served: BTreeMap<usize, f64> = places
@@ -80,8 +73,7 @@ pub(crate) async fn lacking(session: &Session, workload: Vec<Workload>) -> Resul
         if served.is_empty() {
             continue;
         }
-        let rate = |place: &usize| statements.get(*place).map_or(0.0, |statement| statement.rate);
-        let one = Lacking {
+        let one = Missing {
             ddl: candidate.ddl(),
             ms_per_s: served.iter().map(|(place, ms)| rate(place) * ms).sum(),
             slowest_ms: served.values().copied().fold(0.0, f64::max),
@@ -99,7 +91,6 @@ pub(crate) async fn lacking(session: &Session, workload: Vec<Workload>) -> Resul
         }
         is_new
     });
-    let rate = |place: &usize| statements.get(*place).map_or(0.0, |statement| statement.rate);
     let indexable_ms = told.iter().map(|(place, ms)| rate(place) * ms).sum();
     Ok(Found { missing: lacking.into_iter().map(|(one, _)| one).collect(), indexable_ms, unread, unread_ms })
 }

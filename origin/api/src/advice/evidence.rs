@@ -79,8 +79,6 @@ pub struct Database {
     pub write_ms: Option<f64>,
     /// Bytes of the database.
     pub bytes: Option<f64>,
-    /// Share of the pages that were found in memory.
-    pub hit_ratio: Option<f64>,
     /// Statements by the time that they took, the greatest first.
     pub statements: Vec<Statement>,
     /// Indexes that aren't there, for statements that read what each would leave out. Unknown where

@@ -51,7 +51,7 @@ const ANSWER_BYTES: f64 = 1e6;
 /// Requests of a route that are no accident where each takes so long.
 const QUEUE_REQUESTS: f64 = 5.0;
 /// Calls below which a statement, and requests below which a route, may be somebody's experiment.
-const CALLS_MIN: f64 = 50.0;
+pub const CALLS_MIN: f64 = 50.0;
 /// Share of the time of statements that has to be of such as were counted so often.
 const KNOWN: f64 = 0.8;
 

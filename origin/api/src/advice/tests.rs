@@ -41,7 +41,6 @@ fn healthy() -> Evidence {
         read_ms: Some(300.0),
         write_ms: Some(50.0),
         bytes: Some(1e9),
-        hit_ratio: Some(0.99),
         statements: vec![Statement {
             text: "SELECT * FROM a WHERE id = $1".to_owned(),
             calls: 10_000.0,

@@ -30,8 +30,6 @@ pub struct Route {
     pub requests: f64,
     /// Of these, answered with a status from 500 on.
     pub failed: f64,
-    /// Of these, answered with 304.
-    pub unchanged: f64,
     /// Of these, answered by a cache before the server, as the log says.
     pub cached: f64,
     /// Bytes of all answers. Unknown where none has its size.
