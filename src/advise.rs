@@ -7,10 +7,11 @@ use serde::Deserialize;
 use tidewall_api::command::advise::AdviseArgs;
 
 use crate::administer::program;
-use crate::cli::{AdministerArgs, AdviseCommand};
+use crate::cli::{AdministerArgs, AdviseCommand, AdviseOther};
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::workspace::Workspace;
-use crate::{data, ready};
+use crate::{bench, data, ready};
 
 /// What is read of the ready file. Has no `Debug`: it holds secrets.
 #[derive(Deserialize)]
@@ -30,6 +31,8 @@ struct Origin {
 
 /// What was advised of a running stack is written down in its data directory.
 const LEDGER: &str = "advice.jsonl";
+/// Where scenarios are.
+const SCENARIOS: &str = "bench/scenarios";
 /// What was advised of others.
 const LEDGER_OF_OTHERS: &str = "target/tidewall-advice.jsonl";
 
@@ -37,8 +40,12 @@ const LEDGER_OF_OTHERS: &str = "target/tidewall-advice.jsonl";
 ///
 /// # Errors
 /// There is nothing to look at, or the program says so.
-pub(crate) async fn run(command: &AdviseCommand) -> Result<(), Failure> {
-    let AdviseCommand { database: AdministerArgs { data, database_url, asked }, replica_url } = command;
+pub(crate) async fn run(command: &AdviseCommand, progress: &Progress) -> Result<(), Failure> {
+    let AdviseCommand { other, database: AdministerArgs { data, database_url, asked }, replica_url } =
+        command;
+    if let Some(AdviseOther::Record { names }) = other {
+        return record(names, progress).await;
+    }
     let workspace = Workspace::find()?;
     let (asked, env) = match database_url {
         Some(url) => {
@@ -55,6 +62,19 @@ pub(crate) async fn run(command: &AdviseCommand) -> Result<(), Failure> {
         }
     };
     program(&workspace, "advise", asked.to_arguments(), env).await
+}
+
+/// Has products run under load, to judge the advisor by. What is none is told before anything is built.
+async fn record(names: &[String], progress: &Progress) -> Result<(), Failure> {
+    let folder = Workspace::find()?.join(SCENARIOS);
+    let is_there = |name: &str| name == "all" || folder.join(format!("{name}.toml")).is_file();
+    match names.iter().find(|name| !is_there(name)) {
+        None => bench::record(names, progress).await,
+        Some(unknown) => Err(Failure::new(format!(
+            "there is no scenario `{unknown}`; each is a file of {}, and `all` are all of them",
+            folder.display()
+        ))),
+    }
 }
 
 /// Something else than a running stack was named.

@@ -2,7 +2,8 @@
 //!
 //! What is measured, and how, is in the package `tidewall-bench`; this brings up
 //! what it is measured on, a primary with two replicas, and Worker and site as
-//! they are deployed, as far as it is needed, and runs that program.
+//! they are deployed, as far as it is needed, and runs that program. `tidewall advise record`
+//! runs it as well, for the scenarios by which the advisor is judged.
 
 mod program;
 
@@ -56,6 +57,36 @@ enum On {
 /// What keeps it from measuring. Everything that was started has then been stopped.
 pub(crate) async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
     check(&args.what)?;
+    measure(to_arguments(args), &on(&args.what), progress).await
+}
+
+/// Runs scenarios of the advisor, and keeps what comes of them.
+///
+/// # Errors
+/// As of [`run`].
+pub(crate) async fn record(names: &[String], progress: &Progress) -> Result<(), Failure> {
+    let arguments = std::iter::once("--record".to_owned()).chain(names.iter().cloned());
+    measure(arguments.collect(), &[On::Database, On::Worker], progress).await
+}
+
+/// What the program is told.
+fn to_arguments(args: &BenchArgs) -> Vec<String> {
+    let BenchArgs { what, quick, pairs, jobs, json } = args;
+    let mut all = what.clone();
+    all.extend(quick.then(|| "--quick".to_owned()));
+    all.extend(json.then(|| "--json".to_owned()));
+    all.extend(pairs.map(|pairs| format!("--pairs={pairs}")));
+    all.extend(jobs.map(|jobs| format!("--jobs={jobs}")));
+    all
+}
+
+/// On what these are measured; all where none is named.
+fn on(what: &[String]) -> Vec<On> {
+    let is_chosen = |name: &str| what.is_empty() || what.iter().any(|what| what == name);
+    KNOWN.iter().filter(|(name, _)| is_chosen(name)).map(|(_, on)| *on).collect()
+}
+
+async fn measure(arguments: Vec<String>, on: &[On], progress: &Progress) -> Result<(), Failure> {
     let workspace = Workspace::find()?;
     let data = DataDir::lock(&workspace.join(FOLDER))?.ok_or_else(|| {
         Failure::new(
@@ -67,7 +98,7 @@ pub(crate) async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Fai
     records.end_leftovers(progress).await?;
     let supervisor = Supervisor::new(records.clone(), *progress);
     let servers = OnceLock::new();
-    let run = Run { args, workspace: &workspace, data: &data, records, servers: &servers, progress };
+    let run = Run { arguments, on, workspace: &workspace, data: &data, records, servers: &servers, progress };
     // What was told to stop has nothing to look up in its logs.
     let (outcome, keeps_logs) = tokio::select! {
         outcome = run.measure(&supervisor) => {
@@ -103,7 +134,8 @@ fn check(what: &[String]) -> Result<(), Failure> {
 
 /// One run.
 struct Run<'a> {
-    args: &'a BenchArgs,
+    arguments: Vec<String>,
+    on: &'a [On],
     workspace: &'a Workspace,
     data: &'a DataDir,
     records: Records,
@@ -114,9 +146,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn measure(&self, supervisor: &Supervisor) -> Result<(), Failure> {
-        let Self { workspace, progress, .. } = self;
+        let Self { workspace, progress, on, .. } = self;
         npm::ensure(workspace, progress).await?;
-        let parts: &[Part] = match (self.needs(On::Site), self.needs(On::Worker)) {
+        let parts: &[Part] = match (on.contains(&On::Site), on.contains(&On::Worker)) {
             (true, _) => &[Part::Site, Part::Worker],
             (false, true) => &[Part::Worker],
             (false, false) => &[],
@@ -125,7 +157,7 @@ impl Run<'_> {
             cargo::ensure_wasm_target(workspace).await?;
             build::build(workspace, Flavor::Release, parts, progress).await?;
         }
-        let servers = match self.needs(On::Database) {
+        let servers = match on.contains(&On::Database) {
             true => Some(self.start_servers(supervisor).await?),
             false => None,
         };
@@ -133,13 +165,6 @@ impl Run<'_> {
         let program = cargo::build(workspace, cargo::Artifact::Measured("tidewall-bench", "peers")).await?;
         progress.step("measuring");
         program::run(&program, self, servers.as_ref()).await
-    }
-
-    /// Whether anything that is to be measured is measured on this.
-    fn needs(&self, on: On) -> bool {
-        let is_chosen =
-            |name: &str| self.args.what.is_empty() || self.args.what.iter().any(|what| what == name);
-        KNOWN.iter().any(|(name, its)| *its == on && is_chosen(name))
     }
 
     /// A primary with two replicas, filled.

@@ -186,7 +186,11 @@ pub(crate) struct IndexCommand {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct AdviseCommand {
+    /// Something else than to look.
+    #[command(subcommand)]
+    pub(crate) other: Option<AdviseOther>,
     /// Which database, and what is asked.
     #[command(flatten)]
     pub(crate) database: AdministerArgs<AdviseArgs>,
@@ -194,6 +198,18 @@ pub(crate) struct AdviseCommand {
     /// by commas.
     #[arg(long, value_name = "URL", env = "REPLICA_URLS", hide_env_values = true, value_delimiter = ',')]
     pub(crate) replica_url: Vec<String>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum AdviseOther {
+    /// Run products under load, add each tool to them, and keep what came of it, to judge the advisor by.
+    ///
+    /// Takes half a minute for each, on servers of its own. What is recorded lies in bench/scenarios/recorded.
+    Record {
+        /// Files of bench/scenarios, or `all`.
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+    },
 }
 
 /// A product, and how it is used. What isn't said is a shop's.

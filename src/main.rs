@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
             let asked = database.asked.to_arguments();
             administer::run("index", database, asked, Servers::All(replica_url)).await
         }
-        Some(Command::Advise(command)) => advise::run(&command).await,
+        Some(Command::Advise(command)) => advise::run(&command, &progress).await,
         Some(Command::Cost(args)) => cost::run(&args, &progress),
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };

@@ -76,11 +76,11 @@ impl Origins<'_> {
 
     /// The number of orders that there are.
     pub(crate) async fn orders(&self) -> Result<i64, Failure> {
-        let count = async {
-            let client = postgres::connect(&self.servers.primary).await?;
-            Ok(client.query_one("SELECT count(*) FROM orders", &[]).await?.get(0))
-        };
-        count.await.map_err(|error| postgres::refused("the primary", &error))
+        let client = postgres::connect_foreign(&self.servers.primary)
+            .await
+            .map_err(|why| Failure::new(format!("the primary can't be reached: {why}")))?;
+        let counted = client.query_one("SELECT count(*) FROM orders", &[]).await;
+        Ok(counted.map_err(|error| postgres::refused("the primary", &error))?.get(0))
     }
 
     /// Starts the origin `id`, which serves the built site in the folder `site` as well.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
+use tidewall_api::postgres::Authorities;
 use tokio_postgres::{Client, NoTls};
 
 use crate::child::Spec;
@@ -425,6 +426,16 @@ pub(crate) async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> 
     Ok(client)
 }
 
+/// The same at a server that may not be ours, encrypted as the origins do it.
+pub(crate) async fn connect_foreign(url: &str) -> Result<Client, String> {
+    let authorities = Authorities::of_environment();
+    let config = authorities.read(url).map_err(|error| format!("it {error}"))?;
+    let encryption = authorities.encryption().map_err(|error| error.to_string())?;
+    let (client, connection) = config.connect(encryption).await.map_err(|error| reason(&error))?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
 /// Names the database that `client` is connected to. The system identifier is drawn when a
 /// cluster is made, and a promotion keeps it; the object id is a database's own in its cluster.
 async fn identity(client: &Client) -> Result<String, tokio_postgres::Error> {
@@ -441,10 +452,12 @@ async fn check_foreign(variable: &str, url: &str) -> Result<Client, Failure> {
             "{variable} does not answer: {why}; check the URL, or unset it to start an embedded Postgres"
         ))
     };
-    let connected = tokio::time::timeout(Duration::from_secs(10), connect(url)).await;
-    let client = connected
-        .map_err(|_| does_not_answer("no answer within 10 s".into()))?
-        .map_err(|error| does_not_answer(reason(&error)))?;
+    if let Err(why) = Authorities::of_environment().read(url) {
+        return Err(Failure::new(format!("{variable} {why}")));
+    }
+    let connected = tokio::time::timeout(Duration::from_secs(10), connect_foreign(url)).await;
+    let client =
+        connected.map_err(|_| does_not_answer("no answer within 10 s".into()))?.map_err(does_not_answer)?;
     let row = client
         .query_one(
             "SELECT current_setting('server_version_num')::int, current_setting('server_version')",
@@ -475,5 +488,18 @@ mod tests {
         let checked = check_foreign("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x").await;
         let failure = checked.err().unwrap().to_string();
         assert!(failure.contains("DATABASE_URL") && !failure.contains("hunter2"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_to_prove_who_it_is_is_told_nothing_before() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://me:hunter2@{}/x?sslmode=verify-full", listener.local_addr().unwrap());
+        tokio::select! {
+            checked = check_foreign("DATABASE_URL", &url) => {
+                let failure = checked.err().unwrap().to_string();
+                assert!(failure.contains("PGSSLROOTCERT") && !failure.contains("hunter2"), "{failure}");
+            }
+            _ = listener.accept() => panic!("it was connected to"),
+        }
     }
 }

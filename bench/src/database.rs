@@ -80,7 +80,8 @@ impl Own {
     }
 }
 
-async fn drop_database(server: &Client, database: &str) -> Result<(), Reason> {
+/// Drops a database, if it is there, whoever is connected.
+pub(crate) async fn drop_database(server: &Client, database: &str) -> Result<(), Reason> {
     Ok(server.batch_execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")).await?)
 }
 

@@ -8,7 +8,8 @@
 //! - `balance`, `cdn`: the benches of these names, which share the rest.
 //! - `tidewall`: the Worker under test; `workerd`: how one is run; `process`: what
 //!   it takes; `folder`: where it lives. `origin`, `storage`: what it stands before
-//!   and on. `crowd`: who ask; `http`: in which words.
+//!   and on. `crowd`: who ask; `http`: in which words. Some of these serve
+//!   [`crate::scenario`] as well.
 //!
 //! workerd has one thread for requests; CPU time is that of the whole process, its
 //! compilers and collectors included.
@@ -17,9 +18,9 @@ mod balance;
 mod burst;
 mod cdn;
 mod crowd;
-mod folder;
+pub(crate) mod folder;
 mod hit;
-mod http;
+pub(crate) mod http;
 mod memory;
 mod origin;
 mod plain;
@@ -27,9 +28,9 @@ mod process;
 mod proxies;
 mod size;
 mod speedup;
-mod storage;
-mod tidewall;
-mod workerd;
+pub(crate) mod storage;
+pub(crate) mod tidewall;
+pub(crate) mod workerd;
 
 use crate::catalog::Setting;
 use crate::error::{BenchError, Reason};

@@ -8,6 +8,7 @@
 //!   [`load`]: that load. [`effort`]: for how long.
 //! - [`sample`]: what the rounds came to; [`figure`], [`report`]: how it is told.
 //!   All three pure.
+//! - [`scenario`]: products under load, by which the advisor is judged.
 //! - [`peers`]: what the contestants are called, with the versions that are locked.
 //! - `node`: peers of npm, as processes.
 //! - [`checkout`], [`machine`], [`database`], [`progress`]: what else touches the world.
@@ -35,3 +36,4 @@ pub mod queue;
 pub mod replicas;
 pub mod report;
 pub mod sample;
+pub mod scenario;

@@ -10,9 +10,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use tidewall_bench::catalog::{self, Setting};
 use tidewall_bench::effort::Effort;
-use tidewall_bench::error::BenchError;
+use tidewall_bench::error::{BenchError, Reason};
 use tidewall_bench::queue::scale::Scale;
 use tidewall_bench::report::Report;
+use tidewall_bench::scenario::{self, Definition, Place};
 use tidewall_bench::{checkout, database, machine, progress};
 
 /// Measure Tidewall beside its peers.
@@ -33,6 +34,9 @@ struct Cli {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
+    /// Run these of the advisor's scenarios instead, or `all`, and keep what comes of them
+    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with_all = ["what", "quick", "pairs", "jobs", "json"])]
+    record: Vec<String>,
 }
 
 /// Pairs of a run.
@@ -43,6 +47,12 @@ const PAIRS_QUICK: u32 = 5_000;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
+    if !cli.record.is_empty() {
+        return match record(&cli.record).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => failed(&why.to_string()),
+        };
+    }
     match measure(&cli).await {
         Ok(report) if cli.json => match serde_json::to_string(&report) {
             Ok(json) => {
@@ -71,6 +81,37 @@ fn scale(cli: &Cli) -> Scale {
     Scale { jobs, warm_up: jobs.min(scale.warm_up), ..scale }
 }
 
+/// Runs the scenarios of these names.
+async fn record(names: &[String]) -> Result<(), Reason> {
+    let names = if names.iter().any(|name| name == "all") { Definition::names()? } else { names.to_vec() };
+    // A name that isn't one is told before the first has run.
+    let scenarios = names.iter().map(|name| Definition::read(name)).collect::<Result<Vec<_>, _>>()?;
+    let primary = std::env::var("DATABASE_URL").map_err(|_| Reason::from(BenchError::NoDatabase))?;
+    let replica = replicas().into_iter().next();
+    let replica = replica.ok_or_else(|| Reason::new("REPLICA_URLS names no replica of the database"))?;
+    let place = Place { primary, replica, worker: WORKER.into() };
+    let mut failed = Vec::new();
+    for definition in &scenarios {
+        if let Err(why) = scenario::record(definition, &place).await {
+            progress::tell(format!("  {why}"));
+            failed.push(definition.name.as_str());
+        }
+    }
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(Reason::new(&format!("not recorded: {}", failed.join(", ")))),
+    }
+}
+
+/// The replicas that are named.
+fn replicas() -> Vec<String> {
+    let named = std::env::var("REPLICA_URLS").unwrap_or_default();
+    named.split(',').filter(|url| !url.trim().is_empty()).map(str::to_owned).collect()
+}
+
+/// Folder of the built Worker.
+const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/edge");
+
 async fn measure(cli: &Cli) -> Result<Report, BenchError> {
     let benches = catalog::chosen(&cli.what)?;
     let needs_database = benches.iter().any(|bench| bench.needs_database());
@@ -80,13 +121,8 @@ async fn measure(cli: &Cli) -> Result<Report, BenchError> {
             Err(_) if needs_database => return Err(BenchError::NoDatabase),
             Err(_) => String::new(),
         },
-        replicas: std::env::var("REPLICA_URLS")
-            .unwrap_or_default()
-            .split(',')
-            .filter(|url| !url.trim().is_empty())
-            .map(str::to_owned)
-            .collect(),
-        worker: concat!(env!("CARGO_MANIFEST_DIR"), "/../target/edge").into(),
+        replicas: replicas(),
+        worker: WORKER.into(),
         site: concat!(env!("CARGO_MANIFEST_DIR"), "/../target/site").into(),
         effort: if cli.quick { Effort::QUICK } else { Effort::FULL },
         pairs: cli.pairs.unwrap_or(if cli.quick { PAIRS_QUICK } else { PAIRS }),

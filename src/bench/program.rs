@@ -26,14 +26,7 @@ const NAME: &str = "bench";
 /// It can't be started, fails, or doesn't end.
 pub(super) async fn run(path: &Path, run: &Run<'_>, servers: Option<&Servers>) -> Result<(), Failure> {
     let mut command = Command::new(path);
-    command.args(&run.args.what);
-    command.args(run.args.quick.then_some("--quick")).args(run.args.json.then_some("--json"));
-    if let Some(pairs) = run.args.pairs {
-        command.args(["--pairs", &pairs.to_string()]);
-    }
-    if let Some(jobs) = run.args.jobs {
-        command.args(["--jobs", &jobs.to_string()]);
-    }
+    command.args(&run.arguments);
     // It must not find another's.
     command.env_remove("DATABASE_URL").env_remove("REPLICA_URLS");
     if let Some(servers) = servers {

@@ -37,11 +37,11 @@ pub(crate) struct Case {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Statement {
-    sql: String,
+pub(crate) struct Statement {
+    pub(crate) sql: String,
     #[serde(default)]
-    values: Vec<String>,
-    calls: u32,
+    pub(crate) values: Vec<String>,
+    pub(crate) calls: u32,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +89,7 @@ fn bare(name: &str) -> &str {
 pub(crate) fn check(server: &Server, case: &Case) -> Result<(), String> {
     server.runtime.block_on(async {
         let database = server.database().await;
-        let advice = ask(&database, case).await;
+        let advice = ask(&database, &case.setup, &case.statements).await;
         database.drop().await;
         compare(case, &advice).map_err(|what| format!("{what}\n{}", advice.to_text()))
     })
@@ -114,10 +114,11 @@ pub(crate) fn check_all(server: &Server, cases: &[Case]) -> Result<(), String> {
     Err(wrong.join("\n"))
 }
 
-async fn ask(database: &Database<'_>, case: &Case) -> Advice {
+/// What is advised after a workload.
+pub(crate) async fn ask(database: &Database<'_>, setup: &str, statements: &[Statement]) -> Advice {
     // What a connection has counted is known to all once it has ended.
     let setting_up = connect(&database.url()).await;
-    for statement in case.setup.split("; ").filter(|statement| !statement.is_empty()) {
+    for statement in setup.split("; ").filter(|statement| !statement.is_empty()) {
         setting_up.batch_execute(statement).await.unwrap();
     }
     drop(setting_up);
@@ -127,7 +128,7 @@ async fn ask(database: &Database<'_>, case: &Case) -> Advice {
     }
     // Reads and writes are counted from the same moment on.
     database.client.batch_execute("SELECT pg_stat_statements_reset(), pg_stat_reset()").await.unwrap();
-    for Statement { sql, values, calls } in &case.statements {
+    for Statement { sql, values, calls } in statements {
         database.call(sql, values, *calls).await;
     }
     // Counts reach everybody's eyes a moment after a statement's end.

@@ -11,6 +11,8 @@ mod advise;
 mod cases;
 mod command;
 mod database;
+mod exhaustive;
+mod tls;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,6 +21,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::database::Server;
 
+fn tests() -> impl Iterator<Item = &'static command::Test> {
+    command::TESTS.iter().chain(advise::TESTS).chain(exhaustive::TESTS).chain(tls::TESTS)
+}
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Times are measured: one after the other.
@@ -26,7 +32,7 @@ fn main() -> ExitCode {
     let cases = cases::all();
     if arguments.list {
         let all = cases.iter().map(|case| (case.title(), true));
-        let others = command::TESTS.iter().chain(advise::TESTS).map(|(name, _)| ((*name).to_owned(), false));
+        let others = tests().map(|(name, _)| ((*name).to_owned(), false));
         let all = all.chain([(cases::NAME.to_owned(), false)]).chain(others);
         let trials =
             all.map(|(name, by_hand)| Trial::test(name, || Ok(())).with_ignored_flag(by_hand)).collect();
@@ -47,7 +53,7 @@ fn main() -> ExitCode {
         let server = Arc::clone(&server);
         Trial::test(cases::NAME, move || cases::check_all(&server, &cases).map_err(Failed::from))
     });
-    for (name, test) in command::TESTS.iter().chain(advise::TESTS) {
+    for (name, test) in tests() {
         let server = Arc::clone(&server);
         trials.push(Trial::test(*name, move || {
             test(&server);

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::Reason;
 
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> Result<Self, Reason> {
+    pub(crate) fn new() -> Result<Self, Reason> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("tidewall-bench-{}-{number}", std::process::id()));
@@ -17,15 +17,15 @@ impl Folder {
         Ok(Self(path))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(super) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), Reason> {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), Reason> {
         Ok(fs::write(self.0.join(name), content)?)
     }
 
-    pub(super) fn copy(&self, from: &Path, name: &str) -> Result<(), Reason> {
+    pub(crate) fn copy(&self, from: &Path, name: &str) -> Result<(), Reason> {
         let copied = fs::copy(from, self.0.join(name));
         copied.map(drop).map_err(|error| Reason::new(&format!("can't copy {}: {error}", from.display())))
     }

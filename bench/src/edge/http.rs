@@ -20,24 +20,24 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BACKLOG: u32 = 4096;
 
 /// A request or a response.
-pub(super) struct Message {
+pub(crate) struct Message {
     head: String,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
     /// The first line.
-    pub(super) fn start(&self) -> &str {
+    pub(crate) fn start(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }
 
     /// A word of the first line.
-    pub(super) fn word(&self, index: usize) -> &str {
+    pub(crate) fn word(&self, index: usize) -> &str {
         self.start().split(' ').nth(index).unwrap_or_default()
     }
 
     /// Names and values, as they were sent.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.head
             .lines()
             .skip(1)
@@ -46,23 +46,23 @@ impl Message {
     }
 
     /// The first value of `name`.
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// All before the body.
-    pub(super) fn head(&self) -> &str {
+    pub(crate) fn head(&self) -> &str {
         &self.head
     }
 
     /// Whether the head has these words.
-    pub(super) fn says(&self, words: &str) -> bool {
+    pub(crate) fn says(&self, words: &str) -> bool {
         self.head.contains(words)
     }
 }
 
 /// A connection.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     tcp: TcpStream,
     /// What has come of the next messages.
     buffer: Vec<u8>,
@@ -74,12 +74,12 @@ impl Stream {
         Ok(Self { tcp, buffer: Vec::new() })
     }
 
-    pub(super) async fn connect(address: SocketAddr) -> Result<Self, Reason> {
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self, Reason> {
         Self::new(TcpStream::connect(address).await?)
     }
 
     /// Asks, and waits for the answer.
-    pub(super) async fn ask(&mut self, request: &[u8]) -> Result<Message, Reason> {
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<Message, Reason> {
         self.tcp.write_all(request).await?;
         self.read().await?.ok_or_else(|| Reason::new("the connection was closed instead of an answer"))
     }
@@ -150,7 +150,7 @@ fn find(bytes: &[u8], end: &[u8]) -> Option<usize> {
 }
 
 /// A request without a body, as a program sends it that is no browser.
-pub(super) fn get(path: &str) -> Vec<u8> {
+pub(crate) fn get(path: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: edge.example\r\nUser-Agent: tidewall-bench\r\n\
          Accept: application/json\r\nAccept-Language: en\r\nAccept-Encoding: gzip\r\n\r\n"
@@ -159,7 +159,7 @@ pub(super) fn get(path: &str) -> Vec<u8> {
 }
 
 /// A response.
-pub(super) fn response(status: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn response(status: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in fields {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -169,20 +169,20 @@ pub(super) fn response(status: &str, fields: &[(&str, &str)], body: &[u8]) -> Ve
 }
 
 /// What answers a request.
-pub(super) trait Handler: Send + Sync + 'static {
+pub(crate) trait Handler: Send + Sync + 'static {
     /// The response, all of it.
     fn answer(self: Arc<Self>, request: Message) -> BoxFuture<'static, Vec<u8>>;
 }
 
 /// A server of this process; gone when dropped.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
     /// Serves on a free port.
-    pub(super) async fn start(handler: Arc<impl Handler>) -> Result<Self, Reason> {
+    pub(crate) async fn start(handler: Arc<impl Handler>) -> Result<Self, Reason> {
         let socket = tokio::net::TcpSocket::new_v4()?;
         // So that another can take its place at once.
         socket.set_reuseaddr(true)?;
@@ -221,7 +221,7 @@ async fn serve(tcp: TcpStream, handler: Arc<impl Handler>) -> Result<(), Reason>
 }
 
 /// A port that was free a moment ago.
-pub(super) fn free_port() -> Result<SocketAddr, Reason> {
+pub(crate) fn free_port() -> Result<SocketAddr, Reason> {
     Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 

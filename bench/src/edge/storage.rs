@@ -15,14 +15,14 @@ use super::http::{self, Handler, Message, Server};
 use crate::error::Reason;
 
 /// Both services.
-pub(super) struct Storage {
+pub(crate) struct Storage {
     kv: Server,
     cache: Server,
 }
 
 /// What a service keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keeps {
+pub(crate) enum Keeps {
     /// All.
     All,
     /// Nothing, as the Cache API does on a domain of the platform's own.
@@ -30,7 +30,7 @@ pub(super) enum Keeps {
 }
 
 impl Storage {
-    pub(super) async fn start(kv: Keeps, cache: Keeps) -> Result<Self, Reason> {
+    pub(crate) async fn start(kv: Keeps, cache: Keeps) -> Result<Self, Reason> {
         Ok(Self {
             kv: Server::start(Arc::new(Kv(Kept::new(kv)))).await?,
             cache: Server::start(Arc::new(Cache(Kept::new(cache)))).await?,

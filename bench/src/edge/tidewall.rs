@@ -19,7 +19,7 @@ pub(super) async fn start(folder: &Path, origin: &Origin, storage: Storage) -> R
 }
 
 /// The same before several origins, of which `policy` chooses one.
-pub(super) async fn before(
+pub(crate) async fn before(
     folder: &Path,
     origins: &[SocketAddr],
     policy: &str,

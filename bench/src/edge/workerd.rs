@@ -35,9 +35,9 @@ pub(super) struct Module {
 }
 
 /// A running one.
-pub(super) struct Workerd {
+pub(crate) struct Workerd {
     pub(super) process: Process,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Where its KV and its Cache API are.
     _storage: Storage,
 }

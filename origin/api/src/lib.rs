@@ -2,7 +2,7 @@
 //! the site's manifest. No behaviour beyond reading and writing these forms, so
 //! that app, edge, origin and tests share one definition. The exception is [`site`],
 //! which says how a built site is served, to whichever of them serves it. `command` is what
-//! crosses from one program's command line to another's.
+//! crosses from one program's command line to another's, and `postgres` how both reach a database.
 
 pub mod account;
 pub mod advice;
@@ -19,6 +19,8 @@ pub mod job;
 pub mod manifest;
 pub mod notification;
 pub mod order;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod problem;
 pub mod product;
 pub mod purge;

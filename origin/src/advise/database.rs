@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tidewall_api::advice::{Activity, CALLS_MIN, Database, Statement};
+use tidewall_api::advice::{Activity, CALLS_MIN, Database, Jobs, Statement};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_postgres::{Config, Row};
 
@@ -212,6 +212,20 @@ impl Look {
     /// Queues that have their tables in this database.
     pub(super) async fn queues(&self) -> Result<Vec<String>, IndexError> {
         Ok(self.session.rows(storage::QUEUES, &[]).await?.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// How Tidewall's jobs did of late. `None`: they may not be read.
+    pub(super) async fn jobs(&self) -> Result<Option<Jobs>, IndexError> {
+        match self.session.row(storage::JOBS, &[]).await {
+            Ok(row) => Ok(Some(Jobs {
+                ended: row.get(0),
+                p50_ms: row.get(1),
+                p95_ms: row.get(2),
+                oldest_s: row.get(3),
+            })),
+            Err(IndexError::Statement(error)) if error.as_db_error().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -60,6 +60,18 @@ pub(super) fn statements(schema: &str) -> String {
     )
 }
 
+/// Tidewall's own jobs: of the last few thousand those that have ended, and of all the one that has been
+/// due for the longest time, by the index that workers claim by.
+pub(super) const JOBS: &str = "/* tidewall advise */
+    SELECT count(took)::double precision,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY took), percentile_cont(0.95) WITHIN GROUP (ORDER BY took),
+        (SELECT extract(epoch FROM now() - min(run_at))::double precision FROM jobs
+            WHERE run_at IS NOT NULL AND run_at <= now() AND state <> 'running')
+    FROM (
+        SELECT (extract(epoch FROM finished_at - started_at) * 1000)::double precision AS took
+        FROM jobs ORDER BY id DESC LIMIT 5000
+    ) AS lately";
+
 /// Tables of queues, where something was added since statistics are kept: whose they are.
 pub(super) const QUEUES: &str = "
     SELECT DISTINCT known.name

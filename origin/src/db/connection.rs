@@ -11,12 +11,13 @@ use bytes::Bytes;
 use deadpool::managed::Object;
 use deadpool_postgres::ClientWrapper;
 use prometheus_client::metrics::counter::Counter;
+use tidewall_api::postgres::Encryption;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{PgLsn, ToSql, Type};
-use tokio_postgres::{CopyInSink, NoTls, Notification, Row, RowStream, SimpleQueryMessage, Statement};
+use tokio_postgres::{CopyInSink, Notification, Row, RowStream, SimpleQueryMessage, Statement};
 
 use super::error::DbError;
 use super::gate::Permit;
@@ -273,7 +274,7 @@ fn abandon(server: Arc<Server>, link: Object<Connector>, permits: [Option<Permit
     let Ok(runtime) = Handle::try_current() else { return server.close(link, CloseReason::Abandoned) };
     runtime.spawn(async move {
         // It is closed in any case, once the server had time to hear.
-        let _ = timeout(CANCEL_MAX, cancel(&link)).await;
+        let _ = timeout(CANCEL_MAX, cancel(&link, server.pool().manager().encryption())).await;
         server.close(link, CloseReason::Abandoned);
         drop(permits);
     });
@@ -282,11 +283,11 @@ fn abandon(server: Arc<Server>, link: Object<Connector>, permits: [Option<Permit
 /// Stops the statement under way, and returns when it has ended. A request to stop
 /// that arrives before the statement has begun finds nothing to stop, so it is
 /// repeated until an empty statement behind it was answered.
-async fn cancel(link: &Link) {
+async fn cancel(link: &Link, encryption: Encryption) {
     let token = link.client.cancel_token();
     let mut ended = pin!(link.client.simple_query(""));
     loop {
-        let _ = token.cancel_query(NoTls).await;
+        let _ = token.cancel_query(encryption.clone()).await;
         if timeout(CANCEL_AGAIN, &mut ended).await.is_ok() {
             return;
         }

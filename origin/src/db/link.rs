@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use deadpool::managed::{Manager as _, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::{ClientWrapper, Connect, ManagerConfig, RecyclingMethod};
 use futures::future::BoxFuture;
+use tidewall_api::postgres::Encryption;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
-use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::types::PgLsn;
-use tokio_postgres::{AsyncMessage, Client, NoTls, Notification, SimpleQueryMessage, Socket};
+use tokio_postgres::{AsyncMessage, Client, Notification, SimpleQueryMessage, Socket};
 
 use super::holder::{Slot, Slots};
 use super::lsn::Lsn;
@@ -36,6 +37,13 @@ const GREET: &str = "
         CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END,
         current_setting('server_version_num'),
         set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), false)";
+
+/// Where a server is.
+pub(super) struct Address {
+    pub(super) config: tokio_postgres::Config,
+    /// How connections to it are encrypted.
+    pub(super) encryption: Encryption,
+}
 
 /// A connection.
 #[derive(Debug)]
@@ -90,14 +98,15 @@ impl Link {
 /// Connects, and disconnects once the server is found not to answer: then every
 /// statement under way fails at once, whose answer may never come.
 struct Dial {
+    encryption: Encryption,
     reached: watch::Receiver<bool>,
     /// What the server says of channels.
     heard: broadcast::Sender<Notification>,
 }
 
 /// Drives a connection to its end.
-async fn drive(
-    mut connection: tokio_postgres::Connection<Socket, NoTlsStream>,
+async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
+    mut connection: tokio_postgres::Connection<Socket, S>,
     heard: broadcast::Sender<Notification>,
 ) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
@@ -113,9 +122,10 @@ impl Connect for Dial {
         &self,
         config: &tokio_postgres::Config,
     ) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
-        let (config, mut reached, heard) = (config.clone(), self.reached.clone(), self.heard.clone());
+        let (config, encryption) = (config.clone(), self.encryption.clone());
+        let (mut reached, heard) = (self.reached.clone(), self.heard.clone());
         Box::pin(async move {
-            let (client, connection) = config.connect(NoTls).await?;
+            let (client, connection) = config.connect(encryption).await?;
             let lost = async move {
                 // Connected anew, it may not have been looked at yet.
                 let _ = reached.wait_for(|reached| *reached).await;
@@ -136,6 +146,7 @@ impl Connect for Dial {
 /// Makes connections to one server.
 pub(super) struct Connector {
     manager: deadpool_postgres::Manager,
+    encryption: Encryption,
     heard: broadcast::Sender<Notification>,
     pool: PoolSettings,
     slots: Slots,
@@ -153,7 +164,7 @@ pub(super) struct Connector {
 impl Connector {
     /// `reached` tells whether the server answers.
     pub(super) fn new(
-        config: tokio_postgres::Config,
+        Address { config, encryption }: Address,
         pool: PoolSettings,
         metrics: ServerMetrics,
         reached: watch::Receiver<bool>,
@@ -161,9 +172,10 @@ impl Connector {
         // Fast: whether the connection is open, without a query; the monitor asks those.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let heard = broadcast::Sender::new(HEARD_MAX);
-        let dial = Dial { reached, heard: heard.clone() };
+        let dial = Dial { encryption: encryption.clone(), reached, heard: heard.clone() };
         Self {
             manager: deadpool_postgres::Manager::from_connect(config, dial, recycling),
+            encryption,
             heard,
             pool,
             slots: Slots::default(),
@@ -178,6 +190,11 @@ impl Connector {
     /// What the server says of channels from now on.
     pub(super) fn heard(&self) -> broadcast::Receiver<Notification> {
         self.heard.subscribe()
+    }
+
+    /// How its connections are encrypted.
+    pub(super) fn encryption(&self) -> Encryption {
+        self.encryption.clone()
     }
 
     pub(super) fn slots(&self) -> &Slots {

@@ -102,6 +102,7 @@ pub use rows::Rows;
 pub use settings::{DbSettings, PoolSettings, SettingsError};
 pub use transaction::{Transaction, Written};
 
+use link::Address;
 use metrics::{DbMetrics, Ignored, Routed};
 use route::{Route, Why};
 use server::{Lane, Purpose, Server};
@@ -136,14 +137,15 @@ impl Db {
     /// Sets up the pools and begins to watch the servers, on the current Tokio
     /// runtime. Makes no connection itself, so it succeeds without a database in reach.
     pub fn new(settings: DbSettings) -> Self {
-        let DbSettings { servers, pool } = settings;
+        let DbSettings { servers, pool, encryption } = settings;
         let metrics = DbMetrics::new();
         let is_alone = servers.len() == 1;
         let servers: Vec<_> = (servers.into_iter().enumerate())
             .map(|(index, config)| {
                 let name = if index == 0 { "primary".to_owned() } else { format!("replica{index}") };
                 let server_metrics = metrics.server(&name);
-                Arc::new(Server::new(index, name, config, pool, is_alone, server_metrics))
+                let address = Address { config, encryption: encryption.clone() };
+                Arc::new(Server::new(index, name, address, pool, is_alone, server_metrics))
             })
             .collect();
         let shared = Arc::new(Shared::new(servers, metrics));

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use super::cause::cause;
 use super::error::{DbError, Exhausted, OLDEST_NAMED};
 use super::gate::{Gate, Permit, Refusal};
-use super::link::{CloseReason, Connector, Link};
+use super::link::{Address, CloseReason, Connector, Link};
 use super::metrics::{Refused, ServerMetrics};
 use super::settings::{PoolSettings, RESERVED};
 
@@ -75,7 +75,7 @@ impl Server {
     pub(super) fn new(
         index: usize,
         name: String,
-        config: tokio_postgres::Config,
+        address: Address,
         settings: PoolSettings,
         is_alone: bool,
         metrics: ServerMetrics,
@@ -91,7 +91,7 @@ impl Server {
             primary_reads: (!is_alone).then(|| Gate::new(primary.div_ceil(2))),
         };
         let (look_now, reached) = (Notify::new(), watch::Sender::new(true));
-        let connector = Connector::new(config, settings, metrics.clone(), reached.subscribe());
+        let connector = Connector::new(address, settings, metrics.clone(), reached.subscribe());
         let pool = Pool::builder(connector)
             .max_size(connections)
             // The last used first, so that those too many are left idle, and closed.

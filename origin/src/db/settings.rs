@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidewall_api::postgres::{Authorities, Encryption, UrlError};
 use tokio_postgres::config::{Host, SslMode};
 
 /// Where the database is reached. Has no `Debug`: it holds passwords.
@@ -10,6 +11,8 @@ pub struct DbSettings {
     /// Every server, the one that is the primary to begin with first.
     pub(super) servers: Vec<tokio_postgres::Config>,
     pub(super) pool: PoolSettings,
+    /// How connections to them are encrypted.
+    pub(super) encryption: Encryption,
 }
 
 /// How many connections to keep to each server, and for how long. Every number is
@@ -71,18 +74,17 @@ impl PoolSettings {
 /// A setting that can't be used. Never quotes a URL: it may hold a password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// No PostgreSQL URL.
-    #[error("{what} is not a PostgreSQL URL; write it as postgres://user:password@host:port/database")]
+    /// A URL that leads to no server.
+    #[error("{what} {why}")]
     Url {
         /// Which setting.
         what: String,
+        /// Why.
+        why: UrlError,
     },
-    /// Asks for encryption.
-    #[error("{what} asks for sslmode=require, but connections to the database can't be encrypted yet")]
-    Tls {
-        /// Which setting.
-        what: String,
-    },
+    /// The authorities that may sign a server's certificate can't be used.
+    #[error("{0}")]
+    Authorities(String),
     /// Leaves no connection for requests.
     #[error(
         "a pool needs at least {least} connections: one watches the server and two are kept for emergencies"
@@ -101,10 +103,13 @@ impl DbSettings {
     /// several hosts, `postgres://user@a:5433,b:5434/database`: whichever of all
     /// these servers is the primary, now and after a promotion, is found out.
     pub fn parse(primary: &str, replicas: &[String]) -> Result<Self, SettingsError> {
-        let mut servers = parse("the database URL", primary)?;
+        let authorities = Authorities::of_environment();
+        let mut servers = parse("the database URL", primary, &authorities)?;
         for (number, url) in (1..).zip(replicas) {
-            servers.extend(parse(&format!("the URL of replica {number}"), url)?);
+            servers.extend(parse(&format!("the URL of replica {number}"), url, &authorities)?);
         }
+        let encryption =
+            authorities.encryption().map_err(|error| SettingsError::Authorities(error.to_string()))?;
         let mut seen = Vec::new();
         servers.retain(|server| {
             let address = (server.get_hosts().to_vec(), server.get_ports().to_vec());
@@ -112,7 +117,7 @@ impl DbSettings {
             seen.push(address);
             is_new
         });
-        Ok(Self { servers, pool: PoolSettings::default() })
+        Ok(Self { servers, pool: PoolSettings::default(), encryption })
     }
 
     /// Each of the servers, for who connects by itself.
@@ -128,15 +133,12 @@ impl DbSettings {
 }
 
 /// The servers that a URL names.
-fn parse(what: &str, url: &str) -> Result<Vec<tokio_postgres::Config>, SettingsError> {
-    let no_url = || SettingsError::Url { what: what.to_owned() };
-    let config: tokio_postgres::Config = url.trim().parse().map_err(|_| no_url())?;
-    if config.get_hosts().is_empty() {
-        return Err(no_url());
-    }
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(SettingsError::Tls { what: what.to_owned() });
-    }
+fn parse(
+    what: &str,
+    url: &str,
+    authorities: &Authorities,
+) -> Result<Vec<tokio_postgres::Config>, SettingsError> {
+    let config = authorities.read(url).map_err(|why| SettingsError::Url { what: what.to_owned(), why })?;
     Ok((0..config.get_hosts().len()).map(|index| one_of(&config, index)).collect())
 }
 
@@ -170,7 +172,12 @@ fn one_of(all: &tokio_postgres::Config, index: usize) -> tokio_postgres::Config 
         one.options(options);
     }
     one.application_name(all.get_application_name().unwrap_or("tidewall"));
-    one.ssl_mode(all.get_ssl_mode()).channel_binding(all.get_channel_binding());
+    one.ssl_mode(all.get_ssl_mode()).ssl_negotiation(all.get_ssl_negotiation());
+    one.channel_binding(all.get_channel_binding());
+    // Sockets of this machine are never encrypted.
+    if !matches!(&all.get_hosts()[index], Host::Tcp(_)) {
+        one.ssl_mode(SslMode::Disable);
+    }
     one.connect_timeout(all.get_connect_timeout().copied().unwrap_or(CONNECT_MAX));
     one.tcp_user_timeout(all.get_tcp_user_timeout().copied().unwrap_or(UNACKNOWLEDGED_MAX));
     one.keepalives(all.get_keepalives());
@@ -221,9 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn encryption_is_refused_rather_than_left_out() {
-        let message = "the database URL asks for sslmode=require, but connections to the database can't be encrypted yet";
-        check("postgres://h/db?sslmode=require", &[], Some(message));
+    fn of_several_hosts_a_socket_is_not_encrypted() {
+        let settings = DbSettings::parse("postgres://u@%2Frun,h/db?sslmode=require", &[]).unwrap();
+        let modes: Vec<_> = settings.servers.iter().map(|server| server.get_ssl_mode()).collect();
+        assert_eq!(modes, [SslMode::Disable, SslMode::Require]);
     }
 
     fn addresses(primary: &str, replicas: &[&str]) -> Vec<String> {

@@ -45,6 +45,8 @@ pub(crate) use read::statements_schema;
 pub(crate) use session::{Purpose, Session};
 pub use statement::statements;
 
+use tidewall_api::postgres::AuthoritiesError;
+
 /// Why there is no advice.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
@@ -57,6 +59,9 @@ pub enum IndexError {
         #[source]
         source: Box<tokio_postgres::Error>,
     },
+    /// The authorities that may sign a server's certificate can't be used.
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
     /// A pooler stands before the server, and doesn't keep a session's settings.
     #[error("{server} is reached through a pooler; connect to the server itself")]
     Pooler {

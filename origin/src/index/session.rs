@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tidewall_api::postgres::{Authorities, Encryption};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Config, Row};
 
 use super::IndexError;
 use super::plan::Node;
@@ -32,6 +33,7 @@ const OPTIONS: &str = "-c statement_timeout=60000 -c lock_timeout=2000 \
 pub(crate) struct Session {
     client: Client,
     driver: JoinHandle<()>,
+    encryption: Encryption,
 }
 
 impl Drop for Session {
@@ -93,14 +95,15 @@ impl Session {
         let own = config.get_options().unwrap_or_default().to_owned();
         config.options(format!("{own} {OPTIONS}{read_only}"));
         config.application_name(APPLICATION).connect_timeout(Duration::from_secs(5));
-        let connected = config.connect(NoTls).await;
+        let encryption = Authorities::of_environment().encryption()?;
+        let connected = config.connect(encryption.clone()).await;
         let (client, connection) = connected
             .map_err(|source| IndexError::Connect { server: server.to_owned(), source: Box::new(source) })?;
         let driver = tokio::spawn(async move {
             // What it ends with, the statements under way are told as well.
             let _ended = connection.await;
         });
-        let session = Self { client, driver };
+        let session = Self { client, driver, encryption };
         let timeout: String = session.row("SHOW statement_timeout", &[]).await?.get(0);
         if timeout != "1min" {
             return Err(IndexError::Pooler { server: server.to_owned() });
@@ -116,7 +119,7 @@ impl Session {
     /// Ends what the server does for this session at the moment.
     pub(super) async fn cancel(&self) {
         // It may have ended.
-        let _cancelled = self.client.cancel_token().cancel_query(NoTls).await;
+        let _cancelled = self.client.cancel_token().cancel_query(self.encryption.clone()).await;
     }
 
     /// Whether all functions of these names only read, and do the same each time: what is run more

@@ -22,6 +22,8 @@ pub struct Evidence {
     pub origins: Option<u32>,
     /// The edge before them.
     pub edge: Option<Edge>,
+    /// Background jobs.
+    pub jobs: Option<Jobs>,
     /// What is there already.
     pub in_place: Vec<InPlace>,
     /// What could not be learned, and why.
@@ -45,6 +47,20 @@ pub struct Edge {
     pub hits: f64,
     /// Answers that it had to ask for.
     pub misses: f64,
+}
+
+/// Background jobs of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Jobs {
+    /// That have ended.
+    pub ended: f64,
+    /// Milliseconds of their last attempts, the median. Unknown where none has ended.
+    pub p50_ms: Option<f64>,
+    /// The 95th percentile of these.
+    pub p95_ms: Option<f64>,
+    /// Seconds for which one has been due that nobody has begun.
+    pub oldest_s: Option<f64>,
 }
 
 /// A database, by two looks an interval apart.

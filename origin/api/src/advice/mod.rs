@@ -26,7 +26,7 @@ mod verdict;
 
 pub use cause::Cause;
 pub use cost::{Bill, Line, Usage, bill};
-pub use evidence::{Activity, Database, Edge, Evidence, Host, InPlace, Missing, Statement};
+pub use evidence::{Activity, Database, Edge, Evidence, Host, InPlace, Jobs, Missing, Statement};
 pub use ledger::{Came, Entry, Score, Taken, score};
 pub use prices::{Price, Prices, Told};
 pub use report::{Next, Primary, Report, advise};

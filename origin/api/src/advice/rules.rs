@@ -115,11 +115,7 @@ pub(super) const fn command(tool: Tool) -> &'static str {
 /// What a tool's rule says.
 pub(super) fn finding(tool: Tool, evidence: &Evidence) -> Finding {
     if let Some(how) = evidence.in_place(tool) {
-        let hits = evidence.edge.filter(|edge| tool == Tool::Cache && edge.hits + edge.misses > 0.0);
-        let figures = hits.map(|edge| {
-            figure("answers out of the cache", edge.hits / (edge.hits + edge.misses) * 100.0, "%")
-        });
-        return Finding::in_place(how, figures.into_iter().collect());
+        return Finding::in_place(how, figures_in_place(tool, evidence));
     }
     match tool {
         Tool::Cdn => cdn(evidence),
@@ -129,6 +125,24 @@ pub(super) fn finding(tool: Tool, evidence: &Evidence) -> Finding {
         Tool::ReadReplica => read_replica(evidence),
         Tool::Pool => pool(evidence),
         Tool::Queue => queue(evidence),
+    }
+}
+
+/// How a tool does that is there.
+fn figures_in_place(tool: Tool, evidence: &Evidence) -> Vec<Figure> {
+    match (tool, evidence.edge, evidence.jobs) {
+        (Tool::Cache, Some(edge), _) if edge.hits + edge.misses > 0.0 => {
+            vec![figure("answers out of the cache", edge.hits / (edge.hits + edge.misses) * 100.0, "%")]
+        }
+        (Tool::Queue, _, Some(jobs)) => {
+            let mut figures = vec![figure("jobs that have ended of late", jobs.ended, "jobs")];
+            figures.extend(jobs.p50_ms.map(|ms| figure("a job: median", ms, "ms")));
+            figures.extend(jobs.p95_ms.map(|ms| figure("a job: 95th percentile", ms, "ms")));
+            figures
+                .extend(jobs.oldest_s.map(|seconds| figure("one is due, and not begun, for", seconds, "s")));
+            figures
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -245,7 +259,9 @@ fn cache(evidence: &Evidence) -> Finding {
     if share < CACHE_SHARE {
         return Finding::not_yet("most answers are asked for once, or differ each time", figures);
     }
-    if indexable_ms(evidence) >= total * share / seconds * MOST {
+    // Whoever waits in line for the database has the others' time in theirs.
+    let is_full_for_want_of_one = matches!(state(evidence), Some(State::Busy(_, Some(Cause::MissingIndex))));
+    if is_full_for_want_of_one || indexable_ms(evidence) >= total * share / seconds * MOST {
         return Finding::not_yet("an index first: it makes every answer fast, also the first", figures);
     }
     if waits(evidence) {
@@ -467,9 +483,25 @@ fn queue(evidence: &Evidence) -> Finding {
     if is_one_statement || ms_per_s.is_some_and(|ms_per_s| indexable_ms(evidence) >= ms_per_s * MOST) {
         return Finding::not_yet("an index first: it takes most of the time away", figures);
     }
-    if waits(evidence) {
-        let why = "requests wait for each other in the database, and jobs would as well";
-        return Finding::not_yet(why, figures);
+    // Where a database is full, what takes long is for the most part to wait for it, and jobs would as well.
+    match state(evidence) {
+        Some(State::Waits) => {
+            let why = "requests wait for each other in the database, and jobs would as well";
+            return Finding::not_yet(why, figures);
+        }
+        Some(State::Busy(_, Some(Cause::MissingIndex))) => {
+            return Finding::not_yet(
+                "an index first: the database is full of what it would leave out",
+                figures,
+            );
+        }
+        Some(State::Busy(..)) => {
+            return Finding::not_yet(
+                "the database is full, and jobs would wait for it as well: see there first",
+                figures,
+            );
+        }
+        Some(State::Idle(_)) | None => {}
     }
     // Where everything waits for the same, what takes long is none of the work.
     let others = timed().filter(|(route, _)| route.requests >= CALLS_MIN && !std::ptr::eq(*route, slow));

@@ -331,6 +331,15 @@ fn a_queue_is_needed_where_somebody_waits_for_work_and_not_for_others() {
         slow(evidence);
         database(evidence).active = Some(Activity { cpu: 0.1, io: 0.0, lock: 5.0, other: 0.0 });
     });
+    // Of what they wait for, most is to wait in line.
+    for indexable_ms in [3_000.0, 0.0] {
+        check(Tool::Queue, NotYet, |evidence| {
+            slow(evidence);
+            let database = database(evidence);
+            database.active = Some(Activity { cpu: 3.8, ..Activity::default() });
+            (database.read_ms, database.indexable_ms) = (Some(3_700.0), indexable_ms);
+        });
+    }
     check(Tool::Queue, NotYet, |evidence| {
         for route in &mut traffic(evidence).routes {
             route.p50_ms = Some(2_000.0);
@@ -466,4 +475,15 @@ fn without_requests_or_a_database_what_rests_on_them_is_unknown() {
             assert_eq!(verdict(tool, &without_database), Verdict::Unknown, "{tool:?}");
         }
     }
+}
+
+#[test]
+fn of_a_queue_that_is_there_it_is_told_how_its_jobs_do() {
+    let jobs = super::Jobs { ended: 40.0, p50_ms: Some(900.0), p95_ms: None, oldest_s: Some(12.0) };
+    let in_place = vec![super::InPlace { tool: Tool::Queue, how: "as was said".to_owned() }];
+    let evidence = Evidence { jobs: Some(jobs), in_place, ..Evidence::default() };
+    let report = advise(&evidence, &Prices::own());
+    let queue = report.tools.iter().find(|advice| advice.tool == Tool::Queue).unwrap();
+    let figures: Vec<_> = queue.evidence.iter().map(|figure| (figure.value, figure.unit.as_str())).collect();
+    assert_eq!(figures, [(40.0, "jobs"), (900.0, "ms"), (12.0, "s")]);
 }

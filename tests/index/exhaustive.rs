@@ -1,0 +1,192 @@
+//! What the advisor chooses, beside the best of all choices among a few indexes: each of them is built,
+//! and the planner is shown every subset in turn.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+use serde::Deserialize;
+
+use crate::cases::{Statement, ask};
+use crate::command::Test;
+use crate::database::{Database, Server, call};
+
+pub(crate) const TESTS: &[Test] = &[(
+    "exhaustive::what_is_chosen_is_within_five_percent_of_the_best_of_all_choices",
+    what_is_chosen_is_within_five_percent_of_the_best_of_all_choices,
+)];
+
+/// Of the best choice's time.
+const WITHIN: f64 = 1.05;
+/// Runs of a plan; the middle one counts.
+const RUNS: usize = 25;
+/// Rows that are written to see what an index costs them.
+const WRITTEN: u32 = 400;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Instance {
+    name: String,
+    statements: Vec<Statement>,
+    candidates: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Instances {
+    instance: Vec<Instance>,
+}
+
+fn what_is_chosen_is_within_five_percent_of_the_best_of_all_choices(server: &Server) {
+    let instances = toml::from_str::<Instances>(include_str!("exhaustive.toml")).unwrap().instance;
+    for instance in instances {
+        server.runtime.block_on(async {
+            let database = server.database().await;
+            let advice = ask(&database, "", &instance.statements).await;
+            let chosen: Vec<_> = advice.proposals.iter().map(|proposal| proposal.ddl.clone()).collect();
+            let mut choices = Choices::build(&database, &instance, &chosen).await;
+            let own = (0..chosen.len()).map(|number| instance.candidates.len() + number);
+            let own = choices.ms(&own.collect::<Vec<_>>()).await;
+            let mut best = (f64::INFINITY, Vec::new());
+            for subset in 0..1_u32 << instance.candidates.len() {
+                let indexes: Vec<_> =
+                    (0..instance.candidates.len()).filter(|number| subset & (1 << number) != 0).collect();
+                let ms = choices.ms(&indexes).await;
+                if ms < best.0 {
+                    best = (ms, indexes);
+                }
+            }
+            let best_ddl: Vec<_> = best.1.iter().map(|number| &instance.candidates[*number]).collect();
+            let without = choices.ms(&[]).await;
+            println!("{}: {without:.0} ms, {own:.1} as advised, {:.1} at best", instance.name, best.0);
+            assert!(
+                own <= best.0 * WITHIN,
+                "{}: {own:.1} ms with {chosen:?}, {:.1} ms with {best_ddl:?}, {without:.0} ms without",
+                instance.name,
+                best.0,
+            );
+            assert!(best.0 < without / 2.0, "{}: there is something to choose", instance.name);
+            database.drop().await;
+        });
+    }
+}
+
+/// All indexes that may be chosen. Which of them the planner sees is a mark in the catalogue.
+struct Choices<'a> {
+    database: &'a Database<'a>,
+    instance: &'a Instance,
+    /// Name and definition of each.
+    indexes: Vec<(String, String)>,
+    /// Milliseconds that each adds to a call of each writing statement.
+    written: Vec<BTreeMap<usize, f64>>,
+    /// Of each statement, by its plan.
+    known: HashMap<(usize, String), f64>,
+}
+
+impl<'a> Choices<'a> {
+    async fn build(database: &'a Database<'a>, instance: &'a Instance, chosen: &[String]) -> Self {
+        let candidates = instance.candidates.iter().enumerate();
+        let mut all: Vec<_> = candidates
+            .map(|(number, on)| {
+                (format!("candidate_{number}"), format!("CREATE INDEX candidate_{number} ON {on}"))
+            })
+            .collect();
+        for ddl in chosen {
+            let (_, rest) = ddl.split_once("INDEX ").unwrap();
+            let rest = rest.strip_prefix("CONCURRENTLY ").unwrap_or(rest);
+            let name = rest.split(' ').next().unwrap().to_owned();
+            all.push((name, ddl.replace("CONCURRENTLY ", "")));
+        }
+        let mut choices =
+            Self { database, instance, indexes: Vec::new(), written: Vec::new(), known: HashMap::new() };
+        let mut before = choices.written_ms().await;
+        for (name, ddl) in all {
+            database.client.batch_execute(&ddl).await.unwrap();
+            let with = choices.written_ms().await;
+            choices
+                .written
+                .push(with.iter().map(|(number, ms)| (*number, (ms - before[number]).max(0.0))).collect());
+            before = with;
+            choices.indexes.push((name, ddl.split_once(" ON ").unwrap().1.replace("public.", "")));
+        }
+        database.client.batch_execute("VACUUM ANALYZE").await.unwrap();
+        choices
+    }
+
+    /// Has the planner see these alone. A test may do that; nobody else should.
+    async fn see(&self, indexes: &[usize]) {
+        let seen: Vec<_> = indexes.iter().map(|number| self.indexes[*number].0.clone()).collect();
+        let all: Vec<_> = self.indexes.iter().map(|(name, _)| name.clone()).collect();
+        let mark = "UPDATE pg_index SET indisvalid = relname = ANY ($1)
+            FROM pg_class WHERE pg_class.oid = indexrelid AND relname = ANY ($2)";
+        self.database.client.execute(mark, &[&seen, &all]).await.unwrap();
+    }
+
+    /// Milliseconds of all calls.
+    async fn ms(&mut self, indexes: &[usize]) -> f64 {
+        self.see(indexes).await;
+        let mut all = 0.0;
+        for (number, statement) in self.instance.statements.iter().enumerate() {
+            let calls = f64::from(statement.calls);
+            if is_write(statement) {
+                let added = indexes.iter().map(|index| self.written[*index][&number]);
+                all += calls * added.sum::<f64>();
+                continue;
+            }
+            // Its nodes, without the conditions, in which the values stand; an index is what it is of.
+            let plan = self.explained(statement, "COSTS OFF").await;
+            let nodes = plan.lines().filter(|line| !line.contains(": ")).collect::<Vec<_>>().join("\n");
+            let nodes = self.indexes.iter().fold(nodes, |nodes, (name, of)| nodes.replace(name, of));
+            let key = (number, nodes);
+            let ms = match self.known.get(&key) {
+                Some(ms) => *ms,
+                None => {
+                    let mut runs = Vec::new();
+                    for _ in 0..RUNS {
+                        runs.push(execution_ms(&self.explained(statement, "ANALYZE, TIMING OFF").await));
+                    }
+                    runs.sort_by(f64::total_cmp);
+                    *self.known.entry(key).or_insert(runs[RUNS / 2])
+                }
+            };
+            all += calls * ms;
+        }
+        all
+    }
+
+    /// What EXPLAIN says of a statement with values that are drawn anew.
+    async fn explained(&self, statement: &Statement, how: &str) -> String {
+        let client = &self.database.client;
+        let mut sql = statement.sql.clone();
+        for (number, value) in statement.values.iter().enumerate().rev() {
+            let drawn: String = client
+                .query_one(&format!("SELECT quote_literal(({value})::text)"), &[])
+                .await
+                .unwrap()
+                .get(0);
+            sql = sql.replace(&format!("${}", number + 1), &drawn);
+        }
+        let rows = client.query(&format!("EXPLAIN ({how}) {sql}"), &[]).await.unwrap();
+        rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Milliseconds of a call of each writing statement, as the indexes are.
+    async fn written_ms(&self) -> BTreeMap<usize, f64> {
+        let mut all = BTreeMap::new();
+        for (number, statement) in self.instance.statements.iter().enumerate() {
+            if is_write(statement) {
+                let begun = Instant::now();
+                call(&self.database.client, &statement.sql, &statement.values, WRITTEN).await;
+                all.insert(number, begun.elapsed().as_secs_f64() * 1_000.0 / f64::from(WRITTEN));
+            }
+        }
+        all
+    }
+}
+
+fn is_write(statement: &Statement) -> bool {
+    statement.sql.starts_with("INSERT")
+}
+
+fn execution_ms(explained: &str) -> f64 {
+    let line = explained.lines().find_map(|line| line.trim().strip_prefix("Execution Time: ")).unwrap();
+    line.trim_end_matches(" ms").parse().unwrap()
+}
