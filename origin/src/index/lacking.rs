@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tidewall_api::advice::Missing;
 
-use super::consider::consider;
+use super::consider::{Statement, consider};
 use super::facts::Name;
 use super::plan::Node;
 use super::read::{self, Counted};
@@ -53,7 +53,6 @@ pub(crate) async fn lacking(session: &Session, workload: Vec<Workload>) -> Resul
         rows: one.rows,
     });
     let (works, mut unread) = work::read(session, counted.collect(), &known.tables).await;
-    let unread_ms = unread.iter().filter_map(|(name, _)| times.get(name)).sum();
     let statements: Vec<_> = works.iter().map(|work| work.statement.clone()).collect();
     let considered = consider(&statements, &known.tables, &known.indexes);
     // Those that were counted too few times are judged by their share.
@@ -66,6 +65,12 @@ pub(crate) async fn lacking(session: &Session, workload: Vec<Workload>) -> Resul
             .into_iter()
             .filter_map(|place| {
                 let work = works.get(place)?;
+                if is_guess(&work.statement, &candidate.table) {
+                    let why =
+                        "how many rows its range takes isn't known by looking: `tidewall index` tries it";
+                    unread.push((work.statement.name.clone(), why.to_owned()));
+                    return None;
+                }
                 let share = share_of_reading(&work.plan, &candidate.table);
                 (share > 0.0).then_some((place, work.statement.mean_ms * share))
             })
@@ -91,8 +96,21 @@ pub(crate) async fn lacking(session: &Session, workload: Vec<Workload>) -> Resul
         }
         is_new
     });
+    unread.sort();
+    unread.dedup();
+    let unread_ms = unread.iter().filter_map(|(name, _)| times.get(name)).sum();
     let indexable_ms = told.iter().map(|(place, ms)| rate(place) * ms).sum();
     Ok(Found { missing: lacking.into_iter().map(|(one, _)| one).collect(), indexable_ms, unread, unread_ms })
+}
+
+/// Whether nothing says how much of the table it reads: a range whose bounds are parameters, of rows that are
+/// added up, so that their number isn't told either.
+fn is_guess(statement: &Statement, table: &Name) -> bool {
+    statement.accesses.iter().filter(|access| access.table == *table).any(|access| {
+        let is_by_range_alone =
+            access.equal().is_empty() && access.joins.is_empty() && !access.ranges().is_empty();
+        is_by_range_alone && access.is_aggregated
+    })
 }
 
 /// Of a plan's cost, the share that goes to reading a table from end to end.
