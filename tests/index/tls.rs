@@ -1,6 +1,5 @@
 //! Connections that are encrypted: a server that offers it, authorities that are named, and others.
 
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -24,24 +23,24 @@ fn what_is_to_be_encrypted_is_and_who_is_not_vouched_for_is_refused(server: &Ser
         refused(&advise(&required, None), "TLS");
         let client = connect(&url).await;
         let folder = Folder::new();
-        let of = |file: &str, names: &[&str]| certificate(&folder.join(file), names);
-        let own = of("own.pem", &["localhost", "127.0.0.1"]);
-        let (other, elsewhere) = (of("other.pem", &["127.0.0.1"]), of("elsewhere.pem", &["db.example"]));
+        let of = |name: &str, names: &[&str]| Certificate::new(&folder, name, names);
+        let own = of("own", &["localhost", "127.0.0.1"]);
+        let (other, elsewhere) = (of("other", &["127.0.0.1"]), of("elsewhere", &["db.example"]));
         offer(&client, Some(&own)).await;
         // Also where a URL says nothing of it.
         for (url, authorities) in
             [(&url, None), (&required, None), (&required, Some(&own)), (&verified, Some(&own))]
         {
-            let mut command = command(url, authorities.map(|(file, _)| file.as_path()));
+            let mut command = command(url, authorities.map(|own: &Certificate| own.file.as_path()));
             let output = tokio::task::spawn_blocking(move || command.output().unwrap());
             let is_encrypted = within(is_encrypted(&client)).await;
             let output = output.await.unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             assert!(is_encrypted, "{url}");
         }
-        refused(&advise(&required, Some(&other.0)), "certificate");
+        refused(&advise(&required, Some(&other.file)), "certificate");
         offer(&client, Some(&elsewhere)).await;
-        refused(&advise(&verified, Some(&elsewhere.0)), "certificate");
+        refused(&advise(&verified, Some(&elsewhere.file)), "certificate");
         offer(&client, Some(&own)).await;
         refused(&advise(&verified, None), "PGSSLROOTCERT");
         refused(&advise(&required, Some(Path::new("/nowhere.pem"))), "/nowhere.pem");
@@ -103,34 +102,55 @@ fn refused(output: &Output, words: &str) {
     assert!(!output.status.success() && error.contains(words), "{error}");
 }
 
-/// A certificate for servers of this machine, which nobody but its own file vouches for, and its key.
-type Certificate = (PathBuf, PathBuf);
+/// A certificate that nobody but its own file vouches for, and its key.
+struct Certificate {
+    name: String,
+    /// Where clients find it.
+    file: PathBuf,
+    certificate: String,
+    key: String,
+}
 
-fn certificate(file: &Path, names: &[&str]) -> Certificate {
-    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    std::fs::write(file, made.cert.pem()).unwrap();
-    let key = file.with_extension("key");
-    // The server reads none that others can read.
-    let mut options = std::fs::OpenOptions::new();
-    let opened = options.write(true).create_new(true).mode(0o600).open(&key);
-    std::io::Write::write_all(&mut opened.unwrap(), made.signing_key.serialize_pem().as_bytes()).unwrap();
-    (file.to_owned(), key)
+impl Certificate {
+    fn new(folder: &Folder, name: &str, of: &[&str]) -> Self {
+        let of: Vec<_> = of.iter().map(|&name| name.to_owned()).collect();
+        let made = rcgen::generate_simple_self_signed(of).unwrap();
+        let file = folder.join(&format!("{name}.pem"));
+        std::fs::write(&file, made.cert.pem()).unwrap();
+        Self {
+            name: name.to_owned(),
+            file,
+            certificate: made.cert.pem(),
+            key: made.signing_key.serialize_pem(),
+        }
+    }
+}
+
+/// Writes a file into the server's data directory, for its own eyes alone: it may be another user.
+async fn write(client: &Client, file: &str, text: &str) {
+    let copy = format!(
+        "COPY (SELECT line FROM string_to_table('{text}', chr(10)) WITH ORDINALITY AS lines (line, place) ORDER BY place)
+         TO PROGRAM 'umask 077; cat > {file}'"
+    );
+    client.batch_execute(&copy).await.unwrap();
 }
 
 /// Has the server offer encryption, or not.
 async fn offer(client: &Client, certificate: Option<&Certificate>) {
     let wanted = if certificate.is_some() { "on" } else { "off" };
-    if let Some((file, key)) = certificate {
-        for (setting, file) in [("ssl_cert_file", file), ("ssl_key_file", key)] {
-            let set = format!("ALTER SYSTEM SET {setting} = '{}'", file.display());
-            client.batch_execute(&set).await.unwrap();
+    let mut file = String::new();
+    if let Some(Certificate { name, certificate, key, .. }) = certificate {
+        file = format!("{name}.crt");
+        let key_file = format!("{name}.key");
+        write(client, &file, certificate).await;
+        write(client, &key_file, key).await;
+        for (setting, file) in [("ssl_cert_file", &file), ("ssl_key_file", &key_file)] {
+            client.batch_execute(&format!("ALTER SYSTEM SET {setting} = '{file}'")).await.unwrap();
         }
     }
     client.batch_execute(&format!("ALTER SYSTEM SET ssl = {wanted}")).await.unwrap();
     client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
     let loaded = "SELECT current_setting('ssl') || current_setting('ssl_cert_file')";
-    let file = certificate.map(|(file, _)| file.display().to_string()).unwrap_or_default();
     within(async {
         loop {
             let now: String = client.query_one(loaded, &[]).await.unwrap().get(0);
