@@ -30,7 +30,7 @@ fn recorded() -> Vec<(Definition, Record)> {
 /// Share of `all` that is right, by who says of each tool what `says` says, and how often it is of harm.
 fn judged(all: &[&(Definition, Record)], says: impl Fn(&Record) -> Vec<(Tool, Verdict)>) -> (f64, usize) {
     let judge = |(definition, record): &&(Definition, Record)| record.judge_of(definition, &says(record));
-    let judged: Vec<_> = all.iter().map(|one| judge(one)).collect();
+    let judged: Vec<_> = all.iter().map(judge).collect();
     let right = judged.iter().filter(|judgement| judgement.is_right).count();
     let harmful = judged.iter().map(|judgement| judgement.harmful.len()).sum();
     (right as f64 / all.len() as f64, harmful)
