@@ -160,8 +160,8 @@ const PURE: &[&str] = &[
     "origin/src/webhooks/event.rs",
     "origin/src/webhooks/signature.rs",
 ];
-/// The rim of `edge`, where the I/O is.
-const RIM: &str = "edge/src/worker";
+/// The rim of `edge`, where the I/O is, and how programs reach a database.
+const RIM: &[&str] = &["edge/src/worker", "origin/api/src/postgres.rs"];
 /// What reads a clock, draws a number, or reaches out of the process.
 const IMPURE: &[&str] = &[
     "Instant::now",
@@ -187,7 +187,7 @@ fn the_pure_modules_perform_no_io_and_read_no_clock() {
     let mut checked = 0;
     for place in PURE {
         let files = if place.ends_with(".rs") { vec![PathBuf::from(place)] } else { rust_files(place) };
-        for file in files.into_iter().filter(|file| !file.starts_with(RIM)) {
+        for file in files.into_iter().filter(|file| !RIM.iter().any(|rim| file.starts_with(rim))) {
             let code = code(&file);
             for word in IMPURE {
                 // `crate::worker` is how the rim itself is declared.
