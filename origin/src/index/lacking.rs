@@ -65,13 +65,13 @@ pub(crate) async fn lacking(session: &Session, workload: Vec<Workload>) -> Resul
             .into_iter()
             .filter_map(|place| {
                 let work = works.get(place)?;
-                if is_guess(&work.statement, &candidate.table) {
+                let share = share_of_reading(&work.plan, &candidate.table);
+                if share > 0.0 && is_guess(&work.statement, &candidate.table) {
                     let why =
                         "how many rows its range takes isn't known by looking: `tidewall index` tries it";
                     unread.push((work.statement.name.clone(), why.to_owned()));
                     return None;
                 }
-                let share = share_of_reading(&work.plan, &candidate.table);
                 (share > 0.0).then_some((place, work.statement.mean_ms * share))
             })
             .collect();
