@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tidewall_api::advice::{Prices, Tool, Verdict, advise};
+use tidewall_api::advice::{Tool, Verdict};
 use tidewall_bench::scenario::{Definition, Judgement, Place, Record, run};
 
 use crate::support::tidewall::{Folder, Running};
@@ -36,11 +36,6 @@ fn judged(all: &[&(Definition, Record)], says: impl Fn(&Record) -> Vec<(Tool, Ve
     (right as f64 / all.len() as f64, harmful)
 }
 
-fn advised(record: &Record) -> Vec<(Tool, Verdict)> {
-    let report = advise(&record.evidence, &Prices::own());
-    report.tools.iter().map(|advice| (advice.tool, advice.verdict)).collect()
-}
-
 #[test]
 fn of_what_is_recorded_nearly_all_is_said_right_and_nothing_is_of_harm() {
     let all = recorded();
@@ -50,11 +45,9 @@ fn of_what_is_recorded_nearly_all_is_said_right_and_nothing_is_of_harm() {
     let (seen, held_out) = (of(false), of(true));
     assert!(all.len() >= 42 && held_out.len() * 3 >= all.len(), "{} of {}", held_out.len(), all.len());
     for (what, some) in [("seen", seen), ("held out", held_out)] {
-        let (right, harmful) = judged(&some, advised);
+        let (right, harmful) = judged(&some, Record::said);
         // Of those that are held out no more is told than their names.
-        let is_wrong = |(definition, record): &&&(Definition, Record)| {
-            !record.judge_of(definition, &advised(record)).is_right
-        };
+        let is_wrong = |(definition, record): &&&(Definition, Record)| !record.judge(definition).is_right;
         let wrong: Vec<_> = some.iter().filter(is_wrong).map(|(definition, _)| &definition.name).collect();
         assert!(right >= RIGHT && harmful == 0, "{what}: {right}, {harmful} of harm; wrong: {wrong:?}");
     }

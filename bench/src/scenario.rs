@@ -142,7 +142,6 @@ struct Run<'a> {
 }
 
 /// What a run of a product has, beside its definition.
-#[derive(Clone)]
 struct Parts {
     tool: Option<Tool>,
     /// Of its server.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
+use tokio_postgres::Client;
 
 use crate::cases::{Statement, ask};
 use crate::command::Test;
@@ -111,10 +112,14 @@ impl<'a> Choices<'a> {
         choices
     }
 
+    fn names(&self) -> Vec<String> {
+        self.indexes.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// Has the planner see these alone. A test may do that; nobody else should.
     async fn see(&self, indexes: &[usize]) {
         let seen: Vec<_> = indexes.iter().map(|number| self.indexes[*number].0.clone()).collect();
-        let all: Vec<_> = self.indexes.iter().map(|(name, _)| name.clone()).collect();
+        let all = self.names();
         let mark = "UPDATE pg_index SET indisvalid = relname = ANY ($1)
             FROM pg_class WHERE pg_class.oid = indexrelid AND relname = ANY ($2)";
         self.database.client.execute(mark, &[&seen, &all]).await.unwrap();
@@ -143,8 +148,7 @@ impl<'a> Choices<'a> {
                     for _ in 0..RUNS {
                         runs.push(execution_ms(&self.explained(statement, "ANALYZE, TIMING OFF").await));
                     }
-                    runs.sort_by(f64::total_cmp);
-                    *self.known.entry(key).or_insert(runs[RUNS / 2])
+                    *self.known.entry(key).or_insert(median(runs))
                 }
             };
             all += calls * ms;
@@ -164,15 +168,14 @@ impl<'a> Choices<'a> {
                 .get(0);
             sql = sql.replace(&format!("${}", number + 1), &drawn);
         }
-        let rows = client.query(&format!("EXPLAIN ({how}) {sql}"), &[]).await.unwrap();
-        rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+        explain(client, how, &sql).await
     }
 
     /// Milliseconds of a row of each writing statement, with one of the indexes, or none. What is written
     /// is taken back, so that the others, which don't hear of it, lack nothing.
     async fn written_ms(&self, index: Option<usize>) -> BTreeMap<usize, f64> {
         let client = &self.database.client;
-        let all: Vec<_> = self.indexes.iter().map(|(name, _)| name.clone()).collect();
+        let all = self.names();
         let written = index.map(|index| all[index].clone()).unwrap_or_default();
         let mark = "UPDATE pg_index SET indisready = relname = $1 OR NOT relname = ANY ($2)
             FROM pg_class WHERE pg_class.oid = indexrelid AND relname = ANY ($2)";
@@ -189,19 +192,28 @@ impl<'a> Choices<'a> {
                 let mut runs = Vec::new();
                 for _ in 0..RUNS {
                     client.batch_execute("BEGIN").await.unwrap();
-                    let explained = client.query(&format!("EXPLAIN (ANALYZE, TIMING OFF) {rows}"), &[]).await;
+                    let explained = explain(client, "ANALYZE, TIMING OFF", &rows).await;
                     client.batch_execute("ROLLBACK").await.unwrap();
-                    let lines =
-                        explained.unwrap().iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>();
-                    runs.push(execution_ms(&lines.join("\n")) / f64::from(WRITTEN));
+                    runs.push(execution_ms(&explained) / f64::from(WRITTEN));
                 }
-                runs.sort_by(f64::total_cmp);
-                written.insert(number, runs[RUNS / 2]);
+                written.insert(number, median(runs));
             }
         }
         client.execute("UPDATE pg_index SET indisready = TRUE FROM pg_class WHERE pg_class.oid = indexrelid AND relname = ANY ($1)", &[&all]).await.unwrap();
         written
     }
+}
+
+/// What EXPLAIN says.
+async fn explain(client: &Client, how: &str, sql: &str) -> String {
+    let rows = client.query(&format!("EXPLAIN ({how}) {sql}"), &[]).await.unwrap();
+    rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+}
+
+/// The middle one of several runs.
+fn median(mut runs: Vec<f64>) -> f64 {
+    runs.sort_by(f64::total_cmp);
+    runs[runs.len() / 2]
 }
 
 fn is_write(statement: &Statement) -> bool {

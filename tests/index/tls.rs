@@ -1,7 +1,7 @@
 //! Connections that are encrypted: a server that offers it, authorities that are named, and others.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use tidewall_origin::db::{Db, DbSettings};
@@ -87,8 +87,7 @@ async fn is_encrypted(client: &Client) -> bool {
 fn command(url: &str, authorities: Option<&Path>) -> Command {
     let mut command = tidewall::command();
     command.args(["advise", "--interval", "1", "--ledger", "/dev/null", "--database-url", url]);
-    command.env_remove("DATABASE_URL").env_remove("REPLICA_URLS").env_remove("PGSSLROOTCERT");
-    command.envs(authorities.map(|file| ("PGSSLROOTCERT", file))).stdin(Stdio::null());
+    command.envs(authorities.map(|file| ("PGSSLROOTCERT", file)));
     command
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tidewall_api::advice::Tool;
 
@@ -144,8 +144,8 @@ pub struct Statement {
     pub waits: bool,
 }
 
-/// Work that could be done after the answer.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// Work that could be done after the answer; then it is a job's payload.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct After {
     /// Milliseconds.

@@ -60,9 +60,9 @@ pub(super) fn pain(definition: &Definition, waited: &[Vec<f64>], bytes_per_s: f6
 fn percentile(waited: &[f64], share: f64) -> Option<f64> {
     let mut sorted = waited.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let last = sorted.len().checked_sub(1)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
-    sorted.get(((sorted.len() as f64 * share).ceil() as usize).saturating_sub(1).min(last)).copied()
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.checked_sub(1)?).copied()
 }
 
 impl Outcome {
@@ -73,7 +73,12 @@ impl Outcome {
 
     /// Whether a tool takes enough off.
     pub fn helps(&self, tool: Tool) -> bool {
-        !self.is_fine() && self.with.get(&tool).is_some_and(|pain| pain.times <= self.alone.times * LEFT)
+        !self.is_fine() && self.times(tool) <= self.alone.times * LEFT
+    }
+
+    /// How bad it is with a tool; one that was not tried is no help.
+    fn times(&self, tool: Tool) -> f64 {
+        self.with.get(&tool).map_or(f64::INFINITY, |pain| pain.times)
     }
 
     /// The tool that is needed: of those that heal what is wrong the one that takes the least; where none
@@ -95,10 +100,9 @@ impl Outcome {
         if self.alone.times <= fine {
             return None;
         }
-        let times = |tool: &Tool| self.with.get(tool).map_or(f64::INFINITY, |pain| pain.times);
-        let helping = || BY_EFFORT.into_iter().filter(|tool| times(tool) <= self.alone.times * left);
-        let healing = helping().find(|tool| times(tool) <= fine);
-        healing.or_else(|| helping().min_by(|one, other| times(one).total_cmp(&times(other))))
+        let helping = || BY_EFFORT.into_iter().filter(|tool| self.times(*tool) <= self.alone.times * left);
+        let healing = helping().find(|tool| self.times(*tool) <= fine);
+        healing.or_else(|| helping().min_by(|one, other| self.times(*one).total_cmp(&self.times(*other))))
     }
 }
 

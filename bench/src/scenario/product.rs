@@ -111,11 +111,11 @@ impl Product {
         }
         match (route.after, &self.queue) {
             (Some(after), Some(queue)) => {
-                queue.add(&NewJob::of::<Later>(&Payload::of(after))?).await?;
+                queue.add(&NewJob::of::<Later>(&after)?).await?;
                 Ok(202)
             }
             (Some(after), None) => {
-                Payload::of(after).run(&self.machine).await;
+                after.run(&self.machine).await;
                 Ok(200)
             }
             (None, _) => Ok(200),
@@ -135,19 +135,8 @@ fn length(route: &Route, key: u32, reader: &str) -> usize {
     usize::try_from(u64::from(route.bytes) + more).unwrap_or(usize::MAX)
 }
 
-/// Work that a job does: milliseconds, and whether it computes.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(super) struct Payload {
-    ms: f64,
-    computes: bool,
-}
-
-impl Payload {
-    fn of(after: After) -> Self {
-        Self { ms: after.ms, computes: after.computes }
-    }
-
-    async fn run(&self, machine: &Machine) {
+impl After {
+    async fn run(self, machine: &Machine) {
         match self.computes {
             true => machine.compute(self.ms).await,
             false => tokio::time::sleep(Duration::from_secs_f64(self.ms / 1_000.0)).await,
@@ -160,10 +149,10 @@ pub(super) struct Later(pub(super) Arc<Machine>);
 
 impl JobHandler for Later {
     const KIND: &'static str = "scenario";
-    type Payload = Payload;
+    type Payload = After;
     type Output = ();
 
-    async fn run(&self, work: Payload, _job: JobContext) -> Result<Outcome<()>, JobError> {
+    async fn run(&self, work: After, _job: JobContext) -> Result<Outcome<()>, JobError> {
         work.run(&self.0).await;
         Ok(Outcome::Done(()))
     }

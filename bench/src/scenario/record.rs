@@ -77,9 +77,13 @@ impl Record {
 
     /// What the advisor says of it by now, and whether that is right.
     pub fn judge(&self, definition: &Definition) -> Judgement {
+        self.judge_of(definition, &self.said())
+    }
+
+    /// What the advisor says of each tool by now.
+    pub fn said(&self) -> Vec<(Tool, Verdict)> {
         let report = advise(&self.evidence, &Prices::own());
-        let said: Vec<_> = report.tools.iter().map(|advice| (advice.tool, advice.verdict)).collect();
-        self.judge_of(definition, &said)
+        report.tools.iter().map(|advice| (advice.tool, advice.verdict)).collect()
     }
 
     /// Whether what is said is right: advised is what is needed, and nothing else. Not to know is right

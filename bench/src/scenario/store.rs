@@ -44,7 +44,7 @@ impl Store {
         let store = Self { server: connect(&primary).await?, primary, replica, database: database.clone() };
         drop_database(&store.server, BASE).await?;
         store.server.batch_execute(&format!("CREATE DATABASE {BASE}")).await?;
-        let client = connect(&store.of(&store.primary, BASE)).await?;
+        let client = connect(&of(&store.primary, BASE)).await?;
         client.batch_execute(&setup(database)).await?;
         client.batch_execute("VACUUM (FREEZE, ANALYZE)").await?;
         Ok(store)
@@ -55,8 +55,8 @@ impl Store {
         drop_database(&self.server, COPY).await?;
         self.server.batch_execute(&format!("CREATE DATABASE {COPY} TEMPLATE {BASE}")).await?;
         let copy = Copy {
-            primary: self.of(&self.primary, COPY),
-            replica: self.of(&self.replica, COPY),
+            primary: of(&self.primary, COPY),
+            replica: of(&self.replica, COPY),
             database: &self.database,
         };
         let replayed = tokio::time::timeout(REPLAYED_MAX, self.replayed(&copy.replica)).await;
@@ -79,17 +79,18 @@ impl Store {
         }
     }
 
-    fn of(&self, server: &Config, name: &str) -> Config {
-        let mut config = server.clone();
-        config.dbname(name);
-        config
-    }
-
     /// Drops it, and its copy.
     pub(super) async fn remove(self) -> Result<(), Reason> {
         drop_database(&self.server, COPY).await?;
         drop_database(&self.server, BASE).await
     }
+}
+
+/// A database of a server.
+fn of(server: &Config, name: &str) -> Config {
+    let mut config = server.clone();
+    config.dbname(name);
+    config
 }
 
 /// Orders of users and shops, whose rows lie in the order of their ids.
