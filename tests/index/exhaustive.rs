@@ -43,6 +43,7 @@ fn what_is_chosen_saves_nearly_all_that_the_best_of_all_choices_saves(server: &S
             let database = server.database().await;
             let advice = ask(&database, "", &instance.statements).await;
             let chosen: Vec<_> = advice.proposals.iter().map(|proposal| proposal.ddl.clone()).collect();
+            keep_vacuum_off(&database.client).await;
             let mut choices = Choices::build(&database, &instance, &chosen).await;
             let own = (0..chosen.len()).map(|number| instance.candidates.len() + number);
             let own = choices.ms(&own.collect::<Vec<_>>()).await;
@@ -202,6 +203,17 @@ impl<'a> Choices<'a> {
         client.execute("UPDATE pg_index SET indisready = TRUE FROM pg_class WHERE pg_class.oid = indexrelid AND relname = ANY ($1)", &[&all]).await.unwrap();
         written
     }
+}
+
+/// Autovacuum would take rows away that were taken back while an index is not ready, and so stays as it is:
+/// it would lead to where nothing is.
+async fn keep_vacuum_off(client: &Client) {
+    let off = "DO $$ DECLARE named regclass; BEGIN
+            FOR named IN SELECT relid FROM pg_stat_user_tables LOOP
+                EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', named);
+            END LOOP;
+        END $$";
+    client.batch_execute(off).await.unwrap();
 }
 
 /// What EXPLAIN says.

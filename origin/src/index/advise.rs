@@ -10,9 +10,10 @@ use super::candidate::{Candidate, quoted};
 use super::choose::{Burden, Load, Reading, choose, total_ms};
 use super::consider::{CALLS_MIN, Considered, Rejection, consider};
 use super::facts::{Index, Name, Table};
+use super::hypothetical::Hypothetical;
 use super::prove::{Bench, Trial, tables};
 use super::read::{Counted, Known};
-use super::scratch::{Scratch, of};
+use super::scratch::{Copied, Scratch, of};
 use super::session::{Purpose, Session};
 use super::work::{self, Work};
 use super::{IndexError, apply, read, scratch};
@@ -139,12 +140,14 @@ async fn look_and_try<'a>(
     if considered.worth.is_empty() {
         return Ok(None);
     }
-    let opened = match Scratch::begin(build).await {
-        Ok(opened) => scratch.insert(opened),
+    let hypothetical = Hypothetical::find(look).await?;
+    let mut opened = match Scratch::begin(build).await {
+        Ok(opened) => Some(scratch.insert(opened)),
+        Err(error) if error.is_forbidden() && hypothetical.is_some() => None,
         Err(error) if error.is_forbidden() => {
             advice.unknown.extend(considered.worth.keys().map(|candidate| {
-                let reason =
-                    "nothing can be tried: this role may not CREATE in the database, or only read it";
+                let reason = "nothing can be tried: this role may not CREATE in the database, or only read it, \
+                     and HypoPG isn't there";
                 unknown((candidate.ddl(), reason.to_owned()))
             }));
             return Ok(None);
@@ -162,10 +165,13 @@ async fn look_and_try<'a>(
         let Some(last) = copied.keys().rev().find(|name| !concerned.contains(name)).cloned() else { break };
         copied.remove(&last);
     }
-    for (table, refused) in opened.copy_all(&copied, question.sample_rows).await? {
-        advice.unknown.push(unknown((of(&table), format!("it can't be copied: {}", refused.describe()))));
+    if let Some(opened) = &mut opened {
+        for (table, refused) in opened.copy_all(&copied, question.sample_rows).await? {
+            advice.unknown.push(unknown((of(&table), format!("it can't be copied: {}", refused.describe()))));
+        }
     }
-    let chosen = try_all(build, opened, &touched, &works, &known, considered, advice).await?;
+    let bench = Bench::start(build, opened.as_deref(), hypothetical.as_ref(), &touched).await?;
+    let chosen = try_all(&bench, &touched, &works, &known, considered, advice).await?;
     Ok(Some((works, chosen)))
 }
 
@@ -265,15 +271,13 @@ fn is_leftover(index: &Index) -> bool {
 /// Tries what is worth a try, chooses, and says why. `works` are those that any candidate could serve
 /// or harm, of `all`.
 async fn try_all(
-    session: &Session,
-    scratch: &Scratch<'_>,
+    bench: &Bench<'_>,
     works: &[&Work],
     all: &[Work],
     known: &Known,
     considered: Considered,
     advice: &mut Advice,
 ) -> Result<Vec<Chosen>, IndexError> {
-    let bench = Bench::start(session, scratch, works).await?;
     let place_in_all =
         |work: &Work| all.iter().position(|other| std::ptr::eq(other, work)).unwrap_or(usize::MAX);
     let now = bench.now();
@@ -341,7 +345,7 @@ async fn try_all(
     let (places, loads): (Vec<_>, Vec<_>) = loads.into_iter().unzip();
     let mut chosen = choose(&loads, &burdens);
     if chosen.len() > 1 {
-        chosen = confirm(&bench, &tried, &places, &loads, &burdens, chosen).await?;
+        chosen = confirm(bench, &tried, &places, &loads, &burdens, chosen).await?;
     }
     for (place, (candidate, _)) in tried.iter().enumerate() {
         if !chosen.contains(&place) {
@@ -360,7 +364,7 @@ async fn try_all(
         let mut served = Vec::new();
         let mut served_places = BTreeSet::new();
         let (mut before, mut after) = (0.0, 0.0);
-        let mut is_run = true;
+        let (mut is_run, mut is_made_up) = (true, false);
         for (load, number) in loads.iter().zip(&places) {
             let Some(work) = works.get(*number) else { continue };
             let (without, with) = (load.ms(&burdens, &others), load.ms(&burdens, &chosen));
@@ -368,6 +372,7 @@ async fn try_all(
                 before += load.rate * without;
                 after += load.rate * with;
                 is_run &= bench.is_run(*number);
+                is_made_up |= bench.is_on_tables(*number);
                 served_places.insert(*number);
                 served.push(Served {
                     statement: work.statement.name.clone(),
@@ -391,7 +396,7 @@ async fn try_all(
             size_bytes: trial.built.bytes as u64,
             write_cost: trial.built.write_ms,
             statements: served,
-            proof: proof(scratch, candidate, is_run),
+            proof: proof(bench.copied(&candidate.table).filter(|_| !is_made_up), is_run),
         });
         let mut measured = Vec::new();
         for (number, work) in works.iter().enumerate() {
@@ -403,7 +408,7 @@ async fn try_all(
             {
                 measured.push(Measured {
                     place: place_in_all(work),
-                    sets: scratch.draw(sources).await?,
+                    sets: bench.draw(sources).await?,
                     is_served: served_places.contains(&number),
                 });
             }
@@ -458,8 +463,10 @@ async fn confirm(
     })
 }
 
-fn proof(scratch: &Scratch<'_>, candidate: &Candidate, is_run: bool) -> String {
-    let Some(copy) = scratch.copied(&candidate.table) else { return String::new() };
+fn proof(copy: Option<&Copied>, is_run: bool) -> String {
+    let Some(copy) = copy else {
+        return "reckoned from the planner's cost with HypoPG on the table itself, and not run".to_owned();
+    };
     let how = if is_run {
         "measured"
     } else {

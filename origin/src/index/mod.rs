@@ -13,7 +13,7 @@
 //!   `values`: what statements are tried with. Pure.
 //! - `session`: a connection; `storage`: what is asked of the catalogues, `read`: what they answer;
 //!   `work`: the workload, as far as it is understood.
-//! - `scratch`: copies on which candidates are built; `prove`: what statements take with them;
+//! - `scratch`: copies on which candidates are built; `hypothetical`: HypoPG, where there is one; `prove`: what statements take with them;
 //!   `apply`: the same on the tables themselves.
 //! - `advise`: the course of it all; `advice`: what is said in the end. `lacking`: what a look alone says.
 
@@ -27,6 +27,7 @@ mod choose;
 mod condition;
 mod consider;
 mod facts;
+mod hypothetical;
 mod lacking;
 mod plan;
 mod prove;

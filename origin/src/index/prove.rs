@@ -1,4 +1,5 @@
-//! Proves candidates: builds each on a copy, and measures what the statements take with it.
+//! Proves candidates: builds each on a copy, and measures what the statements take with it. What can't be
+//! run on a copy is planned on the tables themselves, where HypoPG lets the planner believe in an index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,9 +10,11 @@ use super::IndexError;
 use super::candidate::Candidate;
 use super::choose::Reading;
 use super::facts::{Name, Table};
+use super::hypothetical::Hypothetical;
 use super::plan::Node;
-use super::scratch::{Built, Scratch, Size};
+use super::scratch::{Built, Copied, Scratch, Size};
 use super::session::{Refused, Session};
+use super::values::Source;
 use super::work::Work;
 
 /// What was found about a candidate.
@@ -25,14 +28,18 @@ pub(super) struct Trial {
 /// What is measured, and how it is now.
 pub(super) struct Bench<'a> {
     session: &'a Session,
-    scratch: &'a Scratch<'a>,
+    /// `None`: nothing may be copied.
+    scratch: Option<&'a Scratch<'a>>,
+    hypothetical: Option<&'a Hypothetical<'a>>,
     /// For each statement. `Err`: why nothing can be said of it.
     tests: Vec<Result<Test, String>>,
     ends_at: Instant,
 }
 
-/// A statement that is run on copies.
+/// A statement that is tried.
 struct Test {
+    on: On,
+    /// As it is on the copies, or on the tables themselves.
     sql: String,
     is_write: bool,
     parameters: u32,
@@ -43,6 +50,28 @@ struct Test {
     /// Milliseconds of the planner's units, where it isn't run.
     ms_per_cost: f64,
 }
+
+/// What a statement is tried on.
+enum On {
+    /// Copies of all rows.
+    Copies,
+    /// A sample. The text is that of the statement on the table itself, where the planner has to agree.
+    Sample(String),
+    /// The tables themselves, with indexes that are made up: it is planned and not run.
+    Tables,
+}
+
+/// A candidate that can be tried.
+struct Tried {
+    built: Built,
+    /// What plans call it: on the copy, and on the table itself.
+    on_copy: Option<String>,
+    on_table: Option<String>,
+}
+
+/// Milliseconds that an index adds to writing a row, where none was built: two or three times what
+/// copies show, so that nothing is advised for being thought cheap.
+const WRITE_MS: f64 = 0.01;
 
 /// Each set of values is run so often; the least counts: whatever disturbs a run makes it longer.
 const RUNS: usize = 3;
@@ -62,20 +91,58 @@ impl<'a> Bench<'a> {
     /// Measures `works` as they are.
     pub(super) async fn start(
         session: &'a Session,
-        scratch: &'a Scratch<'a>,
+        scratch: Option<&'a Scratch<'a>>,
+        hypothetical: Option<&'a Hypothetical<'a>>,
         works: &[&Work],
     ) -> Result<Self, IndexError> {
-        let mut bench = Self { session, scratch, tests: Vec::new(), ends_at: Instant::now() + TRIALS_MAX };
+        let ends_at = Instant::now() + TRIALS_MAX;
+        let mut bench = Self { session, scratch, hypothetical, tests: Vec::new(), ends_at };
         for work in works {
-            let test = bench.test(work).await?;
-            if let Ok(test) = &test
-                && test.is_write
-            {
-                scratch.vacuum(&test.tables).await?;
+            let test = match bench.test_on_copies(work).await? {
+                Err(_) if hypothetical.is_some() => Ok(bench.test_on_tables(work)),
+                test => test,
+            };
+            if let Ok(test) = &test {
+                bench.clear_away(test).await?;
             }
             bench.tests.push(test);
         }
         Ok(bench)
+    }
+
+    /// What a writing statement has left in the copies.
+    async fn clear_away(&self, test: &Test) -> Result<(), IndexError> {
+        match self.scratch {
+            Some(scratch) if test.is_write => scratch.vacuum(&test.tables).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The copy of a table.
+    pub(super) fn copied(&self, table: &Name) -> Option<&Copied> {
+        self.scratch?.copied(table)
+    }
+
+    /// Values for parameters, from the copies. None: nothing was copied.
+    pub(super) async fn draw(&self, sources: &[Source]) -> Result<Vec<Vec<Option<String>>>, IndexError> {
+        match self.scratch {
+            Some(scratch) => scratch.draw(sources).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// It isn't run: its time is reckoned by what it took and what the planner thinks of it.
+    fn test_on_tables(&self, work: &Work) -> Test {
+        Test {
+            on: On::Tables,
+            sql: work.text.clone(),
+            is_write: work.parsed.is_write,
+            parameters: work.parsed.parameters,
+            tables: work.statement.accesses.iter().map(|access| access.table.clone()).collect(),
+            sets: Vec::new(),
+            now: Reading { cost: work.plan.cost, ms: work.statement.mean_ms },
+            ms_per_cost: work.statement.mean_ms / work.plan.cost.max(1e-9),
+        }
     }
 
     /// There is no time left.
@@ -83,8 +150,9 @@ impl<'a> Bench<'a> {
         Instant::now() >= self.ends_at
     }
 
-    async fn test(&self, work: &Work) -> Result<Result<Test, String>, IndexError> {
-        let Some(sql) = self.scratch.on(&work.parsed) else {
+    async fn test_on_copies(&self, work: &Work) -> Result<Result<Test, String>, IndexError> {
+        let Some(scratch) = self.scratch else { return Ok(Err("nothing may be copied".to_owned())) };
+        let Some(sql) = scratch.on(&work.parsed) else {
             return Ok(
                 Err("it reads what can't be copied, such as a view or a partitioned table".to_owned()),
             );
@@ -95,33 +163,34 @@ impl<'a> Bench<'a> {
             Err(refused) => return Ok(Err(refused.describe())),
         };
         // Whatever its text was understood as, nothing else is touched.
-        if !plan.is_within(self.scratch.schema()) {
+        if !plan.is_within(scratch.schema()) {
             return Ok(
                 Err("it reads what can't be copied, such as a view or a partitioned table".to_owned()),
             );
         }
-        let tables: BTreeSet<Name> =
-            work.statement.accesses.iter().map(|access| access.table.clone()).collect();
-        let sampled =
-            tables.iter().filter_map(|table| self.scratch.copied(table)).filter(|copy| copy.share < 1.0);
-        match sampled.count() {
-            0 => {}
-            1 if plan.shape() == work.plan.shape() => {}
+        let mut test = self.test_on_tables(work);
+        let sampled = test
+            .tables
+            .iter()
+            .filter_map(|table| self.copied(table).map(|copy| copy.share))
+            .filter(|share| *share < 1.0);
+        test.on = match sampled.count() {
+            0 => On::Copies,
+            1 if plan.shape() == work.plan.shape() => On::Sample(work.text.clone()),
             1 => return Ok(Err("a sample of its table is planned otherwise than the whole".to_owned())),
             // Rows of the one seldom belong to rows of the other.
             _ => return Ok(Err("samples of several of its tables don't belong together".to_owned())),
-        }
-        let sets = match &work.sources {
-            Ok(sources) => match self.scratch.draw(sources).await {
+        };
+        test.sql = sql;
+        test.sets = match &work.sources {
+            Ok(sources) => match scratch.draw(sources).await {
                 Ok(sets) => sets,
                 Err(error) => return Ok(Err(Refused::of_error(&error).describe())),
             },
             Err(_) => Vec::new(),
         };
-        let ms_per_cost = work.statement.mean_ms / plan.cost.max(1e-9);
-        let now = Reading { cost: plan.cost, ms: work.statement.mean_ms };
-        let is_write = work.parsed.is_write;
-        let mut test = Test { sql, is_write, parameters, tables, sets, now, ms_per_cost };
+        test.ms_per_cost = work.statement.mean_ms / plan.cost.max(1e-9);
+        test.now.cost = plan.cost;
         match self.measure(&test).await {
             Ok(now) => test.now = now,
             Err(Refused::TooLong) => test.now.ms = RUN_MAX.as_secs_f64() * 1_000.0,
@@ -145,30 +214,71 @@ impl<'a> Bench<'a> {
         self.tests.get(place).is_some_and(|test| test.as_ref().is_ok_and(|test| !test.sets.is_empty()))
     }
 
+    /// Whether it was tried on the tables themselves, by the planner's opinion alone.
+    pub(super) fn is_on_tables(&self, place: usize) -> bool {
+        self.tests
+            .get(place)
+            .is_some_and(|test| test.as_ref().is_ok_and(|test| matches!(test.on, On::Tables)))
+    }
+
+    /// Builds a candidate on the copy of its table, if there is one, and has the planner believe in it
+    /// on the table itself, if it can be made to. `Err`: why it can't be built.
+    async fn build(&self, candidate: &Candidate, name: &str) -> Result<Tried, String> {
+        let scratch = self.scratch.filter(|scratch| scratch.copied(&candidate.table).is_some());
+        let built = match scratch {
+            Some(scratch) => Some(scratch.build(candidate, name).await.map_err(|refused| {
+                let why = refused.describe();
+                if candidate.is_unique { format!("its values may not be unique: {why}") } else { why }
+            })?),
+            None if candidate.is_unique => {
+                return Err("its table can't be copied: whether its values are unique isn't known".to_owned());
+            }
+            None => None,
+        };
+        // What it doesn't know, such as some kinds of index, is left to the copy.
+        let made = match self.hypothetical {
+            Some(hypothetical) => hypothetical.make(candidate).await.ok(),
+            None => None,
+        };
+        let reckoned = made.as_ref().map(|made| Built { bytes: made.bytes, write_ms: WRITE_MS });
+        Ok(Tried {
+            on_copy: built.map(|_| name.to_owned()),
+            on_table: made.map(|made| made.name),
+            built: built.or(reckoned).ok_or_else(|| "its table was not copied".to_owned())?,
+        })
+    }
+
+    async fn unbuild(&self, name: &str) -> Result<(), IndexError> {
+        if let Some(scratch) = self.scratch {
+            scratch.unbuild(name).await?;
+        }
+        match self.hypothetical {
+            Some(hypothetical) => hypothetical.forget().await,
+            None => Ok(()),
+        }
+    }
+
     /// Tries a candidate by itself. `Err`: why it can't be built.
     pub(super) async fn try_alone(&self, candidate: &Candidate) -> Result<Result<Trial, String>, IndexError> {
         let name = trial_name(0);
-        let built = match self.scratch.build(candidate, &name).await {
-            Ok(built) => built,
-            Err(refused) => {
-                self.scratch.unbuild(&name).await?;
-                return Ok(Err(match candidate.is_unique {
-                    true => format!("its values may not be unique: {}", refused.describe()),
-                    false => refused.describe(),
-                }));
+        let tried = match self.build(candidate, &name).await {
+            Ok(tried) => tried,
+            Err(why) => {
+                self.unbuild(&name).await?;
+                return Ok(Err(why));
             }
         };
         let mut with = Vec::new();
         for test in &self.tests {
             with.push(match test {
                 Ok(test) if test.tables.contains(&candidate.table) => {
-                    self.with(test, &[name.as_str()]).await?
+                    self.with(test, std::slice::from_ref(&tried)).await?
                 }
                 _ => None,
             });
         }
-        self.scratch.unbuild(&name).await?;
-        Ok(Ok(Trial { built, with }))
+        self.unbuild(&name).await?;
+        Ok(Ok(Trial { built: tried.built, with }))
     }
 
     /// Tries candidates together: what each statement takes, and which of them are used by any.
@@ -177,12 +287,10 @@ impl<'a> Bench<'a> {
         candidates: &[&Candidate],
     ) -> Result<(Vec<Option<Reading>>, BTreeSet<usize>), IndexError> {
         let names: Vec<_> = (0..candidates.len()).map(trial_name).collect();
+        let mut all = Vec::new();
         for (candidate, name) in candidates.iter().zip(&names) {
-            if let Err(refused) = self.scratch.build(candidate, name).await {
-                return Err(IndexError::Refused(refused.describe()));
-            }
+            all.push(self.build(candidate, name).await.map_err(IndexError::Refused)?);
         }
-        let all: Vec<_> = names.iter().map(String::as_str).collect();
         let mut readings = Vec::new();
         let mut used = BTreeSet::new();
         for test in &self.tests {
@@ -190,28 +298,26 @@ impl<'a> Bench<'a> {
                 readings.push(None);
                 continue;
             };
-            for (place, name) in names.iter().enumerate() {
-                if self.uses(test, &[name.as_str()]).await {
+            for (place, tried) in all.iter().enumerate() {
+                if self.uses(test, std::slice::from_ref(tried)).await {
                     used.insert(place);
                 }
             }
             readings.push(Some(self.with(test, &all).await?.unwrap_or(test.now)));
         }
         for name in &names {
-            self.scratch.unbuild(name).await?;
+            self.unbuild(name).await?;
         }
         Ok((readings, used))
     }
 
     /// What a statement takes with these indexes. `None`: it uses none of them.
-    async fn with(&self, test: &Test, indexes: &[&str]) -> Result<Option<Reading>, IndexError> {
+    async fn with(&self, test: &Test, indexes: &[Tried]) -> Result<Option<Reading>, IndexError> {
         if !self.uses(test, indexes).await {
             return Ok(None);
         }
         let measured = self.measure(test).await;
-        if test.is_write {
-            self.scratch.vacuum(&test.tables).await?;
-        }
+        self.clear_away(test).await?;
         Ok(match measured {
             Ok(reading) => Some(reading),
             // Chosen for being cheap, whatever it takes.
@@ -222,26 +328,35 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Any of its plans goes by one of the indexes.
-    async fn uses(&self, test: &Test, indexes: &[&str]) -> bool {
-        let uses = |plan: &Node| {
-            plan.all().iter().any(|node| node.index.as_deref().is_some_and(|index| indexes.contains(&index)))
-        };
-        if test.sets.is_empty() {
-            return self.session.plan(&test.sql, test.parameters).await.is_ok_and(|plan| uses(&plan));
-        }
-        for set in &test.sets {
-            if self.session.plan_with(&test.sql, set).await.is_ok_and(|plan| uses(&plan)) {
-                return true;
+    /// Any of its plans goes by one of the indexes, on the whole table as well as on a sample of it.
+    async fn uses(&self, test: &Test, indexes: &[Tried]) -> bool {
+        let on_copies: Vec<_> = indexes.iter().filter_map(|tried| tried.on_copy.as_deref()).collect();
+        let on_tables: Vec<_> = indexes.iter().filter_map(|tried| tried.on_table.as_deref()).collect();
+        match (&test.on, self.hypothetical) {
+            (On::Copies, _) | (On::Sample(_), None) => {
+                goes_by(self.session, test, &test.sql, &on_copies).await
+            }
+            (On::Tables, None) => false,
+            (On::Tables, Some(hypothetical)) => {
+                goes_by(hypothetical.session(), test, &test.sql, &on_tables).await
+            }
+            (On::Sample(whole), Some(hypothetical)) => {
+                goes_by(self.session, test, &test.sql, &on_copies).await
+                    // What can't be made up can't be asked about.
+                    && (on_tables.len() < on_copies.len()
+                        || goes_by(hypothetical.session(), test, whole, &on_tables).await)
             }
         }
-        false
     }
 
     /// Mean over the sets of values.
     async fn measure(&self, test: &Test) -> Result<Reading, Refused> {
         if test.sets.is_empty() {
-            let plan = self.session.plan(&test.sql, test.parameters).await?;
+            let session = match (&test.on, self.hypothetical) {
+                (On::Tables, Some(hypothetical)) => hypothetical.session(),
+                _ => self.session,
+            };
+            let plan = session.plan(&test.sql, test.parameters).await?;
             return Ok(Reading { cost: plan.cost, ms: plan.cost * test.ms_per_cost });
         }
         let (mut cost, mut ms) = (0.0, 0.0);
@@ -267,14 +382,34 @@ impl<'a> Bench<'a> {
     fn scale(&self, test: &Test, plan: &Node) -> f64 {
         /// More rows than that, of the whole table, are read one after the other.
         const FEW_ROWS: f64 = 200.0;
-        let share = test.tables.iter().filter_map(|table| self.scratch.copied(table)).map(|copy| copy.share);
-        let share = share.fold(1.0, f64::min);
+        let share = test
+            .tables
+            .iter()
+            .filter_map(|table| self.copied(table).map(|copy| copy.share))
+            .fold(1.0, f64::min);
         let mut scans = plan.all().into_iter().filter(|node| node.is_scan());
         let is_growing = scans.any(|node| {
             node.kind.contains("Seq Scan") || node.actual_rows.unwrap_or_default() / share > FEW_ROWS
         });
         if is_growing { 1.0 / share } else { 1.0 }
     }
+}
+
+/// Whether a plan of a statement goes by one of the indexes: with any of the values that it is run
+/// with, or whatever they are.
+async fn goes_by(session: &Session, test: &Test, sql: &str, indexes: &[&str]) -> bool {
+    let uses = |plan: &Node| {
+        plan.all().iter().any(|node| node.index.as_deref().is_some_and(|index| indexes.contains(&index)))
+    };
+    if test.sets.is_empty() {
+        return session.plan(sql, test.parameters).await.is_ok_and(|plan| uses(&plan));
+    }
+    for set in &test.sets {
+        if session.plan_with(sql, set).await.is_ok_and(|plan| uses(&plan)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The tables of `works`, with their sizes.

@@ -51,6 +51,10 @@ const WRITES: usize = 3;
 const WRITE_MAX: Duration = Duration::from_secs(60);
 /// Values that a statement is tried with, each from other rows.
 pub(super) const DRAWS: usize = 5;
+/// Rows of which they are taken.
+const DRAWN: u32 = 20_000;
+/// A column with no more values than that is asked for each of them about as often.
+const STRATA_MAX: i64 = 50;
 
 /// A table that is to be copied.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -260,12 +264,14 @@ impl<'a> Scratch<'a> {
             let keys: Vec<_> = wanted.iter().map(|(_, key)| sql(key)).collect();
             let texts: Vec<_> = keys.iter().map(|key| format!("({key})::text")).collect();
             let there: Vec<_> = keys.iter().map(|key| format!("{key} IS NOT NULL")).collect();
-            let query = format!(
-                "SELECT {} FROM {} WHERE {} ORDER BY random() LIMIT {count}",
-                texts.join(", "),
+            let drawn = format!(
+                "SELECT * FROM {} WHERE {} ORDER BY random() LIMIT {DRAWN}",
                 of(&copy.name),
                 there.join(" AND ")
             );
+            let order = self.strata(&drawn, &keys).await?.unwrap_or_else(|| "random()".to_owned());
+            let query =
+                format!("SELECT {} FROM ({drawn}) AS drawn ORDER BY {order} LIMIT {count}", texts.join(", "));
             let rows = self.session.rows(&query, &[]).await?;
             for (number, set) in sets.iter_mut().enumerate() {
                 // Rows may be fewer than sets.
@@ -276,6 +282,16 @@ impl<'a> Scratch<'a> {
             }
         }
         Ok(sets)
+    }
+
+    /// How rows of `drawn` are ordered for each value of one of `keys` to come first once, where that has
+    /// few values: what is asked for most is seldom what there is most of, as with orders that are open.
+    async fn strata(&self, drawn: &str, keys: &[String]) -> Result<Option<String>, IndexError> {
+        let counts: Vec<_> = keys.iter().map(|key| format!("count(DISTINCT {key})")).collect();
+        let query = format!("SELECT ARRAY[{}] FROM ({drawn}) AS drawn", counts.join(", "));
+        let counts: Vec<i64> = self.session.row(&query, &[]).await?.get(0);
+        let few = counts.iter().zip(keys).filter(|(count, _)| **count <= STRATA_MAX).min();
+        Ok(few.map(|(_, key)| format!("row_number() OVER (PARTITION BY {key} ORDER BY random()), random()")))
     }
 
     /// `what` of a value that `share` of the rows have at most.
@@ -291,7 +307,7 @@ impl<'a> Scratch<'a> {
         let query = format!(
             "SELECT ({what})::text FROM (
                  SELECT percentile_disc($1::double precision) WITHIN GROUP (ORDER BY key) AS value FROM (
-                     SELECT {key} AS key FROM {} WHERE {key} IS NOT NULL ORDER BY random() LIMIT 20000) AS drawn
+                     SELECT {key} AS key FROM {} WHERE {key} IS NOT NULL ORDER BY random() LIMIT {DRAWN}) AS drawn
              ) AS found",
             of(&copy.name)
         );
