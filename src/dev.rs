@@ -201,7 +201,7 @@ impl Plan {
         )?;
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
         let edge = self.edge_url().map(|url| origins::Edge { url, purge_token: &self.purge_token });
-        let origins = Origins { program, data: &self.data, servers: &servers, edge };
+        let origins = Origins { program, data: &self.data, servers: &servers, edge, has_lab: true };
         let site = self.workspace.site(Flavor::Dev);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         tokio::try_join!(

@@ -12,6 +12,7 @@ use crate::data::{self, DataDir};
 use crate::failure::Failure;
 use crate::loopback;
 use crate::postgres::{self, Servers};
+use crate::ready;
 use crate::service::{Service, Supervisor};
 
 /// Time an origin has to say that it is ready.
@@ -28,6 +29,8 @@ pub(crate) struct Origins<'a> {
     pub(crate) servers: &'a Servers,
     /// Who is told what writes make invalid.
     pub(crate) edge: Option<Edge<'a>>,
+    /// Somebody may play with what runs.
+    pub(crate) has_lab: bool,
 }
 
 /// An edge, as those know it who tell it what to drop.
@@ -95,9 +98,16 @@ impl Origins<'_> {
         let site = site.display().to_string();
         let (files, mail) = (self.files()?, self.mail()?);
         // Browsers reach the edge of this machine over plain HTTP.
-        let args =
-            ["serve", "--listen", &listen, "--id", id, "--site", &site, "--files", &files, "--mail", &mail];
-        supervisor.start(self.spec(&format!("origin-{id}"), &[&args[..], &["--plain-cookies"]].concat())?)
+        let mut args = vec![
+            "serve", "--listen", &listen, "--id", id, "--site", &site, "--files", &files, "--mail", &mail,
+        ];
+        args.push("--plain-cookies");
+        let ready = self.data.join(ready::FILE).display().to_string();
+        if self.has_lab {
+            args.extend(["--lab", &ready]);
+            args.extend(self.servers.are_own.then_some("--lab-lags"));
+        }
+        supervisor.start(self.spec(&format!("origin-{id}"), &args)?)
     }
 
     /// Starts a queue worker. Nobody waits for it as for an answer, and it has the machine in common

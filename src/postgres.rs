@@ -51,6 +51,8 @@ pub(crate) struct Servers {
     pub(crate) replicas: Vec<String>,
     /// Tells the primary's database from any other, also from a later one of its name.
     pub(crate) identity: String,
+    /// They were started here, and nobody else needs them.
+    pub(crate) are_own: bool,
 }
 
 impl Servers {
@@ -64,7 +66,7 @@ impl Servers {
         for replica in &replicas {
             check_foreign("REPLICA_URLS", replica).await?;
         }
-        Ok(Self { primary, replicas, identity })
+        Ok(Self { primary, replicas, identity, are_own: false })
     }
 }
 
@@ -155,6 +157,7 @@ impl Embedded {
             identity: identity.await.map_err(|error| refused("the primary", &error))?,
             primary: url,
             replicas: replicas.iter().map(|(index, _)| self.url(*index, DATABASE)).collect(),
+            are_own: true,
         })
     }
 

@@ -8,11 +8,14 @@ mod support;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use reqwest::Client;
 use rustix::process::Signal;
-use tokio_postgres::{Client, NoTls};
+use serde_json::json;
+use tidewall_api::lab::ReadBack;
+use tokio_postgres::NoTls;
 
 use crate::support::poll;
-use crate::support::tidewall::{Folder, Running};
+use crate::support::tidewall::{Folder, Running, client, logged_in};
 
 /// One stack at a time: each takes both cores while it starts.
 static ONE_STACK: Mutex<()> = Mutex::new(());
@@ -27,32 +30,32 @@ fn run<T>(asking: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(asking)
 }
 
-async fn connect(url: &str) -> Client {
+async fn connect(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
 
 /// The primary, then the replicas.
-async fn servers(stack: &Running) -> [Client; 3] {
+async fn servers(stack: &Running) -> [tokio_postgres::Client; 3] {
     let urls = ["/primary", "/replicas/0", "/replicas/1"].map(|pointer| stack.text(pointer));
     [connect(&urls[0]).await, connect(&urls[1]).await, connect(&urls[2]).await]
 }
 
 /// Waits until `question`, a condition in SQL, is true.
-async fn until(client: &Client, question: &str) {
+async fn until(client: &tokio_postgres::Client, question: &str) {
     let answer = poll::until_async(DEADLINE, async || {
         client.query_one(&format!("SELECT {question}"), &[]).await.ok()?.get::<_, bool>(0).then_some(())
     });
     answer.await.unwrap_or_else(|| panic!("never true: {question}"));
 }
 
-async fn setting(client: &Client, name: &str) -> String {
+async fn setting(client: &tokio_postgres::Client, name: &str) -> String {
     client.query_one(&format!("SHOW {name}"), &[]).await.unwrap().get(0)
 }
 
 /// Has a running replica follow another server.
-async fn follow(replica: &Client, conninfo: &str, slot: &str) {
+async fn follow(replica: &tokio_postgres::Client, conninfo: &str, slot: &str) {
     let settings = [("primary_conninfo", conninfo), ("primary_slot_name", slot)];
     for (name, value) in settings {
         let statement = format!("ALTER SYSTEM SET {name} = '{}'", value.replace('\'', "''"));
@@ -126,4 +129,52 @@ fn a_synchronous_commit_waits_until_one_replica_has_it() {
         write.await.unwrap().unwrap();
         until(&replicas[0], "to_regclass('waited') IS NOT NULL").await;
     });
+}
+
+/// Who may play with the system, and what becomes of what they did.
+#[test]
+fn what_the_lab_does_is_for_staff_and_over_by_itself() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let mut stack = Running::dev(&folder.0, &["--seed", "100", "--no-edge", "--no-worker", "--origins", "2"]);
+    let killed = run(async {
+        let origin = stack.text("/origins/0/url");
+        let account = json!({ "email": "somebody@example.com", "password": "correct horse battery" });
+        let signed_up = client().post(format!("{origin}/api/users")).json(&account).send().await.unwrap();
+        assert_eq!(signed_up.status(), 201);
+        let somebody = logged_in(&origin, &account).await;
+        let staff = stack.staff().await;
+        let lag = async |client: &Client, milliseconds: u32| {
+            let url = format!("{origin}/api/lab/lag");
+            let held = client.put(url).json(&json!({ "milliseconds": milliseconds })).send().await;
+            held.unwrap().status().as_u16()
+        };
+        assert_eq!(lag(&client(), 100).await, 401);
+        assert_eq!(lag(&somebody, 100).await, 403);
+        assert_eq!(lag(&staff, 3_001).await, 422);
+        let is_stale = async |from: &str| {
+            let read = staff.post(format!("{origin}/api/lab/replicas/{from}")).send().await.unwrap();
+            read.json::<ReadBack>().await.unwrap().is_stale
+        };
+        assert_eq!(lag(&staff, 2_000).await, 204);
+        assert!(is_stale("eventual").await, "replicas are held back");
+        for _ in 0..10 {
+            assert!(!is_stale("bookmark").await && !is_stale("primary").await);
+        }
+        // Nobody asks for more of it.
+        let [_, first, second] = servers(&stack).await;
+        for replica in [&first, &second] {
+            until(replica, "current_setting('recovery_min_apply_delay') = '0'").await;
+        }
+        let kill = format!("{origin}/api/lab/origins/{}/kill", stack.text("/origins/1/id"));
+        assert_eq!(client().post(&kill).send().await.unwrap().status(), 401);
+        assert_eq!(staff.post(&kill).send().await.unwrap().status(), 204);
+        stack.ready["origins"][1]["pid"].clone()
+    });
+    // It is started again, as another process.
+    stack.wait_for_ready_file(DEADLINE, |ready| {
+        ready["origins"][1]["pid"].is_number() && ready["origins"][1]["pid"] != killed
+    });
+    stack.signal(Signal::TERM);
+    assert!(stack.wait().success());
 }

@@ -6,14 +6,24 @@ use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::hooks::use_location;
 use leptos_router::path;
 
+use crate::account::Account;
+use crate::basket::Basket;
 use crate::components::update_notice::UpdateNotice;
 use crate::components::wordmark::Wordmark;
 use crate::lookout::{self, Lookout};
 use crate::pages::LastList;
+use crate::pages::cart::CartPage;
+use crate::pages::lab::LabPage;
 use crate::pages::list::ListPage;
+use crate::pages::login::LoginPage;
 use crate::pages::not_found::NotFoundPage;
+use crate::pages::ops::OpsPage;
+use crate::pages::orders::OrdersPage;
 use crate::pages::product::ProductPage;
+use crate::pages::reports::ReportsPage;
+use crate::pages::toolkit::ToolkitPage;
 use crate::remembered::Remembered;
+use crate::site_nav::SiteNav;
 use crate::{address, paths, scroll};
 
 /// The whole of the body.
@@ -21,6 +31,9 @@ use crate::{address, paths, scroll};
 pub fn App() -> impl IntoView {
     provide_context(StoredValue::new(Remembered::default()));
     provide_context(Lookout::begin());
+    let account = Account::begin();
+    provide_context(account);
+    provide_context(Basket::begin(account));
     provide_context(LastList(RwSignal::new(paths::LIST.to_owned())));
     Effect::new(|_| scroll::restore_on_return());
     view! {
@@ -62,7 +75,7 @@ fn Frame() -> impl IntoView {
                     <Wordmark />
                     <span class="wordmark-shop">"shop"</span>
                 </a>
-                <p class="header-note">"A demonstration: nothing is sold"</p>
+                <SiteNav />
             </div>
         </header>
         <main id="main" tabindex="-1" node_ref=main>
@@ -75,12 +88,24 @@ fn Frame() -> impl IntoView {
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/") view=ListPage />
                 <Route path=path!("/products/:id") view=ProductPage />
+                <Route path=path!("/cart") view=CartPage />
+                <Route path=path!("/orders") view=OrdersPage />
+                <Route path=path!("/reports") view=ReportsPage />
+                <Route path=path!("/login") view=LoginPage />
+                <Route path=path!("/toolkit") view=ToolkitPage />
+                <Route path=path!("/lab") view=LabPage />
+                <Route path=path!("/ops") view=OpsPage />
             </FlatRoutes>
         </main>
         <footer class="footer">
             <div class="footer-inner">
                 <p>"Tidewall shop is a demonstration. Nothing here is sold or shipped."</p>
                 <p>"Prices in US dollars."</p>
+                <p>
+                    <a class="inline" href=paths::TOOLKIT>
+                        "What it is built with, and when to add what"
+                    </a>
+                </p>
             </div>
         </footer>
         <UpdateNotice

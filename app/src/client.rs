@@ -1,15 +1,28 @@
 //! The shop's API as typed calls.
 
-use gloo::net::http::{Request, Response};
-use serde::Deserialize;
+use std::cell::{Cell, RefCell};
+
+use gloo::net::http::{Method, Request, RequestBuilder, Response};
+use js_sys::futures::{JsFuture, future_to_promise};
+use js_sys::{Date, Promise};
+use leptos::wasm_bindgen::JsValue;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tidewall_api::account::{Credentials, SignedIn, User};
+use tidewall_api::advice::Report;
 use tidewall_api::api_version::API_VERSION;
-use tidewall_api::headers::TIDEWALL_API_VERSION;
+use tidewall_api::cart::{Cart, CartQuantity};
+use tidewall_api::headers::{IDEMPOTENCY_KEY, TIDEWALL_API_VERSION, TIDEWALL_BOOKMARK};
+use tidewall_api::job::{Job, ReportRequest};
+use tidewall_api::lab::Lab;
 use tidewall_api::manifest::BUILD_PATH;
+use tidewall_api::ops::{Jobs, Overview, QueueView};
+use tidewall_api::order::{NewOrder, Order, OrderPage};
 use tidewall_api::problem::Problem;
 use tidewall_api::product::{Product, ProductPage};
-use web_sys::{AbortSignal, RequestCache};
+use web_sys::{AbortSignal, RequestCache, RequestCredentials};
 
+use crate::bookmarks::Bookmarks;
 use crate::query::ProductQuery;
 use crate::skew::{Skew, skew};
 use crate::{paths, preload};
@@ -56,6 +69,11 @@ impl ClientError {
         *self == Self::Outdated
     }
 
+    /// Nobody is logged in, or no more.
+    pub fn is_logged_out(&self) -> bool {
+        matches!(self, Self::Problem(problem) if problem.status == 401)
+    }
+
     /// What was asked for does not exist; asking again would not help.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Problem(problem) if problem.status == 404)
@@ -78,6 +96,197 @@ pub async fn get_product(id: i64, signal: &AbortSignal) -> Result<Product, Clien
     get(&paths::product_api(id), signal).await
 }
 
+/// Who is logged in.
+///
+/// # Errors
+/// See [`ClientError`]; nobody is, or no more.
+pub async fn get_me() -> Result<User, ClientError> {
+    private(Call::get("/api/me")).await
+}
+
+/// Makes an account, and logs in.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn sign_up(credentials: &Credentials) -> Result<User, ClientError> {
+    let signed_in: SignedIn = public(Call::with_body(Method::POST, "/api/users", credentials)).await?;
+    Ok(signed_in.user)
+}
+
+/// Logs in.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn log_in(credentials: &Credentials) -> Result<User, ClientError> {
+    let signed_in: SignedIn = public(Call::with_body(Method::POST, "/api/session", credentials)).await?;
+    Ok(signed_in.user)
+}
+
+/// Logs out.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn log_out() -> Result<(), ClientError> {
+    public(Call::new(Method::DELETE, "/api/session")).await
+}
+
+/// What is in the reader's cart.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_cart() -> Result<Cart, ClientError> {
+    private(Call::get("/api/cart")).await
+}
+
+/// Has so many of a product in the cart; 0 takes it out.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn put_in_cart(product: i64, quantity: i32) -> Result<Cart, ClientError> {
+    let path = format!("/api/cart/{product}");
+    private(Call::with_body(Method::PUT, path, &CartQuantity { quantity })).await
+}
+
+/// Orders what is in the cart. `key` names the order: sent again, it is not ordered twice.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn place_order(key: &str) -> Result<Order, ClientError> {
+    let call = Call::with_body(Method::POST, "/api/orders", &NewOrder {});
+    private(Call { idempotency_key: Some(key.to_owned()), ..call }).await
+}
+
+/// A page of the reader's orders.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_orders(page: u32, signal: &AbortSignal) -> Result<OrderPage, ClientError> {
+    let call = Call::get(format!("/api/orders?page={page}"));
+    private(Call { signal: Some(signal.clone()), ..call }).await
+}
+
+/// Asks for a report, which a job makes.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn ask_for_report(report: &ReportRequest) -> Result<Job, ClientError> {
+    private(Call::with_body(Method::POST, "/api/reports", report)).await
+}
+
+/// A job of the reader's.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_job(id: i64) -> Result<Job, ClientError> {
+    private(Call::get(paths::job_api(id))).await
+}
+
+/// Stops a job.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn cancel_job(id: i64) -> Result<Job, ClientError> {
+    private(Call::new(Method::DELETE, paths::job_api(id))).await
+}
+
+/// Has a job that failed run again.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn retry_job(id: i64) -> Result<Job, ClientError> {
+    private(Call::new(Method::POST, format!("/api/ops/jobs/{id}/retry"))).await
+}
+
+/// How servers and edges are.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_overview() -> Result<Overview, ClientError> {
+    private(Call::get("/api/ops/overview")).await
+}
+
+/// How the queue is.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_queue() -> Result<QueueView, ClientError> {
+    private(Call::get("/api/ops/queue")).await
+}
+
+/// The newest jobs of anybody.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_jobs() -> Result<Jobs, ClientError> {
+    private(Call::get("/api/ops/jobs")).await
+}
+
+/// What of the system can be played with.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_lab() -> Result<Lab, ClientError> {
+    private(Call::get("/api/lab")).await
+}
+
+/// Sends a body, as who is logged in.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn post<B: Serialize, T: DeserializeOwned>(path: &str, body: &B) -> Result<T, ClientError> {
+    private(Call::with_body(Method::POST, path, body)).await
+}
+
+/// Puts a body, as who is logged in.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn put<B: Serialize, T: DeserializeOwned>(path: &str, body: &B) -> Result<T, ClientError> {
+    private(Call::with_body(Method::PUT, path, body)).await
+}
+
+/// An answer as anybody would get it, who has not logged in and written nothing; and whether a cache
+/// had it (`Cache-Status`, RFC 9211).
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_as_anybody<T: DeserializeOwned>(path: &str) -> Result<(T, bool), ClientError> {
+    let request = Request::get(path).credentials(RequestCredentials::Omit).cache(RequestCache::NoStore);
+    let response = request.send().await.map_err(|_| ClientError::Network)?;
+    let is_hit = response.headers().get("cache-status").is_some_and(|status| status.contains("; hit"));
+    let (status, version) = (response.status(), response.headers().get(TIDEWALL_API_VERSION));
+    let body = response.text().await.map_err(|_| ClientError::Network)?;
+    Ok((read(&Answer { status, version, body }, API_VERSION)?, is_hit))
+}
+
+/// What the advisor says of this system; it looks for a few seconds.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn get_advice() -> Result<Report, ClientError> {
+    private(Call::get("/api/ops/advice")).await
+}
+
+/// What the edge did with a request for a path (`Cache-Status`), as this reader makes it.
+pub async fn cache_status(path: &str) -> Option<String> {
+    let mut request = Request::get(path).cache(RequestCache::NoStore);
+    if let Some(bookmark) = SEEN.get().brought(Date::now()) {
+        request = request.header(TIDEWALL_BOOKMARK, &bookmark);
+    }
+    request.send().await.ok()?.headers().get("cache-status")
+}
+
+/// Fetches a file of the site, and leaves it.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn fetch_file(path: &str, cache: RequestCache) -> Result<(), ClientError> {
+    let response = Request::get(path).cache(cache).send().await.map_err(|_| ClientError::Network)?;
+    // To the end, or it isn't kept.
+    response.binary().await.map_err(|_| ClientError::Network)?;
+    if response.ok() { Ok(()) } else { Err(ClientError::Status(response.status())) }
+}
+
 /// The build of the site that is served now; `None` where nobody says.
 pub async fn get_build() -> Option<String> {
     #[derive(Deserialize)]
@@ -97,29 +306,118 @@ struct Answer {
     body: String,
 }
 
-async fn get<T: DeserializeOwned>(path: &str, signal: &AbortSignal) -> Result<T, ClientError> {
-    let mut answer = match preload::take(path).await {
-        Some(Ok(response)) => receive(response.into()).await?,
-        Some(Err(_)) => return Err(ClientError::Network),
-        None => fetch(path, signal, RequestCache::Default).await?,
-    };
-    if skew(API_VERSION, answer.version.as_deref()) == Skew::AnswerIsOlder {
-        // Most likely a copy from before a deploy; what it is a copy of isn't.
-        answer = fetch(path, signal, RequestCache::Reload).await?;
+/// What is sent.
+#[derive(Clone)]
+struct Call {
+    method: Method,
+    path: String,
+    /// JSON.
+    body: Option<String>,
+    idempotency_key: Option<String>,
+    signal: Option<AbortSignal>,
+    cache: RequestCache,
+}
+
+impl Call {
+    fn new(method: Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            body: None,
+            idempotency_key: None,
+            signal: None,
+            cache: RequestCache::Default,
+        }
+    }
+
+    fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    fn with_body(method: Method, path: impl Into<String>, body: &impl Serialize) -> Self {
+        // What is sent here can be written as JSON.
+        Self { body: serde_json::to_string(body).ok(), ..Self::new(method, path) }
+    }
+
+    async fn send(self) -> Result<Answer, ClientError> {
+        let mut request = RequestBuilder::new(&self.path)
+            .method(self.method)
+            .header(TIDEWALL_API_VERSION, &API_VERSION.to_string())
+            .cache(self.cache)
+            .abort_signal(self.signal.as_ref());
+        if let Some(bookmark) = SEEN.get().brought(Date::now()) {
+            request = request.header(TIDEWALL_BOOKMARK, &bookmark);
+        }
+        if let Some(key) = self.idempotency_key {
+            request = request.header(IDEMPOTENCY_KEY, &key);
+        }
+        let request = match self.body {
+            Some(body) => request.header("content-type", "application/json").body(body),
+            None => request.build(),
+        };
+        // Fails before it is sent only where a header can't be one.
+        let request: Request = request.map_err(|_| ClientError::Network)?;
+        receive(request.send().await.map_err(|_| ClientError::Network)?).await
+    }
+}
+
+thread_local! {
+    /// What answers brought so far.
+    static SEEN: Cell<Bookmarks> = Cell::default();
+    /// A session that is being renewed.
+    static RENEWAL: RefCell<Option<Promise>> = const { RefCell::new(None) };
+}
+
+/// For everybody.
+async fn public<T: DeserializeOwned>(call: Call) -> Result<T, ClientError> {
+    read(&call.send().await?, API_VERSION)
+}
+
+/// For who is logged in. A session's token is short-lived: where it is over it is renewed, once.
+async fn private<T: DeserializeOwned>(call: Call) -> Result<T, ClientError> {
+    let answer = call.clone().send().await?;
+    if answer.status == 401 && renew().await {
+        return public(call).await;
     }
     read(&answer, API_VERSION)
 }
 
-async fn fetch(path: &str, signal: &AbortSignal, cache: RequestCache) -> Result<Answer, ClientError> {
-    let request = Request::get(path)
-        .header(TIDEWALL_API_VERSION, &API_VERSION.to_string())
-        .cache(cache)
-        .abort_signal(Some(signal));
-    receive(request.send().await.map_err(|_| ClientError::Network)?).await
+/// Renews the session; of several who ask at a time one does, since a refresh token works once.
+async fn renew() -> bool {
+    let renewal = RENEWAL.with_borrow_mut(|renewal| {
+        let begin = || {
+            future_to_promise(async {
+                let renewed = Call::new(Method::POST, "/api/session/refresh").send().await;
+                RENEWAL.with_borrow_mut(|renewal| *renewal = None);
+                Ok(JsValue::from_bool(renewed.is_ok_and(|answer| answer.status == 200)))
+            })
+        };
+        renewal.get_or_insert_with(begin).clone()
+    });
+    JsFuture::from(renewal).await.is_ok_and(|is_renewed| is_renewed.is_truthy())
+}
+
+async fn get<T: DeserializeOwned>(path: &str, signal: &AbortSignal) -> Result<T, ClientError> {
+    let mut answer = match preload::take(path).await {
+        Some(Ok(response)) => receive(response.into()).await?,
+        Some(Err(_)) => return Err(ClientError::Network),
+        None => Call { signal: Some(signal.clone()), ..Call::get(path) }.send().await?,
+    };
+    if skew(API_VERSION, answer.version.as_deref()) == Skew::AnswerIsOlder {
+        // Most likely a copy from before a deploy; what it is a copy of isn't.
+        let call = Call { signal: Some(signal.clone()), cache: RequestCache::Reload, ..Call::get(path) };
+        answer = call.send().await?;
+    }
+    read(&answer, API_VERSION)
 }
 
 async fn receive(response: Response) -> Result<Answer, ClientError> {
     let (status, version) = (response.status(), response.headers().get(TIDEWALL_API_VERSION));
+    if let Some(bookmark) = response.headers().get(TIDEWALL_BOOKMARK) {
+        let mut seen = SEEN.get();
+        seen.saw(&bookmark, Date::now());
+        SEEN.set(seen);
+    }
     let body = response.text().await.map_err(|_| ClientError::Network)?;
     Ok(Answer { status, version, body })
 }
@@ -133,6 +431,8 @@ fn read<T: DeserializeOwned>(answer: &Answer, own: u32) -> Result<T, ClientError
         Skew::AnswerIsOlder => return Err(ClientError::Updating),
     }
     if (200..300).contains(status) {
+        // An answer without a body says that it is done.
+        let body = if body.is_empty() { "null" } else { body };
         return serde_json::from_str(body).map_err(|_| ClientError::Outdated);
     }
     match serde_json::from_str::<Problem>(body) {

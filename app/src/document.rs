@@ -10,6 +10,8 @@ pub struct Document<'a> {
     pub title: &'a str,
     /// What search engines show below the title.
     pub description: &'a str,
+    /// It is for no search engine.
+    pub is_private: bool,
     /// The body's content, markup.
     pub body: &'a str,
     /// Which build of the site it is of; empty where that is not known.
@@ -21,11 +23,12 @@ pub struct Document<'a> {
 impl Document<'_> {
     /// The document's text.
     pub fn html(&self) -> String {
-        let Self { title, description, body, build, scripts } = self;
+        let Self { title, description, is_private, body, build, scripts } = self;
         let (first, module) = match scripts {
             Some(scripts) => (data(), start(scripts)),
             None => Default::default(),
         };
+        let robots = if *is_private { "<meta name=\"robots\" content=\"noindex\">\n" } else { "" };
         let (title, description, build) = (escape(title), escape(description), escape(build));
         // The script that asks for data stands before the style sheet, which
         // would hold it up.
@@ -38,6 +41,7 @@ impl Document<'_> {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>{title}</title>\n\
              <meta name=\"description\" content=\"{description}\">\n\
+             {robots}\
              <meta name=\"tidewall-build\" content=\"{build}\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n\
              <meta name=\"theme-color\" content=\"#ffffff\" media=\"(prefers-color-scheme: light)\">\n\

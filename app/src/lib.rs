@@ -13,15 +13,18 @@
 //! The map:
 //!
 //! - pure, tested natively by tables: [`query`] and [`paths`] (the app's URLs),
-//!   [`stock`], [`page_window`], [`remembered`],
+//!   [`stock`], [`tools`], [`page_window`], [`remembered`], [`bookmarks`] (what the reader has seen),
 //!   [`skew`] and [`builds`] (what a page makes of a deploy)
 //! - the rim: [`client`] (HTTP), [`loader`] (one answer's life on a page),
-//!   [`lookout`] (which build is served), [`scroll`] and [`address`] (the history), `prerender` and `document`
-//! - what is seen: [`app`] (frame and routes), [`pages`], [`components`]
+//!   [`account`] (who reads), [`basket`] (their cart), [`lookout`] (which build is served), [`scroll`] and [`address`] (the history), `prerender` and `document`
+//! - what is seen: [`app`] (frame and routes), [`site_nav`], [`pages`], [`components`], [`lab`] (experiments)
 //!
 //! Invariant: until it is mounted a view may depend on nothing but its route.
 //! What depends on the query, the parameter or an answer lives in a signal that
 //! an effect sets, so the first render in the browser is the shell.
+
+// A view is one type, as deep as its markup.
+#![recursion_limit = "256"]
 
 #[macro_use]
 #[allow(dead_code, reason = "names are looked up where the pages are rendered, which is not in the browser")]
@@ -29,13 +32,17 @@ mod public {
     include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 }
 
+pub mod account;
 pub mod address;
 pub mod app;
+pub mod basket;
+pub mod bookmarks;
 pub mod builds;
 pub mod client;
 pub mod components;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod document;
+pub mod lab;
 pub mod loader;
 pub mod lookout;
 pub mod page_window;
@@ -47,8 +54,10 @@ pub mod prerender;
 pub mod query;
 pub mod remembered;
 pub mod scroll;
+pub mod site_nav;
 pub mod skew;
 pub mod stock;
+pub mod tools;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use prerender::{Page, PrerenderError, Script, Scripts, prerender};

@@ -39,6 +39,16 @@ impl<T: Send + Sync + 'static> Clone for Loader<T> {
 impl<T: Send + Sync + 'static> Copy for Loader<T> {}
 
 impl<T: Clone + PartialEq + Send + Sync + 'static> Loader<T> {
+    /// What there is, for who doesn't follow it.
+    pub fn get_untracked(self) -> Loaded<T> {
+        self.latest.get_untracked()
+    }
+
+    /// Shows what is known to be so, or is to be.
+    pub fn replace(self, known: T) {
+        self.latest.set(Loaded::Ready(known));
+    }
+
     /// Asks by `fetch` for what `question` says, from the moment the page is
     /// mounted and whenever it changes; what is `known` already is shown meanwhile.
     pub fn new<Q, F>(

@@ -4,6 +4,20 @@
 pub const LIST: &str = "/";
 /// The page of one product; `{id}` stands for any one segment.
 pub const PRODUCT: &str = "/products/{id}";
+/// The page to log in, or sign up, on.
+pub const LOGIN: &str = "/login";
+/// The page of the cart.
+pub const CART: &str = "/cart";
+/// The page of the reader's orders.
+pub const ORDERS: &str = "/orders";
+/// The page of reports.
+pub const REPORTS: &str = "/reports";
+/// The page of the decision matrix, and of what tools cost.
+pub const TOOLKIT: &str = "/toolkit";
+/// The page where each tool is tried.
+pub const LAB: &str = "/lab";
+/// The page of how the system goes.
+pub const OPS: &str = "/ops";
 /// What the server answers every other path with.
 pub const NOT_FOUND: &str = "/404";
 /// Where product lists are fetched; a product lies below.
@@ -22,6 +36,18 @@ pub fn product_api(id: i64) -> String {
     format!("{PRODUCTS_API}/{id}")
 }
 
+/// Where the job `id` is fetched.
+pub fn job_api(id: i64) -> String {
+    format!("/api/jobs/{id}")
+}
+
+/// Where who has logged in goes on: the page that they came from, if it is one of this site's. A
+/// path that begins with two slashes, or one and what browsers take for one, is another site's.
+pub fn next_page(named: Option<&str>) -> &str {
+    let is_here = |path: &&str| path.starts_with('/') && !path[1..].starts_with(['/', '\\']);
+    named.filter(is_here).unwrap_or(LIST)
+}
+
 /// Reads the path segment that names a product. `None`: there is no such
 /// product, and the API need not be asked.
 pub fn product_id(segment: &str) -> Option<i64> {
@@ -34,6 +60,21 @@ pub fn product_id(segment: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_led_to_another_site() {
+        for (named, next) in [
+            (Some("/cart"), "/cart"),
+            (Some("/?page=2"), "/?page=2"),
+            (Some("//evil.example"), "/"),
+            (Some("/\\evil.example"), "/"),
+            (Some("https://evil.example"), "/"),
+            (Some(""), "/"),
+            (None, "/"),
+        ] {
+            assert_eq!(next_page(named), next, "{named:?}");
+        }
+    }
 
     #[test]
     fn a_product_has_one_spelling() {

@@ -57,19 +57,65 @@ struct Description {
     route: &'static str,
     title: &'static str,
     summary: &'static str,
+    /// It is somebody's own: no search engine needs to know it.
+    is_private: bool,
 }
 
 /// The app's pages.
-const PAGES: [Description; 2] = [
+const PAGES: [Description; 9] = [
     Description {
         route: paths::LIST,
         title: "",
         summary: "A demonstration shop that runs on Tidewall: edge, cache, replicas and queue.",
+        is_private: false,
     },
     Description {
         route: paths::PRODUCT,
         title: "Product",
         summary: "A product of the Tidewall shop, a demonstration: picture, price and stock.",
+        is_private: false,
+    },
+    Description {
+        route: paths::CART,
+        title: "Cart",
+        summary: "What you are about to order.",
+        is_private: true,
+    },
+    Description {
+        route: paths::ORDERS,
+        title: "Orders",
+        summary: "What you have ordered.",
+        is_private: true,
+    },
+    Description {
+        route: paths::REPORTS,
+        title: "Reports",
+        summary: "Your orders of a stretch of time, as a table or a document.",
+        is_private: true,
+    },
+    Description {
+        route: paths::LOGIN,
+        title: "Log in",
+        summary: "Log in to the Tidewall shop, or make an account.",
+        is_private: true,
+    },
+    Description {
+        route: paths::TOOLKIT,
+        title: "Toolkit",
+        summary: "Seven tools for a web product that grows: which of them, when, when not yet, and what a month costs.",
+        is_private: false,
+    },
+    Description {
+        route: paths::LAB,
+        title: "Lab",
+        summary: "Seven tools, each without and with, measured on the system that serves the page.",
+        is_private: false,
+    },
+    Description {
+        route: paths::OPS,
+        title: "Ops",
+        summary: "How the system goes, for those who work here.",
+        is_private: true,
     },
 ];
 
@@ -79,6 +125,7 @@ const NOT_FOUND: Description = Description {
     route: paths::NOT_FOUND,
     title: "Page not found",
     summary: "There is nothing at this address.",
+    is_private: true,
 };
 
 /// Renders every page of the site, which is the build `build`; the same input gives the same
@@ -100,6 +147,7 @@ fn render(page: &Description, build: &str, scripts: Option<&Scripts>) -> Page {
     let document = Document {
         title: &pages::title(page.title),
         description: page.summary,
+        is_private: page.is_private,
         body: &rooted(&placeholder_path(page.route), || App().to_html()),
         build,
         scripts,
@@ -168,7 +216,18 @@ mod tests {
         let files: Vec<_> = pages.iter().map(|page| (page.route.as_str(), page.file.as_str())).collect();
         assert_eq!(
             files,
-            [("/", "/index.html"), ("/products/{id}", "/products/_id.html"), ("/404", "/404.html")]
+            [
+                ("/", "/index.html"),
+                ("/products/{id}", "/products/_id.html"),
+                ("/cart", "/cart.html"),
+                ("/orders", "/orders.html"),
+                ("/reports", "/reports.html"),
+                ("/login", "/login.html"),
+                ("/toolkit", "/toolkit.html"),
+                ("/lab", "/lab.html"),
+                ("/ops", "/ops.html"),
+                ("/404", "/404.html"),
+            ]
         );
     }
 
@@ -195,6 +254,14 @@ mod tests {
             {
                 assert_eq!(html.matches(part).count(), 1, "{part} in {html}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_somebodys_own_is_for_no_search_engine() {
+        for (route, is_private) in [("/", false), ("/products/{id}", false), ("/cart", true), ("/404", true)]
+        {
+            assert_eq!(page(route).html.contains("noindex"), is_private, "{route}");
         }
     }
 

@@ -5,6 +5,11 @@ use tidewall_api::product::{PAGE_MAX, ProductSort};
 
 use crate::paths;
 
+/// The query of a page that leads on to another one.
+pub fn next_search(path: &str) -> String {
+    format!("?{}", Serializer::new(String::new()).append_pair("next", path).finish())
+}
+
 /// What a product list shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductQuery {

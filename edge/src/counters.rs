@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::cache::level::Level;
+use crate::cache::status::Forward;
 use crate::cache::storable::Unstored;
 
 /// Counts, as the status shows them.
@@ -12,6 +13,8 @@ use crate::cache::storable::Unstored;
 pub struct Counters {
     hits: u64,
     misses: u64,
+    /// The same by why each was forwarded: `fwd`, and its `detail` where it has one.
+    missed: BTreeMap<&'static str, u64>,
     stored: u64,
     rejected: BTreeMap<&'static str, u64>,
     levels: Levels,
@@ -37,8 +40,9 @@ impl Counters {
     }
 
     /// A request was looked up, and forwarded.
-    pub fn miss(&mut self) {
+    pub fn miss(&mut self, why: Forward) {
         self.misses += 1;
+        *self.missed.entry(why.detail().unwrap_or(why.as_str())).or_default() += 1;
     }
 
     /// A response was stored.

@@ -28,6 +28,7 @@ use tidewall_origin::mail::Mail;
 use tidewall_origin::outbox::Outbox;
 use tidewall_origin::queue::{Queue, WorkerMetrics};
 use tidewall_origin::session::{Claims, SESSION_BYTES, SessionKeys, Sessions};
+use tidewall_origin::shop::lab::LabArgs;
 use tidewall_origin::shop::{self, Means, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
 use tidewall_origin::signing::Secrets;
@@ -71,7 +72,10 @@ impl Origin {
         let accounts = Accounts { sessions, db: db.clone(), cookies, clients, limits };
         let jobs = Jobs { queue: Queue::new(db, None), links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
-        let (outbox, args) = (Outbox::new(None), ShopArgs { product_max_age: 300 });
+        let (outbox, args) = (
+            Outbox::new(None),
+            ShopArgs { product_max_age: 300, lab: LabArgs { lab: None, lab_lags: false } },
+        );
         let means = Means {
             queue: jobs.queue.clone(),
             files: downloads.files.clone(),
@@ -81,7 +85,7 @@ impl Origin {
             webhooks: Webhooks::new(&secrets, Addresses::Public),
             public_url: String::new(),
         };
-        let routes = shop::routes(accounts.clone(), means, site.clone(), &args);
+        let routes = shop::routes(accounts.clone(), means, site.clone(), "a", &args);
         let worker = WorkerMetrics::default();
         let app = App { accounts, jobs, worker, downloads, outbox, site, shutdown };
         let router = router(app, routes).unwrap();

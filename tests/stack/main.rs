@@ -16,6 +16,7 @@ mod database;
 mod events;
 mod explain;
 mod faults;
+mod journeys;
 mod killed;
 mod notifications;
 mod one_server;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         events::TESTS,
         explain::TESTS,
         faults::TESTS,
+        journeys::TESTS,
         killed::TESTS,
         notifications::TESTS,
         one_server::TESTS,

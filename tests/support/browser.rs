@@ -101,6 +101,26 @@ impl Tab {
         }
     }
 
+    /// Clicks what the selector finds.
+    pub(crate) async fn click(&self, selector: &str) {
+        self.page.find_element(selector).await.unwrap().click().await.unwrap();
+    }
+
+    /// Types a text into a field.
+    pub(crate) async fn fill(&self, selector: &str, text: &str) {
+        let field = self.page.find_element(selector).await.unwrap();
+        field.click().await.unwrap().type_str(text).await.unwrap();
+    }
+
+    /// Chooses an option of a list by its value.
+    pub(crate) async fn choose(&self, selector: &str, value: &str) {
+        let script = format!(
+            "const list = document.querySelector({selector:?}); list.value = {value:?};
+             list.dispatchEvent(new Event('change', {{ bubbles: true }})); true"
+        );
+        self.page.evaluate(script).await.unwrap();
+    }
+
     /// The value of a JavaScript expression that is a text.
     pub(crate) async fn text(&self, expression: &str) -> String {
         self.page.evaluate(expression).await.unwrap().into_value().unwrap()

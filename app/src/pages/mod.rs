@@ -1,8 +1,18 @@
 //! What a path shows.
 
+pub mod advice;
+pub mod cart;
+pub mod edit;
+pub mod lab;
 pub mod list;
+pub mod login;
 pub mod not_found;
+pub mod ops;
+pub mod orders;
 pub mod product;
+pub mod related;
+pub mod reports;
+pub mod toolkit;
 
 use leptos::prelude::*;
 

@@ -6,13 +6,18 @@ use tidewall_api::format;
 use tidewall_api::problem::Problem;
 use tidewall_api::product::Product;
 
+use super::edit::EditProduct;
+use super::related::Related;
 use super::{LastList, set_title};
+use crate::account::{Account, Who};
+use crate::basket::Basket;
 use crate::client::{self, ClientError};
+use crate::components::alert::Alert;
 use crate::components::failure::Failure;
 use crate::components::picture::Picture;
 use crate::loader::{Loaded, Loader};
 use crate::paths;
-use crate::query::ProductQuery;
+use crate::query::{ProductQuery, next_search};
 use crate::remembered::Remembered;
 use crate::stock::Stock;
 
@@ -42,6 +47,24 @@ pub fn ProductPage() -> impl IntoView {
     });
 
     let LastList(last_list) = expect_context();
+    let show = Callback::new(move |changed| product.replace(changed));
+    // What is around a product stays where it is while that changes.
+    let shown = Memo::new(move |_| {
+        product.with(|product| match product {
+            Loaded::Ready(product) => Some((product.id, product.category.clone())),
+            Loaded::Pending | Loaded::Failed(_) => None,
+        })
+    });
+    let shown_id = Memo::new(move |_| shown.get().map(|(id, _)| id));
+    let account = expect_context::<Account>();
+    let is_staff = Memo::new(move |_| account.user().is_some_and(|user| user.staff));
+    let edit = move || {
+        shown_id.get().filter(|_| is_staff.get())?;
+        let Loaded::Ready(product) = product.get_untracked() else { return None };
+        Some(view! { <EditProduct product=product show=show /> })
+    };
+    let related =
+        move || shown.get().map(|(id, category)| view! { <Related product=id category=category /> });
     let content = move || match product.get() {
         Loaded::Pending => skeleton().into_any(),
         Loaded::Ready(product) => details(product).into_any(),
@@ -60,6 +83,8 @@ pub fn ProductPage() -> impl IntoView {
         <div class="product-place" aria-busy=move || product.busy().to_string()>
             {content}
         </div>
+        {edit}
+        {related}
     }
 }
 
@@ -69,6 +94,7 @@ fn no_such_product() -> ClientError {
 }
 
 fn details(product: Product) -> impl IntoView {
+    let of_cart = product.clone();
     let stock = Stock::of(product.stock);
     let category = ProductQuery::in_category(&product.category).href();
     view! {
@@ -83,10 +109,61 @@ fn details(product: Product) -> impl IntoView {
                     <span class="price">{format::price(product.price_cents)}</span>
                     <span class=stock.class()>{stock.text()}</span>
                 </p>
+                <AddToCart product=of_cart />
                 <p class="product-description">{product.description}</p>
                 <p class="product-number">"Catalogue number " {product.id}</p>
             </div>
         </article>
+    }
+}
+
+/// Puts the product into the cart; whoever is nobody in particular logs in first, and comes back.
+#[component]
+fn AddToCart(product: Product) -> impl IntoView {
+    let account = expect_context::<Account>();
+    let basket = expect_context::<Basket>();
+    let (id, is_out) = (product.id, product.stock <= 0);
+    let failed = Signal::derive(move || basket.failed());
+    let pieces = move || {
+        basket
+            .cart()
+            .and_then(|cart| cart.items.iter().find(|item| item.product.id == id).map(|item| item.quantity))
+    };
+    view! {
+        <div class="buy">
+            {move || match account.who() {
+                Who::Guest => {
+                    let href = format!("{}{}", paths::LOGIN, next_search(&paths::product(id)));
+                    view! {
+                        <a class="button" href=href>
+                            "Log in to buy"
+                        </a>
+                    }
+                        .into_any()
+                }
+                Who::Unknown | Who::Known(_) => {
+                    let product = product.clone();
+                    view! {
+                        <button
+                            class="button"
+                            type="button"
+                            disabled=move || is_out || basket.cart().is_none()
+                            on:click=move |_| basket.add(&product)
+                        >
+                            "Add to cart"
+                        </button>
+                    }
+                        .into_any()
+                }
+            }}
+            <p role="status">
+                {move || {
+                    pieces()
+                        .map(|pieces| view! { {pieces} " in your " <a class="inline" href=paths::CART>"cart"</a> })
+                }}
+            </p>
+        </div>
+        <Alert error=failed />
     }
 }
 
@@ -105,6 +182,7 @@ fn skeleton() -> impl IntoView {
                 <p class="product-price">
                     <span class="skeleton bar bar-short"></span>
                 </p>
+                <div class="buy"></div>
                 <p class="product-description">
                     <span class="skeleton bar"></span>
                     <span class="skeleton bar"></span>

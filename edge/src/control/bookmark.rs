@@ -1,6 +1,6 @@
 //! What a reader's bookmark asks of the copy it is served.
 
-use tidewall_api::bookmark::{Bookmark, Seq};
+use tidewall_api::bookmark::{Bookmark, Seq, UNLOGGED_KEPT_S};
 use tidewall_api::headers::{TIDEWALL_BOOKMARK, TW_BOOKMARK};
 
 use crate::control::log::Known;
@@ -10,12 +10,7 @@ use crate::fields::Fields;
 
 /// For how long a browser keeps its bookmark, in seconds: a day. What it has seen is
 /// everywhere long before.
-const KEPT_S: u64 = 24 * 60 * 60;
-
-/// For how long it keeps one whose invalidation could not be logged, in seconds. The
-/// origin's outbox has delivered it by then, or something is so broken that stale
-/// answers are the least of it.
-const UNLOGGED_KEPT_S: u64 = 10 * 60;
+const KEPT_S: u32 = 24 * 60 * 60;
 
 /// What a stored response must fulfil beside being valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +45,6 @@ pub enum Demand {
     Unstored,
 }
 
-/// Field by field the greater (W6): a client's answers arrive in parallel. What could
-/// not be logged outweighs every position.
-pub fn merged(one: Bookmark, other: Bookmark) -> Bookmark {
-    let seq = match (one.seq, other.seq) {
-        (Seq::At(one), Seq::At(other)) => Seq::At(one.max(other)),
-        (Seq::Unlogged, _) | (_, Seq::Unlogged) => Seq::Unlogged,
-    };
-    Bookmark { seq, lsn: one.lsn.max(other.lsn) }
-}
-
 /// What a client brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brought {
@@ -81,7 +66,7 @@ impl Brought {
     pub fn and(self, other: Bookmark) -> Self {
         let other = Self::one(other);
         Self {
-            bookmark: merged(self.bookmark, other.bookmark),
+            bookmark: self.bookmark.merged(other.bookmark),
             straight_lsn: self.straight_lsn.max(other.straight_lsn),
         }
     }
@@ -100,7 +85,7 @@ impl Brought {
 }
 
 /// No position at all.
-pub const NOTHING: Bookmark = Bookmark { seq: Seq::At(0), lsn: 0 };
+pub const NOTHING: Bookmark = Bookmark::NOTHING;
 
 /// Takes the bookmark out of a request: of the field and of the cookie, merged. What
 /// can't be read is none. Neither is left behind: they are part of no cache key, and
@@ -122,10 +107,10 @@ pub fn take(request: &mut Fields) -> Brought {
 /// What an origin's answer tells of its own positions: the bookmark it gives, and
 /// where its write can be seen. `None` where it tells nothing.
 pub fn of_answer(answer: &Fields) -> Option<Bookmark> {
-    let given = answer.get(TIDEWALL_BOOKMARK).and_then(|value| value.trim().parse().ok());
+    let given: Option<Bookmark> = answer.get(TIDEWALL_BOOKMARK).and_then(|value| value.trim().parse().ok());
     let written = ReadAt::of(answer).lsn().map(Bookmark::of_lsn);
     match (given, written) {
-        (Some(given), Some(written)) => Some(merged(given, written)),
+        (Some(given), Some(written)) => Some(given.merged(written)),
         (given, written) => given.or(written),
     }
 }
@@ -199,19 +184,6 @@ mod tests {
 
     fn bookmark(text: &str) -> Bookmark {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn bookmarks_merge_field_by_field() {
-        let check = |one, other, expected: &str| {
-            assert_eq!(merged(bookmark(one), bookmark(other)).to_string(), expected);
-            assert_eq!(merged(bookmark(other), bookmark(one)).to_string(), expected);
-        };
-        check("1.9", "2.8", "2.9");
-        check("0.0", "2.8", "2.8");
-        check("0.7", "0.8", "0.8");
-        check("0.7", "2.0", "2.7");
-        check("-.9", "2.10", "-.10");
     }
 
     #[test]

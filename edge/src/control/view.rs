@@ -257,6 +257,29 @@ impl View {
             .collect()
     }
 
+    /// The newest entries, the last one first; at most so many. Without those of single URIs, of which
+    /// each unsafe request makes one (RFC 9111, section 4.4).
+    pub fn newest(&self, count: usize) -> Vec<(Key, Mark)> {
+        let named = |map: &HashMap<String, Marks>, scope: fn(String) -> Scope| {
+            map.iter().map(|(name, marks)| (scope(name.clone()), *marks)).collect::<Vec<_>>()
+        };
+        let mut all = named(&self.groups, Scope::Group);
+        all.extend(named(&self.paths, Scope::Path));
+        all.extend(self.prefixes.iter().map(|(prefix, marks)| (Scope::Prefix(prefix.clone()), *marks)));
+        all.push((Scope::All, self.all));
+        let mut entries: Vec<_> = all
+            .into_iter()
+            .flat_map(|(scope, marks)| {
+                [(Severity::Hard, marks.hard), (Severity::Soft, marks.soft)]
+                    .map(|(severity, mark)| (Key { scope: scope.clone(), severity }, mark))
+            })
+            .filter(|(_, mark)| mark.seq > 0)
+            .collect();
+        entries.sort_by(|(key, mark), (other_key, other)| other.seq.cmp(&mark.seq).then(key.cmp(other_key)));
+        entries.truncate(count);
+        entries
+    }
+
     fn raise(&mut self, entries: Vec<(Key, Mark)>) {
         for (Key { scope, severity }, mark) in entries {
             self.lsn_max = self.lsn_max.max(mark.lsn.unwrap_or(0));
@@ -388,6 +411,19 @@ pub(super) mod tests {
 
     fn at(fence: u64) -> Position {
         Position { fence: Known { first: 100, head: fence }, read_at: ReadAt::Unknown }
+    }
+
+    #[test]
+    fn the_newest_entries_come_first() {
+        let entries = vec![
+            (Scope::Group("g".to_owned()), Severity::Hard, seq(101)),
+            (Scope::All, Severity::Soft, seq(103)),
+            (Scope::Uri("http://h/a".to_owned()), Severity::Hard, seq(103)),
+            (Scope::Path("/a".to_owned()), Severity::Hard, seq(102)),
+        ];
+        let view = View::new(delta(103, entries), ms(0));
+        let newest = |count| -> Vec<_> { view.newest(count).into_iter().map(|(_, mark)| mark.seq).collect() };
+        assert_eq!((newest(9), newest(2)), (vec![103, 102, 101], vec![103, 102]));
     }
 
     #[test]

@@ -149,7 +149,7 @@ pub(super) async fn answer(
         }
         Err(why) => why,
     };
-    edge.isolate.counters.borrow_mut().miss();
+    edge.isolate.counters.borrow_mut().miss(why);
     if lookup.circumstances.asked.only_if_cached {
         return Ok(not_cached(edge));
     }

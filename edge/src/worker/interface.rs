@@ -10,12 +10,12 @@ use worker::Context;
 
 use crate::authorization::bears;
 use crate::cache::storable::Unstored;
-use crate::control::{purge, view::View};
+use crate::control::purge;
 use crate::explain::question::Question;
 use crate::fields::Fields;
 use crate::problems;
 use crate::refusals::Client;
-use crate::status::{OriginStatus, Status};
+use crate::status::{Invalidation, OriginStatus, Status};
 use crate::timing::Timings;
 use crate::worker::body::{Buffered, buffer};
 use crate::worker::reply::{Body, Reply};
@@ -25,6 +25,9 @@ use crate::worker::{Edge, control_log, explain, js};
 const READ: &str = "GET, HEAD";
 /// What may be done to purge.
 const WRITE: &str = "POST";
+
+/// Entries of the log that the status shows.
+const INVALIDATIONS_SHOWN: usize = 20;
 
 /// Longest body of a purge in bytes.
 const BODY_BYTES_MAX: usize = 256 * 1_024;
@@ -48,8 +51,17 @@ pub(super) fn status(edge: &Edge<'_>) -> Result<Reply, JsValue> {
         state: balancer.state(index, now),
         in_flight: balancer.in_flight(index, now),
     });
-    let seq = edge.isolate.control.with(|view| view.map_or(0, View::seq));
-    json(&Status { seq, origins: origins.collect(), cache: &edge.isolate.counters.borrow() })
+    let (seq, newest) = edge
+        .isolate
+        .control
+        .with(|view| view.map_or((0, Vec::new()), |view| (view.seq(), view.newest(INVALIDATIONS_SHOWN))));
+    json(&Status {
+        seq,
+        origins: origins.collect(),
+        cache: &edge.isolate.counters.borrow(),
+        memory_bytes: edge.isolate.stored.bytes(),
+        invalidations: newest.iter().map(|(key, mark)| Invalidation::new(key, *mark)).collect(),
+    })
 }
 
 /// Logs what is out of date, and answers once it is in the log.

@@ -94,6 +94,13 @@ impl Default for Remembered {
     }
 }
 
+impl Remembered {
+    /// Bytes that responses take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.responses.borrow().bytes()
+    }
+}
+
 /// A stored response, read once however often it is used.
 pub(super) struct Stored {
     pub(super) envelope: Envelope,

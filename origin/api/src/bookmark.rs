@@ -23,6 +23,10 @@ pub enum Seq {
     Unlogged,
 }
 
+/// For how long one whose invalidation could not be logged is kept, in seconds. The origin's outbox
+/// has delivered it by then, or something is so broken that stale answers are the least of it.
+pub const UNLOGGED_KEPT_S: u32 = 10 * 60;
+
 /// Text that is no bookmark; readers of the header ignore the whole field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BookmarkError;
@@ -31,6 +35,22 @@ impl Bookmark {
     /// What an origin hands out: it knows the WAL alone.
     pub fn of_lsn(lsn: u64) -> Self {
         Self { seq: Seq::At(0), lsn }
+    }
+}
+
+impl Bookmark {
+    /// No position at all.
+    pub const NOTHING: Self = Self { seq: Seq::At(0), lsn: 0 };
+
+    /// Field by field the greater: a client's answers arrive in parallel. What could not be logged
+    /// outweighs every position.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        let seq = match (self.seq, other.seq) {
+            (Seq::At(one), Seq::At(other)) => Seq::At(one.max(other)),
+            (Seq::Unlogged, _) | (_, Seq::Unlogged) => Seq::Unlogged,
+        };
+        Self { seq, lsn: self.lsn.max(other.lsn) }
     }
 }
 
@@ -89,6 +109,19 @@ mod tests {
             Some(Bookmark { seq: Seq::At(1_790_000_000_000), lsn: u64::MAX }),
         );
         check("-.7", Some(Bookmark { seq: Seq::Unlogged, lsn: 7 }));
+    }
+
+    #[test]
+    fn two_are_merged_field_by_field_to_the_greater() {
+        let at = |seq, lsn| Bookmark { seq: Seq::At(seq), lsn };
+        let unlogged = |lsn| Bookmark { seq: Seq::Unlogged, lsn };
+        for (one, other, merged) in [
+            (at(3, 9), at(5, 2), at(5, 9)),
+            (Bookmark::NOTHING, at(5, 2), at(5, 2)),
+            (unlogged(1), at(5, 2), unlogged(2)),
+        ] {
+            assert_eq!((one.merged(other), other.merged(one)), (merged, merged));
+        }
     }
 
     #[test]

@@ -16,8 +16,10 @@ pub mod entity_tag;
 pub mod format;
 pub mod headers;
 pub mod job;
+pub mod lab;
 pub mod manifest;
 pub mod notification;
+pub mod ops;
 pub mod order;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -77,7 +77,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<(), CommandError> {
     // Until the last request was answered; what is left then others deliver.
     let _deliverer = AbortOnDropHandle::new(deliverer);
     let jobs = Jobs { queue: means.queue.clone(), links: links.clone() };
-    let routes = shop::routes(accounts.clone(), means.clone(), site.clone(), &args.shop);
+    let routes = shop::routes(accounts.clone(), means.clone(), site.clone(), &args.id, &args.shop);
     let metrics = WorkerMetrics::default();
     let worker = args.worker.run(&means, &metrics, shutdown.clone());
     let downloads = Downloads { files, links };

@@ -83,6 +83,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use prometheus_client::registry::Registry;
+use tidewall_api::ops::DatabaseServer;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::PgLsn;
@@ -485,6 +486,11 @@ impl Db {
     /// Reads can be served: by the primary or by a replica.
     pub fn is_ready(&self) -> bool {
         self.inner.shared.is_ready()
+    }
+
+    /// What each server is, and how its connections are used.
+    pub fn servers(&self) -> Vec<DatabaseServer> {
+        self.inner.shared.servers()
     }
 
     /// Registers what is measured here.

@@ -63,6 +63,17 @@ pub(super) enum Lane {
     Reserved,
 }
 
+/// How the connections of a server are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// They lie ready.
+    pub(super) idle: usize,
+    /// They are lent.
+    pub(super) in_use: usize,
+    /// Callers that wait for one.
+    pub(super) waiting: usize,
+}
+
 /// A lent connection, and the leave to use it.
 pub(super) struct Lease {
     pub(super) link: Object<Connector>,
@@ -257,13 +268,19 @@ impl Server {
         &self.settings
     }
 
-    /// Brings the gauges of the pool up to date.
-    pub(super) fn observe(&self) {
+    /// How its connections are used.
+    pub(super) fn usage(&self) -> Usage {
         let status = self.pool.status();
         let idle = status.available.min(status.size);
         let Gates { reserved, replica, primary, primary_reads } = &self.gates;
         let reads = primary_reads.as_ref().map_or(0, Gate::waiting);
         let waiting = reserved.waiting() + replica.waiting() + primary.waiting() + reads;
-        self.metrics.set_pool(idle, status.size - idle, waiting);
+        Usage { idle, in_use: status.size - idle, waiting }
+    }
+
+    /// Brings the gauges of the pool up to date.
+    pub(super) fn observe(&self) {
+        let Usage { idle, in_use, waiting } = self.usage();
+        self.metrics.set_pool(idle, in_use, waiting);
     }
 }

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tidewall_api::ops::DatabaseServer;
 use tokio::sync::watch;
 
 use super::metrics::DbMetrics;
-use super::server::Server;
+use super::server::{Server, Usage};
 use super::survey::{Contact, Out, Sighting, Standing, Survey, View};
 
 pub(super) struct Shared {
@@ -126,6 +127,28 @@ impl Shared {
             format!("{} is {state}", server.name)
         });
         each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What each server is, and how its connections are used.
+    pub(super) fn servers(&self) -> Vec<DatabaseServer> {
+        let lags: Vec<_> = {
+            let survey = self.survey();
+            (0..self.servers.len()).map(|index| survey.lag_bytes(index)).collect()
+        };
+        let standings = self.view.borrow().standings.clone();
+        let each = self.servers.iter().zip(lags).zip(standings).map(|((server, lag), standing)| {
+            let Usage { idle, in_use, waiting } = server.usage();
+            DatabaseServer {
+                name: server.name.clone(),
+                state: standing.as_str().to_owned(),
+                lag_bytes: lag.map(|(replay, _)| replay),
+                idle,
+                in_use,
+                max: server.pool().status().max_size,
+                waiting,
+            }
+        });
+        each.collect()
     }
 
     /// Brings the gauges up to date.

@@ -46,7 +46,7 @@ pub struct App {
 /// The routes of this module and the `own` ones of whoever uses it, behind the layers that
 /// all share.
 pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error> {
-    let metrics = Metrics::new(app.jobs.queue.db().clone(), app.outbox, &app.worker);
+    let metrics = Metrics::new(app.jobs.queue.db().clone(), app.outbox.clone(), &app.worker);
     let streams = Streams::default();
     let jobs = JobRoutes::new(app.jobs.clone(), app.accounts.clone(), streams.clone(), app.shutdown.clone());
     let told = NotificationRoutes::new(
@@ -55,7 +55,7 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
         streams,
         app.shutdown.clone(),
     );
-    let ops = Ops { queue: app.jobs.queue.clone(), accounts: app.accounts.clone() };
+    let ops = Ops { jobs: app.jobs.clone(), outbox: app.outbox.clone(), accounts: app.accounts.clone() };
     let media = Media(app.downloads.files.media());
     let health = Health { db: app.jobs.queue.db().clone(), shutdown: app.shutdown.clone() };
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
@@ -68,7 +68,14 @@ pub fn router(app: App, own: OpenApiRouter) -> Result<Router, serde_json::Error>
                 .with_state(jobs),
         )
         .merge(OpenApiRouter::new().routes(routes!(notifications::follow)).with_state(told))
-        .merge(OpenApiRouter::new().routes(routes!(ops::queue)).with_state(ops))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(ops::overview))
+                .routes(routes!(ops::queue))
+                .routes(routes!(ops::jobs))
+                .routes(routes!(ops::retry))
+                .with_state(ops),
+        )
         .merge(OpenApiRouter::new().routes(routes!(download::download)).with_state(app.downloads))
         .merge(OpenApiRouter::new().routes(routes!(media::show)).with_state(media))
         .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(health))

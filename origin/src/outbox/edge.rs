@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
+use tidewall_api::ops::EdgeStatus;
 use tidewall_api::purge::Purge;
 
 use super::answer::{Answer, Failure, Reason, judge};
@@ -34,6 +35,16 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
         .connect_timeout(CONNECT_MAX)
         .timeout(ANSWER_MAX)
         .build()
+}
+
+/// What an edge says of itself; `None`: it doesn't answer, or not in that form.
+pub(super) async fn status(
+    client: &Client,
+    endpoint: &Endpoint,
+    authorization: &HeaderValue,
+) -> Option<EdgeStatus> {
+    let asked = client.get(endpoint.status.clone()).header(AUTHORIZATION, authorization).send().await;
+    asked.ok()?.error_for_status().ok()?.json().await.ok()
 }
 
 /// An edge.

@@ -46,6 +46,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use tidewall_api::ops::EdgeView;
 use tokio::sync::Notify;
 
 pub use invalidation::{InBand, Invalidated, Invalidation};
@@ -107,6 +108,17 @@ impl Outbox {
                 "no invalidations are delivered: the HTTP client could not be made"
             ),
         }
+    }
+
+    /// What the edges say of themselves: the token that opens that stays here.
+    pub async fn edges(&self) -> Vec<EdgeView> {
+        let Some(settings) = &self.inner.edges else { return Vec::new() };
+        let Ok(client) = edge::client() else { return Vec::new() };
+        let each = settings.endpoints.iter().map(async |endpoint| EdgeView {
+            url: endpoint.name.clone(),
+            status: edge::status(&client, endpoint, &settings.authorization).await,
+        });
+        futures::future::join_all(each).await
     }
 
     /// Registers what is measured here.

@@ -5,6 +5,8 @@ use std::fmt;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 
+/// Where an edge says how it is.
+const STATUS_PATH: &str = "/_tidewall/status";
 /// Where purges are sent, below an edge's URL.
 const PURGE_PATH: &str = "/_tidewall/purge";
 
@@ -22,6 +24,7 @@ pub(super) struct Endpoint {
     /// As it was configured.
     pub(super) name: String,
     pub(super) purge: Url,
+    pub(super) status: Url,
 }
 
 /// Edges that can't be used.
@@ -81,8 +84,10 @@ impl Endpoint {
             return Err(wrong());
         }
         let name = url.as_str().trim_end_matches('/').to_owned();
+        let mut status = url.clone();
+        status.set_path(STATUS_PATH);
         url.set_path(PURGE_PATH);
-        Ok(Self { name, purge: url })
+        Ok(Self { name, purge: url, status })
     }
 }
 

@@ -3,6 +3,7 @@
 //! - `analytics`: sales by day and category, calculated when asked for.
 //! - `cart`, `orders`: what somebody is about to order, and what they did.
 //! - `products`: the catalogue and its routes; `imports`: products from a table.
+//! - [`lab`]: each tool off and on, where `tidewall dev` runs the system.
 //! - `reports`: orders of a range of days as a file, made by a job.
 //! - [`events`]: what programs of others can be told of.
 //! - `groups`: which cache groups an answer is in, and a write invalidates.
@@ -18,6 +19,7 @@ mod expiry;
 mod groups;
 mod images;
 mod imports;
+pub mod lab;
 mod orders;
 mod pictures;
 mod products;
@@ -41,10 +43,14 @@ use crate::queue::{Handlers, Queue, Schedule, ScheduleError};
 use crate::webhooks::Webhooks;
 
 use images::Images;
+use lab::LabArgs;
 
 /// Settings of the shop's routes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ShopArgs {
+    /// Where the Lab plays.
+    #[command(flatten)]
+    pub lab: LabArgs,
     /// How long shared caches may keep product answers
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub product_max_age: u32,
@@ -94,8 +100,14 @@ pub struct Means {
     pub public_url: String,
 }
 
-/// The shop's routes. Products have the pictures of `site`, and without one none.
-pub fn routes(accounts: Accounts, means: Means, site: Option<Site>, args: &ShopArgs) -> OpenApiRouter {
+/// The shop's routes at the origin of this name. Products have the pictures of `site`, and without one none.
+pub fn routes(
+    accounts: Accounts,
+    means: Means,
+    site: Option<Site>,
+    origin: &str,
+    args: &ShopArgs,
+) -> OpenApiRouter {
     let Means { queue, files, links, outbox, webhooks, .. } = means;
     let shop = Shop {
         db: queue.db().clone(),
@@ -115,7 +127,8 @@ pub fn routes(accounts: Accounts, means: Means, site: Option<Site>, args: &ShopA
         .merge(orders::routes())
         .merge(reports::routes())
         .merge(analytics::routes())
-        .with_state(shop)
+        .with_state(shop.clone())
+        .merge(lab::routes(shop, origin, &args.lab))
 }
 
 /// The shop's jobs.
@@ -126,7 +139,8 @@ pub fn handlers(means: &Means) -> Handlers {
         .with(pictures::PictureHandler::new(db.clone(), files.clone(), outbox.clone()))
         .with(imports::ImportHandler { files: files.clone(), outbox: outbox.clone() })
         .with(reports::ReportHandler { means: means.clone() })
-        .with(expiry::ExpiryHandler { files: files.clone() });
+        .with(expiry::ExpiryHandler { files: files.clone() })
+        .with(lab::WaitingHandler);
     mail.add_to(webhooks.add_to(handlers, db.clone()))
 }
 

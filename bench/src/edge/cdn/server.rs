@@ -17,6 +17,7 @@ use tidewall_origin::mail::Mail;
 use tidewall_origin::outbox::Outbox;
 use tidewall_origin::queue::{Queue, WorkerMetrics};
 use tidewall_origin::session::{SessionKeys, Sessions};
+use tidewall_origin::shop::lab::LabArgs;
 use tidewall_origin::shop::{self, Means, ShopArgs};
 use tidewall_origin::shutdown::Shutdown;
 use tidewall_origin::signing::Secrets;
@@ -63,7 +64,7 @@ impl Server {
         let store = FileStore::open(&Location::Directory(kept.path().to_owned())).await?;
         let downloads = Downloads { files: store, links: links.clone() };
         let (stop, shutdown) = Shutdown::manual();
-        let args = ShopArgs { product_max_age: 300 };
+        let args = ShopArgs { product_max_age: 300, lab: LabArgs { lab: None, lab_lags: false } };
         let means = Means {
             queue: jobs.queue.clone(),
             files: downloads.files.clone(),
@@ -73,7 +74,7 @@ impl Server {
             webhooks: Webhooks::new(&secrets, Addresses::Public),
             public_url: String::new(),
         };
-        let routes = shop::routes(accounts.clone(), means, site.clone(), &args);
+        let routes = shop::routes(accounts.clone(), means, site.clone(), "a", &args);
         let worker = WorkerMetrics::default();
         let app = App { accounts, jobs, worker, downloads, outbox, site, shutdown: shutdown.clone() };
         let router = router(app, routes)?;

@@ -30,7 +30,7 @@ pub use evidence::{Activity, Database, Edge, Evidence, Host, InPlace, Jobs, Miss
 pub use ledger::{Came, Entry, Score, Taken, score};
 pub use prices::{Price, Prices, Told};
 pub use report::{Next, Primary, Report, advise};
-pub use rules::CALLS_MIN;
+pub use rules::{CALLS_MIN, command, threshold};
 pub use stage::{STAGES, Stage};
 pub use traffic::{Route, Traffic};
 pub use verdict::{Advice, Effect, Figure, Tool, Verdict};

@@ -56,7 +56,7 @@ pub const CALLS_MIN: f64 = 50.0;
 const KNOWN: f64 = 0.8;
 
 /// From where on each is needed, and who says so.
-pub(super) const fn threshold(tool: Tool) -> (&'static str, &'static str) {
+pub const fn threshold(tool: Tool) -> (&'static str, &'static str) {
     match tool {
         Tool::Cdn => (
             "files of 100 GB a month, or files below 500 KB that take one reader of twenty over 200 ms",
@@ -93,7 +93,7 @@ pub(super) const fn threshold(tool: Tool) -> (&'static str, &'static str) {
 }
 
 /// How each is added.
-pub(super) const fn command(tool: Tool) -> &'static str {
+pub const fn command(tool: Tool) -> &'static str {
     match tool {
         Tool::Cdn => "tidewall build && tidewall edge --origin <URL of your server>",
         Tool::Cache => {

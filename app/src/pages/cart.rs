@@ -1,0 +1,179 @@
+//! The reader's cart.
+
+use js_sys::{Date, Math};
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+use tidewall_api::cart::{Cart, CartItem, QUANTITY_MAX};
+
+use super::set_title;
+use crate::account::{Account, Who};
+use crate::basket::Basket;
+use crate::client::{self, ClientError};
+use crate::components::alert::Alert;
+use crate::components::log_in_first::LogInFirst;
+use crate::components::money::Money;
+use crate::components::picture::Picture;
+use crate::paths;
+
+/// The reader's cart.
+#[component]
+pub fn CartPage() -> impl IntoView {
+    Effect::new(|_| set_title("Cart"));
+    let account = expect_context::<Account>();
+    let basket = expect_context::<Basket>();
+    let has_cart = Memo::new(move |_| basket.cart().is_some());
+    view! {
+        {move || match (account.who(), has_cart.get()) {
+            (Who::Guest, _) => view! { <LogInFirst what="Your cart" /> }.into_any(),
+            (Who::Known(_), true) => view! { <Lines /> }.into_any(),
+            (Who::Unknown | Who::Known(_), _) => skeleton().into_any(),
+        }}
+    }
+}
+
+#[component]
+fn Lines() -> impl IntoView {
+    let basket = expect_context::<Basket>();
+    let ordering = RwSignal::new(false);
+    let refused = RwSignal::new(None::<ClientError>);
+    let failed = Signal::derive(move || refused.get().or_else(|| basket.failed()));
+    let navigate = StoredValue::new_local(use_navigate());
+    // One name for one order, however often the button is pressed.
+    let key = StoredValue::new(None::<String>);
+    let order = move |_| {
+        ordering.set(true);
+        refused.set(None);
+        let name = key.try_update_value(|key| key.get_or_insert_with(new_key).clone()).unwrap_or_default();
+        leptos::task::spawn_local(async move {
+            let placed = client::place_order(&name).await;
+            ordering.set(false);
+            match placed {
+                Ok(order) => {
+                    basket.clear();
+                    let placed = format!("{}?placed={}", paths::ORDERS, order.id);
+                    navigate.with_value(|navigate| navigate(&placed, Default::default()));
+                }
+                Err(error) => {
+                    // What was refused is another order when it is changed.
+                    if matches!(error, ClientError::Problem(_)) {
+                        key.set_value(None);
+                    }
+                    basket.fetch();
+                    refused.set(Some(error));
+                }
+            }
+        });
+    };
+    let empty = move || basket.cart().is_some_and(|cart| cart.items.is_empty());
+    view! {
+        <h1>"Your cart"</h1>
+        <Alert error=failed />
+        <Show
+            when=move || !empty()
+            fallback=|| {
+                view! {
+                    <div class="notice">
+                        <p>"There is nothing in it."</p>
+                        <a class="button" href=paths::LIST>
+                            "See all products"
+                        </a>
+                    </div>
+                }
+            }
+        >
+            <ul class="lines">
+                <For
+                    each=move || basket.cart().map(|cart| cart.items).unwrap_or_default()
+                    key=|item| (item.product.id, item.quantity, item.product.price_cents)
+                    children=|item| view! { <Line item=item /> }
+                />
+            </ul>
+            <div class="sum">
+                <p>
+                    "Total " {move || basket.cart().map(|Cart { total_cents, .. }| view! { <Money cents=total_cents /> })}
+                </p>
+                <button
+                    class="button"
+                    type="button"
+                    disabled=move || ordering.get() || !basket.is_settled()
+                    on:click=order
+                >
+                    {move || if ordering.get() { "Ordering…" } else { "Place the order" }}
+                </button>
+            </div>
+        </Show>
+    }
+}
+
+#[component]
+fn Line(item: CartItem) -> impl IntoView {
+    let basket = expect_context::<Basket>();
+    let CartItem { product, quantity } = item;
+    let most = product.stock.clamp(quantity, QUANTITY_MAX.min(quantity.max(12)));
+    let name = product.name.clone();
+    let changed = {
+        let product = product.clone();
+        move |event| {
+            if let Ok(quantity) = event_target_value(&event).parse() {
+                basket.put(&product, quantity);
+            }
+        }
+    };
+    let removed = {
+        let product = product.clone();
+        move |_| basket.put(&product, 0)
+    };
+    view! {
+        <li class="line">
+            <Picture path=product.image alt=String::new() />
+            <div class="line-text">
+                <a href=paths::product(product.id)>{product.name}</a>
+                <Money cents=product.price_cents />
+            </div>
+            <label>
+                <span class="visually-hidden">"Pieces of " {name.clone()}</span>
+                <select class="field" on:change=changed>
+                    {(1..=most)
+                        .map(|pieces| {
+                            view! {
+                                <option value=pieces selected={pieces == quantity}>
+                                    {pieces}
+                                </option>
+                            }
+                        })
+                        .collect_view()}
+                </select>
+            </label>
+            <button class="link" type="button" on:click=removed>
+                "Remove"
+                <span class="visually-hidden">" " {name}</span>
+            </button>
+        </li>
+    }
+}
+
+/// A name that no other order has.
+fn new_key() -> String {
+    format!("cart-{:.0}-{:.0}", Date::now(), Math::random() * 1e15)
+}
+
+fn skeleton() -> impl IntoView {
+    view! {
+        <h1>"Your cart"</h1>
+        <ul class="lines" aria-hidden="true">
+            {(0..3)
+                .map(|_| {
+                    view! {
+                        <li class="line">
+                            <div class="picture skeleton"></div>
+                            <div class="line-text">
+                                <span class="skeleton bar"></span>
+                                <span class="skeleton bar bar-short"></span>
+                            </div>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
+    }
+}

@@ -1,0 +1,207 @@
+//! Reports: asked for, made in the background, followed, fetched.
+
+use gloo::events::EventListener;
+use js_sys::Date;
+use leptos::html;
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos_router::hooks::{use_navigate, use_query_map};
+use tidewall_api::job::{Job, JobState, ReportFormat, ReportKind, ReportRequest};
+use web_sys::{EventSource, MessageEvent};
+
+use super::set_title;
+use crate::account::{Account, Who};
+use crate::client::{self, ClientError};
+use crate::components::alert::Alert;
+use crate::components::log_in_first::LogInFirst;
+use crate::paths;
+
+/// To ask for a report, and to see it being made. The job's number stands in the URL, so a reload goes
+/// on where it was.
+#[component]
+pub fn ReportsPage() -> impl IntoView {
+    Effect::new(|_| set_title("Reports"));
+    let account = expect_context::<Account>();
+    view! {
+        {move || match account.who() {
+            Who::Guest => view! { <LogInFirst what="Reports" /> }.into_any(),
+            Who::Known(_) => view! { <Reports /> }.into_any(),
+            Who::Unknown => view! { <h1>"Reports"</h1> }.into_any(),
+        }}
+    }
+}
+
+#[component]
+fn Reports() -> impl IntoView {
+    let query = use_query_map();
+    let number =
+        Memo::new(move |_| query.with(|query| query.get_str("job").and_then(|id| id.parse::<i64>().ok())));
+    let job = RwSignal::new(None::<Job>);
+    let failed = RwSignal::new(None::<ClientError>);
+    follow(number, job, failed);
+    view! {
+        <div class="narrow">
+            <h1>"Reports"</h1>
+            <p class="aside">
+                "Your orders of a stretch of time, as a table or a document. It is made in the background: you can leave this page, and come back."
+            </p>
+            <AskForReport failed=failed />
+            <Alert error=failed />
+            {move || job.get().map(|job| view! { <Progress job=job failed=failed /> })}
+        </div>
+    }
+}
+
+#[component]
+fn AskForReport(failed: RwSignal<Option<ClientError>>) -> impl IntoView {
+    let (from, to) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
+    let format = NodeRef::<html::Select>::new();
+    let navigate = StoredValue::new_local(use_navigate());
+    // The shell is the same on every day.
+    Effect::new(move |_| {
+        let today = String::from(Date::new_0().to_iso_string());
+        let (Some(from), Some(to)) = (from.get(), to.get()) else { return };
+        if let (Some(day), Some(year)) = (today.get(..10), today.get(..4)) {
+            to.set_value(day);
+            from.set_value(&format!("{year}-01-01"));
+        }
+    });
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let (Some(from), Some(to), Some(format)) =
+            (from.get_untracked(), to.get_untracked(), format.get_untracked())
+        else {
+            return;
+        };
+        let report = ReportRequest {
+            kind: ReportKind::Orders,
+            format: if format.value() == "pdf" { ReportFormat::Pdf } else { ReportFormat::Csv },
+            from: from.value(),
+            to: to.value(),
+        };
+        failed.set(None);
+        leptos::task::spawn_local(async move {
+            match client::ask_for_report(&report).await {
+                Ok(job) => {
+                    let shown = format!("{}?job={}", paths::REPORTS, job.id);
+                    navigate.with_value(|navigate| navigate(&shown, Default::default()));
+                }
+                Err(error) => failed.set(Some(error)),
+            }
+        });
+    };
+    view! {
+        <form class="form form-row" on:submit=submit>
+            <label>"From" <input class="field" type="date" name="from" required node_ref=from /></label>
+            <label>"To" <input class="field" type="date" name="to" required node_ref=to /></label>
+            <label>
+                "As"
+                <select class="field" name="format" node_ref=format>
+                    <option value="csv">"Table (CSV)"</option>
+                    <option value="pdf">"Document (PDF)"</option>
+                </select>
+            </label>
+            <button class="button" type="submit">
+                "Make the report"
+            </button>
+        </form>
+    }
+}
+
+#[component]
+fn Progress(job: Job, failed: RwSignal<Option<ClientError>>) -> impl IntoView {
+    let Job { id, state, progress, result, error, .. } = job;
+    let percent = (progress * 100.0).round();
+    let cancel = move |_| {
+        leptos::task::spawn_local(async move {
+            if let Err(error) = client::cancel_job(id).await {
+                failed.set(Some(error));
+            }
+        });
+    };
+    view! {
+        <section class="job" aria-label="Your report">
+            <p role="status">{words(state)}</p>
+            <progress max="100" value=percent aria-label="How much of it is made">
+                {percent}
+                " %"
+            </progress>
+            {error.filter(|_| state != JobState::Completed).map(|error| view! { <p class="hint">{error}</p> })}
+            {result
+                .map(|result| {
+                    view! {
+                        <a class="button" href=result.url rel="external" download>
+                            "Download"
+                        </a>
+                    }
+                })}
+            {(!is_ended(state))
+                .then(|| {
+                    view! {
+                        <button class="button button-quiet" type="button" on:click=cancel>
+                            "Stop it"
+                        </button>
+                    }
+                })}
+        </section>
+    }
+}
+
+const fn words(state: JobState) -> &'static str {
+    match state {
+        JobState::Available | JobState::Scheduled => "It waits for its turn.",
+        JobState::Running => "It is being made.",
+        JobState::Retryable => "Something went wrong; it is tried again in a moment.",
+        JobState::Completed => "It is ready.",
+        JobState::Discarded => "It could not be made.",
+        JobState::Cancelled => "It was stopped.",
+    }
+}
+
+const fn is_ended(state: JobState) -> bool {
+    matches!(state, JobState::Completed | JobState::Discarded | JobState::Cancelled)
+}
+
+/// Keeps `job` as the job of that number is: asked for once, then told by the server as it goes on.
+fn follow(number: Memo<Option<i64>>, job: RwSignal<Option<Job>>, failed: RwSignal<Option<ClientError>>) {
+    let stream = StoredValue::new_local(None::<(EventSource, EventListener)>);
+    let stop = move || {
+        if let Some((source, _listener)) = stream.try_update_value(Option::take).flatten() {
+            source.close();
+        }
+    };
+    Effect::new(move |_| {
+        stop();
+        job.set(None);
+        let Some(id) = number.get() else { return };
+        leptos::task::spawn_local(async move {
+            match client::get_job(id).await {
+                Ok(now) => {
+                    let ended = is_ended(now.state);
+                    job.set(Some(now));
+                    if !ended && number.get_untracked() == Some(id) {
+                        stream.set_value(listen(id, job));
+                    }
+                }
+                Err(error) => failed.set(Some(error)),
+            }
+        });
+    });
+    on_cleanup(stop);
+}
+
+/// Every browser that runs wasm has event streams; what is lost of one, it fetches again by itself.
+fn listen(id: i64, job: RwSignal<Option<Job>>) -> Option<(EventSource, EventListener)> {
+    let source = EventSource::new(&format!("{}/events", paths::job_api(id))).ok()?;
+    let told = source.clone();
+    let listener = EventListener::new(&source, "job", move |event| {
+        let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
+        let Some(now) = data.and_then(|data| serde_json::from_str::<Job>(&data).ok()) else { return };
+        // The server ends the stream then, and a browser would begin anew.
+        if is_ended(now.state) {
+            told.close();
+        }
+        job.set(Some(now));
+    });
+    Some((source, listener))
+}

@@ -1,0 +1,90 @@
+//! The ways through the shop, at the head of every page.
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_location, use_navigate};
+
+use crate::account::{Account, Who};
+use crate::basket::Basket;
+use crate::client;
+use crate::paths;
+
+/// The ways through the shop, and who reads.
+#[component]
+pub fn SiteNav() -> impl IntoView {
+    let account = expect_context::<Account>();
+    let basket = expect_context::<Basket>();
+    let location = use_location();
+    // The shell is the same for all; which page is shown is known once it is mounted.
+    let shown = RwSignal::new(String::new());
+    Effect::new(move |_| shown.set(location.pathname.get()));
+    let current = move |path: &'static str| move || (shown.get() == path).then_some("page");
+    let pieces = move || Some(basket.pieces()).filter(|pieces| *pieces > 0);
+    view! {
+        <nav class="site-nav" aria-label="Shop">
+            <a href=paths::LAB aria-current=current(paths::LAB)>
+                "Lab"
+            </a>
+            <a href=paths::ORDERS aria-current=current(paths::ORDERS)>
+                "Orders"
+            </a>
+            <a href=paths::REPORTS aria-current=current(paths::REPORTS)>
+                "Reports"
+            </a>
+            {move || {
+                account
+                    .user()
+                    .is_some_and(|user| user.staff)
+                    .then(|| {
+                        view! {
+                            <a href=paths::OPS aria-current=current(paths::OPS)>
+                                "Ops"
+                            </a>
+                        }
+                    })
+            }}
+            <a href=paths::CART aria-current=current(paths::CART)>
+                "Cart"
+                {move || {
+                    pieces()
+                        .map(|pieces| {
+                            view! {
+                                <span class="count">
+                                    {pieces} <span class="visually-hidden">" pieces"</span>
+                                </span>
+                            }
+                        })
+                }}
+            </a>
+            {move || match account.who() {
+                Who::Known(user) => view! { <LoggedIn email=user.email /> }.into_any(),
+                Who::Unknown | Who::Guest => {
+                    view! {
+                        <a href=paths::LOGIN aria-current=current(paths::LOGIN)>
+                            "Log in"
+                        </a>
+                    }
+                        .into_any()
+                }
+            }}
+        </nav>
+    }
+}
+
+#[component]
+fn LoggedIn(email: String) -> impl IntoView {
+    let account = expect_context::<Account>();
+    let navigate = StoredValue::new_local(use_navigate());
+    let leave = move |_| {
+        leptos::task::spawn_local(async move {
+            // One that could not be told is told the next time; here it is over.
+            let _ = client::log_out().await;
+            account.left();
+            navigate.with_value(|navigate| navigate(paths::LIST, Default::default()));
+        });
+    };
+    view! {
+        <button class="link" type="button" title=email on:click=leave>
+            "Log out"
+        </button>
+    }
+}

@@ -1,0 +1,129 @@
+//! Who answers, and what becomes of that when one is gone.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::IntoResponse;
+use tidewall_api::lab::Ping;
+use tidewall_api::problem::Problem;
+
+use super::{Lab, stack};
+use crate::http::accounts::Staff;
+use crate::http::error::ApiError;
+use crate::http::query;
+
+/// Time that another origin has to answer.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Time for one's own last answer to get away.
+const LAST_ANSWER: Duration = Duration::from_millis(300);
+
+/// What asks other origins.
+pub(super) fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX).build();
+    // Fails only where no TLS library can be set up, and then so does all else.
+    client.unwrap_or_default()
+}
+
+/// Which origin answers. With `via`, the one of that name, as if there were no balancer before it.
+#[utoipa::path(get, path = "/api/lab/ping", tag = "lab",
+    params(("via" = Option<String>, Query, description = "The origin that is to answer")),
+    responses(
+        (status = 200, description = "This one", body = Ping),
+        (status = 403, description = "Only where `tidewall dev` runs the system", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "No such origin", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "That one doesn't answer", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn ping(
+    State(lab): State<Lab>,
+    RawQuery(parameters): RawQuery,
+) -> Result<impl IntoResponse, ApiError> {
+    let on = lab.on()?;
+    let mut via = None;
+    query::read(parameters.as_deref(), |name, value| match name {
+        "via" => {
+            via = Some(value.to_owned());
+            Ok(())
+        }
+        _ => Err("is no parameter of this".to_owned()),
+    })?;
+    let origin = match via {
+        Some(via) if via != lab.origin => {
+            let running = on.stack.read().await?;
+            let url = running.origins.into_iter().find(|origin| origin.id == via).map(|origin| origin.url);
+            let url = url.ok_or_else(|| ApiError::invalid("via", "is no origin's name"))?;
+            let asked = on.client.get(format!("{url}/api/lab/ping")).send().await;
+            let answered = match asked.and_then(reqwest::Response::error_for_status) {
+                Ok(response) => response.json::<Ping>().await,
+                Err(error) => Err(error),
+            };
+            answered.map_err(|_| ApiError::Busy(format!("Origin {via} doesn't answer.")))?.origin
+        }
+        _ => lab.origin.clone(),
+    };
+    Ok(([(CACHE_CONTROL, "no-store")], Json(Ping { origin })))
+}
+
+/// Kills an origin, as a machine that fails does; it is started again soon. Where only one is left,
+/// that is not done.
+#[utoipa::path(post, path = "/api/lab/origins/{id}/kill", tag = "lab",
+    params(("id" = String, Path, description = "The origin")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Only for staff, and where `tidewall dev` runs the system", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "No such origin", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is the last", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn kill(
+    State(lab): State<Lab>,
+    _: Staff,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let on = lab.on()?;
+    let origins = on.stack.read().await?.origins;
+    let pid = |id: &str| origins.iter().find(|origin| origin.id == id).and_then(|origin| origin.pid);
+    let running = |pid: Option<i32>| pid.filter(|pid| stack::is_running(*pid));
+    let wanted = pid(&id).ok_or_else(|| ApiError::NotFound("There is no such origin.".to_owned()))?;
+    let others = origins.iter().filter(|origin| origin.id != id);
+    if others.filter_map(|origin| running(origin.pid)).next().is_none() {
+        return Err(ApiError::Conflict {
+            slug: "last-origin",
+            title: "The last origin",
+            detail: "No other origin runs at the moment, so this one is left alone. Wait until one is back."
+                .to_owned(),
+            errors: Default::default(),
+        });
+    }
+    tracing::warn!(origin = id, "killed from the Lab");
+    if id == lab.origin {
+        tokio::spawn(async move {
+            tokio::time::sleep(LAST_ANSWER).await;
+            stack::kill(wanted)
+        });
+    } else {
+        stack::kill(wanted)?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Restarts all origins one by one, as a deployment does: no request is to fail.
+#[utoipa::path(post, path = "/api/ops/rolling-restart", tag = "operation",
+    responses(
+        (status = 202, description = "It begins"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Only for staff, and where `tidewall dev` runs the system", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn restart_all(State(lab): State<Lab>, _: Staff) -> Result<StatusCode, ApiError> {
+    lab.on()?.stack.restart().await?;
+    Ok(StatusCode::ACCEPTED)
+}
