@@ -481,6 +481,25 @@ async fn an_upload_may_take_longer_than_other_requests_as_long_as_it_comes_on() 
 }
 
 #[tokio::test]
+async fn where_there_is_no_lab_nobody_plays_with_anything() {
+    let origin = Origin::new().await;
+    for path in ["/api/lab", "/api/lab/ping", "/api/lab/cache/event/1", "/api/ops/advice"] {
+        origin.get(path).await.problem(403);
+    }
+    for path in [
+        "/api/lab/origins/a/kill",
+        "/api/lab/pool/connect",
+        "/api/lab/index/without/1",
+        "/api/lab/replicas/eventual",
+        "/api/lab/values/event/1",
+        "/api/ops/rolling-restart",
+    ] {
+        let request = Request::post(path).header("authorization", origin.staff());
+        origin.send(request.body(Body::empty()).unwrap()).await.problem(403);
+    }
+}
+
+#[tokio::test]
 async fn the_document_describes_every_route() {
     let origin = Origin::new().await;
     let document: Value = serde_json::from_slice(&origin.get("/openapi.json").await.body).unwrap();
@@ -494,10 +513,25 @@ async fn the_document_describes_every_route() {
         "/api/imports",
         "/api/jobs/{id}",
         "/api/jobs/{id}/events",
+        "/api/lab",
+        "/api/lab/cache/{strategy}/{number}",
+        "/api/lab/index/{how}/{user}",
+        "/api/lab/lag",
+        "/api/lab/origins/{id}/kill",
+        "/api/lab/ping",
+        "/api/lab/pool/{how}",
+        "/api/lab/queue/{how}",
+        "/api/lab/replicas/{from}",
+        "/api/lab/values/{strategy}/{number}",
         "/api/me",
         "/api/media/{name}",
         "/api/notifications",
+        "/api/ops/advice",
+        "/api/ops/jobs",
+        "/api/ops/jobs/{id}/retry",
+        "/api/ops/overview",
         "/api/ops/queue",
+        "/api/ops/rolling-restart",
         "/api/orders",
         "/api/orders/{id}",
         "/api/products",

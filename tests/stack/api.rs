@@ -172,6 +172,7 @@ fn every_documented_path_answers_at_an_origin(world: &World) {
                 "/api/jobs/{id}" => format!("/api/jobs/{}", job["id"]),
                 "/api/jobs/{id}/events" => format!("/api/jobs/{}/events", job["id"]),
                 "/api/files/{signed}" => job["result"]["url"].as_str().unwrap().to_owned(),
+                "/api/lab/cache/{strategy}/{number}" => "/api/lab/cache/event/1".to_owned(),
                 other => other.to_owned(),
             };
             // Nobody has uploaded anything yet.
