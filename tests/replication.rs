@@ -156,19 +156,25 @@ fn what_the_lab_does_is_for_staff_and_over_by_itself() {
             let read = staff.post(format!("{origin}/api/lab/replicas/{from}")).send().await.unwrap();
             read.json::<ReadBack>().await.unwrap().is_stale
         };
+        let [_, first, second] = servers(&stack).await;
         assert_eq!(lag(&staff, 2_000).await, 204);
+        for replica in [&first, &second] {
+            until(replica, "current_setting('recovery_min_apply_delay') = '2s'").await;
+        }
         assert!(is_stale("eventual").await, "replicas are held back");
         for _ in 0..10 {
             assert!(!is_stale("bookmark").await && !is_stale("primary").await);
         }
         // Nobody asks for more of it.
-        let [_, first, second] = servers(&stack).await;
         for replica in [&first, &second] {
             until(replica, "current_setting('recovery_min_apply_delay') = '0'").await;
         }
         let kill = format!("{origin}/api/lab/origins/{}/kill", stack.text("/origins/1/id"));
         assert_eq!(client().post(&kill).send().await.unwrap().status(), 401);
         assert_eq!(staff.post(&kill).send().await.unwrap().status(), 204);
+        // Not one after the other: somebody must be there.
+        let own = format!("{origin}/api/lab/origins/{}/kill", stack.text("/origins/0/id"));
+        assert_eq!(staff.post(&own).send().await.unwrap().status(), 409);
         stack.ready["origins"][1]["pid"].clone()
     });
     // It is started again, as another process.

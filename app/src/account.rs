@@ -1,5 +1,8 @@
 //! Who reads the page.
 
+use std::time::Duration;
+
+use gloo_timers::future::sleep;
 use leptos::prelude::*;
 use tidewall_api::account::User;
 
@@ -20,6 +23,9 @@ pub enum Who {
 #[derive(Clone, Copy, Debug)]
 pub struct Account(RwSignal<Who>);
 
+/// Who reads is asked again after so long, where there was no answer.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
 /// In the browser's storage while somebody is logged in, so that guests aren't asked about. The session
 /// itself is in cookies that no script reads.
 const MARK: &str = "tidewall-logged-in";
@@ -29,16 +35,19 @@ impl Account {
     pub fn begin() -> Self {
         let account = Self(RwSignal::new(Who::Unknown));
         Effect::new(move |_| {
+            client::when_logged_out(move || account.left());
             if !is_marked() {
                 account.0.set(Who::Guest);
                 return;
             }
             leptos::task::spawn_local(async move {
-                match client::get_me().await {
-                    Ok(user) => account.entered(user),
-                    Err(error) if error.is_logged_out() => account.left(),
-                    // It may be known later.
-                    Err(_) => account.0.set(Who::Guest),
+                loop {
+                    match client::get_me().await {
+                        Ok(user) => return account.entered(user),
+                        Err(error) if error.is_logged_out() => return account.left(),
+                        // It will be known later.
+                        Err(_) => sleep(ASK_AGAIN).await,
+                    }
                 }
             });
         });

@@ -1,11 +1,14 @@
 //! The shop's API as typed calls.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use gloo::net::http::{Method, Request, RequestBuilder, Response};
 use js_sys::futures::{JsFuture, future_to_promise};
-use js_sys::{Date, Promise};
-use leptos::wasm_bindgen::JsValue;
+use js_sys::{Date, Function, Promise, Reflect};
+use leptos::prelude::window;
+use leptos::wasm_bindgen::prelude::Closure;
+use leptos::wasm_bindgen::{JsCast, JsValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tidewall_api::account::{Credentials, SignedIn, User};
@@ -72,6 +75,15 @@ impl ClientError {
     /// Nobody is logged in, or no more.
     pub fn is_logged_out(&self) -> bool {
         matches!(self, Self::Problem(problem) if problem.status == 401)
+    }
+
+    /// It was not done, and would not be the next time either.
+    pub fn is_final(&self) -> bool {
+        let status = match self {
+            Self::Problem(problem) => problem.status,
+            _ => return false,
+        };
+        (400..500).contains(&status) && !matches!(status, 401 | 408 | 429)
     }
 
     /// What was asked for does not exist; asking again would not help.
@@ -251,7 +263,7 @@ pub async fn put<B: Serialize, T: DeserializeOwned>(path: &str, body: &B) -> Res
 /// # Errors
 /// See [`ClientError`].
 pub async fn get_as_anybody<T: DeserializeOwned>(path: &str) -> Result<(T, bool), ClientError> {
-    let request = Request::get(path).credentials(RequestCredentials::Omit).cache(RequestCache::NoStore);
+    let request = Request::get(path).credentials(RequestCredentials::Omit);
     let response = request.send().await.map_err(|_| ClientError::Network)?;
     let is_hit = response.headers().get("cache-status").is_some_and(|status| status.contains("; hit"));
     let (status, version) = (response.status(), response.headers().get(TIDEWALL_API_VERSION));
@@ -269,7 +281,7 @@ pub async fn get_advice() -> Result<Report, ClientError> {
 
 /// What the edge did with a request for a path (`Cache-Status`), as this reader makes it.
 pub async fn cache_status(path: &str) -> Option<String> {
-    let mut request = Request::get(path).cache(RequestCache::NoStore);
+    let mut request = Request::get(path);
     if let Some(bookmark) = SEEN.get().brought(Date::now()) {
         request = request.header(TIDEWALL_BOOKMARK, &bookmark);
     }
@@ -361,7 +373,14 @@ impl Call {
     }
 }
 
+/// Calls `told` when a session turns out to be over.
+pub fn when_logged_out(told: impl Fn() + 'static) {
+    LOGGED_OUT.set(Some(Rc::new(told)));
+}
+
 thread_local! {
+    /// Who is to know that a session is over.
+    static LOGGED_OUT: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
     /// What answers brought so far.
     static SEEN: Cell<Bookmarks> = Cell::default();
     /// A session that is being renewed.
@@ -376,25 +395,87 @@ async fn public<T: DeserializeOwned>(call: Call) -> Result<T, ClientError> {
 /// For who is logged in. A session's token is short-lived: where it is over it is renewed, once.
 async fn private<T: DeserializeOwned>(call: Call) -> Result<T, ClientError> {
     let answer = call.clone().send().await?;
-    if answer.status == 401 && renew().await {
-        return public(call).await;
+    if answer.status != 401 {
+        return read(&answer, API_VERSION);
     }
-    read(&answer, API_VERSION)
+    match renew().await {
+        Renewal::Renewed => public(call).await,
+        Renewal::Over => {
+            if let Some(told) = LOGGED_OUT.with_borrow(Clone::clone) {
+                told();
+            }
+            read(&answer, API_VERSION)
+        }
+        Renewal::Failed => Err(ClientError::Network),
+    }
 }
 
-/// Renews the session; of several who ask at a time one does, since a refresh token works once.
-async fn renew() -> bool {
+/// What became of a session whose token was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Renewal {
+    /// There is a new one.
+    Renewed,
+    /// It has ended.
+    Over,
+    /// That can't be said now.
+    Failed,
+}
+
+impl Renewal {
+    /// By the status of an answer; none: there was none.
+    fn of(status: Option<u16>) -> Self {
+        match status {
+            Some(200) => Self::Renewed,
+            Some(401 | 403) => Self::Over,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// The name under which one of a browser's tabs renews the session.
+const RENEWAL_LOCK: &str = "tidewall-renewal";
+
+/// Renews the session; of several who ask at a time one does, in whichever tab, since a refresh token
+/// works once.
+async fn renew() -> Renewal {
     let renewal = RENEWAL.with_borrow_mut(|renewal| {
         let begin = || {
             future_to_promise(async {
-                let renewed = Call::new(Method::POST, "/api/session/refresh").send().await;
+                let renewed = JsFuture::from(alone(|| future_to_promise(renew_now()))).await;
                 RENEWAL.with_borrow_mut(|renewal| *renewal = None);
-                Ok(JsValue::from_bool(renewed.is_ok_and(|answer| answer.status == 200)))
+                renewed
             })
         };
         renewal.get_or_insert_with(begin).clone()
     });
-    JsFuture::from(renewal).await.is_ok_and(|is_renewed| is_renewed.is_truthy())
+    let status = JsFuture::from(renewal).await.ok().and_then(|status| status.as_f64());
+    Renewal::of(status.map(|status| status as u16))
+}
+
+/// The status with which it was renewed, if there was an answer.
+async fn renew_now() -> Result<JsValue, JsValue> {
+    let status = |answer: Result<Answer, ClientError>| answer.ok().map(|answer| answer.status);
+    // Another tab may have done it while this one waited for its turn.
+    let mut renewed = status(Call::get("/api/me").send().await);
+    if renewed == Some(401) {
+        renewed = status(Call::new(Method::POST, "/api/session/refresh").send().await);
+    }
+    Ok(renewed.map_or(JsValue::NULL, |status| JsValue::from_f64(status.into())))
+}
+
+/// Does it while no other tab does (Web Locks, section 3). A browser that has no locks does it at once.
+fn alone(work: impl FnOnce() -> Promise + 'static) -> Promise {
+    let navigator = Reflect::get(&window(), &"navigator".into()).ok();
+    let locks = navigator.and_then(|navigator| Reflect::get(&navigator, &"locks".into()).ok());
+    let request = locks.as_ref().and_then(|locks| Reflect::get(locks, &"request".into()).ok());
+    match (locks, request.and_then(|request| request.dyn_into::<Function>().ok())) {
+        (Some(locks), Some(request)) => {
+            let work = Closure::once_into_js(move |_lock: JsValue| work());
+            let waited = request.call2(&locks, &RENEWAL_LOCK.into(), &work);
+            waited.map_or_else(|error| Promise::reject(&error), JsCast::unchecked_into)
+        }
+        _ => work(),
+    }
 }
 
 async fn get<T: DeserializeOwned>(path: &str, signal: &AbortSignal) -> Result<T, ClientError> {
@@ -514,6 +595,29 @@ mod tests {
         for (status, body) in [(200, "7"), (409, refused.as_str())] {
             check_of(Some("1"), status, body, Err(("The shop is being updated", detail)));
         }
+    }
+
+    #[test]
+    fn a_session_is_over_only_where_somebody_says_so() {
+        for (status, renewal) in [
+            (Some(200), Renewal::Renewed),
+            (Some(401), Renewal::Over),
+            (Some(403), Renewal::Over),
+            (Some(503), Renewal::Failed),
+            (Some(429), Renewal::Failed),
+            (None, Renewal::Failed),
+        ] {
+            assert_eq!(Renewal::of(status), renewal, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_not_final() {
+        let problem = |status| ClientError::Problem(Box::new(Problem::new(status, "x", "x", "x")));
+        for (status, is_final) in [(409, true), (422, true), (429, false), (401, false), (503, false)] {
+            assert_eq!(problem(status).is_final(), is_final, "{status}");
+        }
+        assert!(!ClientError::Network.is_final());
     }
 
     #[test]

@@ -74,17 +74,26 @@ pub fn SiteNav() -> impl IntoView {
 fn LoggedIn(email: String) -> impl IntoView {
     let account = expect_context::<Account>();
     let navigate = StoredValue::new_local(use_navigate());
+    let failed = RwSignal::new(false);
     let leave = move |_| {
+        failed.set(false);
         leptos::task::spawn_local(async move {
-            // One that could not be told is told the next time; here it is over.
-            let _ = client::log_out().await;
-            account.left();
-            navigate.with_value(|navigate| navigate(paths::LIST, Default::default()));
+            match client::log_out().await {
+                Err(error) if !error.is_logged_out() => {
+                    // The session goes on: nobody is to believe otherwise.
+                    let _gone = failed.try_set(true);
+                }
+                Ok(()) | Err(_) => {
+                    navigate.try_with_value(|navigate| navigate(paths::LIST, Default::default()));
+                    account.left();
+                }
+            }
         });
     };
     view! {
         <button class="link" type="button" title=email on:click=leave>
             "Log out"
         </button>
+        <span role="alert">{move || failed.get().then_some("You are still logged in. Try again.")}</span>
     }
 }

@@ -497,6 +497,15 @@ async fn where_there_is_no_lab_nobody_plays_with_anything() {
         let request = Request::post(path).header("authorization", origin.staff());
         origin.send(request.body(Body::empty()).unwrap()).await.problem(403);
     }
+    for (method, path, body) in [
+        ("PUT", "/api/lab/lag", r#"{"milliseconds":100}"#),
+        ("PUT", "/api/lab/cache/write-through/1", "null"),
+        ("POST", "/api/lab/queue/queued", r#"{"seconds":1}"#),
+    ] {
+        let request = Request::builder().method(method).uri(path).header("authorization", origin.staff());
+        let request = request.header("content-type", "application/json").body(Body::from(body)).unwrap();
+        origin.send(request).await.problem(403);
+    }
 }
 
 #[tokio::test]

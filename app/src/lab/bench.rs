@@ -33,9 +33,9 @@ pub fn Bench(
             <p class="lead">{experiment.problem}</p>
             <p class="aside">{experiment.how}</p>
             <Controls experiment=experiment load=load is_open=is_open />
-            <p class="alert" hidden=move || load.failed.with(Option::is_none)>
-                {move || load.failed.get()}
-            </p>
+            <div role="alert">
+                {move || load.failed.get().map(|why| view! { <p class="alert">{why}</p> })}
+            </div>
             <div class="lab-results">
                 <Chart tallies=tallies />
                 <Figures experiment=experiment load=load />
@@ -201,7 +201,12 @@ fn Figures(experiment: &'static Experiment, load: Load) -> impl IntoView {
     });
     let middle = experiment.ways.len() - 1;
     view! {
-        <div class="table-wrap" role="region" aria-label="Figures" tabindex="0">
+        <div
+            class="table-wrap"
+            role="region"
+            aria-label=format!("Figures: {}", experiment.title)
+            tabindex="0"
+        >
             <table class="lab-figures">
                 <thead>
                     <tr>

@@ -40,7 +40,7 @@ pub fn Distances() -> impl IntoView {
         view! { <line class="map-grid" x1="0" x2=WIDTH y1=y y2=y /> }
     });
     view! {
-        <h4>"Distance"</h4>
+        <h3>"Distance"</h3>
         <div class="form form-row">
             {choice("Reader in", reader)} {choice("Server in", server)}
         </div>

@@ -88,7 +88,7 @@ pub static EXPERIMENTS: [Experiment; 7] = [
               another file.",
         ways: &["Each view fetches all", "Files are kept by their names"],
         knob: None,
-        load: (1, 4),
+        load: (1, 1),
         figures: [each("Requests for a view"), each("Kilobytes for a view"), sum("Kilobytes in all")],
         ratio_of: None,
         article: [
@@ -176,10 +176,10 @@ pub static EXPERIMENTS: [Experiment; 7] = [
         anchor: "queue",
         title: "Work that somebody waits for",
         problem: "Somebody looks at an hourglass while a slow service of somebody else's does its work.",
-        how: "The same work, done before the answer and after it. With more than ten seconds before the answer \
-              the edge gives up, as proxies do.",
+        how: "The same work, done before the answer and after it. What is done before \
+              the answer holds a place at an origin for as long.",
         ways: &["Before the answer", "As a job"],
-        knob: Some(Knob { label: "The work takes", unit: "s", range: [1, 30, 1], value: 3 }),
+        knob: Some(Knob { label: "The work takes", unit: "s", range: [1, 25, 1], value: 3 }),
         load: (2, 8),
         figures: [sum("Answered with the result"), sum("Answered with 202, and done later"), None],
         ratio_of: None,

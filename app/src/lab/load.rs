@@ -56,7 +56,7 @@ impl Load {
             tool,
             way: 0,
             knob: 0,
-            written: StoredValue::new(0),
+            written: StoredValue::new((0, 0)),
             steps: RwSignal::new([Vec::new(), Vec::new()]),
             job: RwSignal::new(None),
         };

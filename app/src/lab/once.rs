@@ -19,8 +19,8 @@ pub struct Course {
     pub way: usize,
     /// Where the knob stands.
     pub knob: u32,
-    /// The last version that a write of this load was acknowledged at.
-    pub written: StoredValue<i64>,
+    /// The way, and the last version that a write of it was acknowledged at.
+    pub written: StoredValue<(usize, i64)>,
     /// How the statement was run last, by the way.
     pub steps: RwSignal<[Vec<Step>; 2]>,
     /// The last job.
@@ -110,10 +110,10 @@ fn strategy(way: usize) -> Strategy {
 async fn reckoned(course: Course) -> Result<[f64; 3], ClientError> {
     let is_hot = Math::random() * 100.0 < f64::from(course.knob);
     let number = if is_hot { HOT } else { COLD + (Math::random() * f64::from(COLD)) as u32 };
-    let written = course.written.get_value();
+    let (way, written) = course.written.get_value();
     let path = format!("/api/lab/cache/{}/{number}", strategy(course.way).as_str());
     let (reckoned, is_hit) = client::get_as_anybody::<Reckoned>(&path).await?;
-    let is_stale = is_hot && reckoned.version < written;
+    let is_stale = is_hot && way == course.way && reckoned.version < written;
     Ok([is_hit, !is_hit, is_stale].map(|is| f64::from(u8::from(is))))
 }
 
@@ -127,7 +127,7 @@ pub async fn write(course: Course) -> Result<(), ClientError> {
         Strategy::WriteThrough => client::put(&format!("/api/lab/cache/write-through/{HOT}"), &()).await?,
         _ => client::post(&format!("/api/lab/values/{}/{HOT}", strategy.as_str()), &()).await?,
     };
-    course.written.set_value(reckoned.version);
+    course.written.set_value((course.way, reckoned.version));
     Ok(())
 }
 

@@ -42,7 +42,7 @@ pub fn Origins() -> impl IntoView {
     let rows = move || {
         let origins = lab.with(|lab| lab.as_ref().map(|lab| lab.origins.clone()).unwrap_or_default());
         let row = |origin: tidewall_api::lab::LabOrigin| {
-            let id = origin.id.clone();
+            let (id, label) = (origin.id.clone(), format!("Kill origin {}", origin.id));
             view! {
                 <li class="lab-origin">
                     <span class=if origin.is_running { "dot dot-up" } else { "dot" } aria-hidden="true"></span>
@@ -52,6 +52,7 @@ pub fn Origins() -> impl IntoView {
                     <button
                         class="button button-quiet"
                         type="button"
+                        aria-label=label
                         disabled=!origin.is_running
                         on:click=move |_| kill(id.clone())
                     >

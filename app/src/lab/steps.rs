@@ -14,7 +14,7 @@ pub fn Steps(
         let rows = move || steps.with(|steps| steps.get(way).into_iter().flatten().map(row).collect_view());
         view! {
             <div>
-                <h4>{title}</h4>
+                <h3>{title}</h3>
                 <ol class="plan">{rows}</ol>
             </div>
         }

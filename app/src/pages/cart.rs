@@ -10,6 +10,7 @@ use crate::account::{Account, Who};
 use crate::basket::Basket;
 use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
+use crate::components::failure::Failure;
 use crate::components::log_in_first::LogInFirst;
 use crate::components::money::Money;
 use crate::components::picture::Picture;
@@ -22,11 +23,13 @@ pub fn CartPage() -> impl IntoView {
     let account = expect_context::<Account>();
     let basket = expect_context::<Basket>();
     let has_cart = Memo::new(move |_| basket.cart().is_some());
+    Effect::new(move |_| basket.forget_failure());
     view! {
         {move || match (account.who(), has_cart.get()) {
             (Who::Guest, _) => view! { <LogInFirst what="Your cart" /> }.into_any(),
             (Who::Known(_), true) => view! { <Lines /> }.into_any(),
-            (Who::Unknown | Who::Known(_), _) => skeleton().into_any(),
+            (Who::Known(_), false) => unknown(basket).into_any(),
+            (Who::Unknown, _) => skeleton().into_any(),
         }}
     }
 }
@@ -38,12 +41,18 @@ fn Lines() -> impl IntoView {
     let refused = RwSignal::new(None::<ClientError>);
     let failed = Signal::derive(move || refused.get().or_else(|| basket.failed()));
     let navigate = StoredValue::new_local(use_navigate());
-    // One name for one order, however often the button is pressed.
-    let key = StoredValue::new(None::<String>);
+    // One name for one order, however often the button is pressed; with something else in the cart it is
+    // another order.
+    let key = StoredValue::new(None::<(Cart, String)>);
     let order = move |_| {
         ordering.set(true);
         refused.set(None);
-        let name = key.try_update_value(|key| key.get_or_insert_with(new_key).clone()).unwrap_or_default();
+        let Some(cart) = basket.cart_untracked() else { return };
+        let name = match key.get_value().filter(|(of, _)| *of == cart) {
+            Some((_, name)) => name,
+            None => new_key(),
+        };
+        key.set_value(Some((cart, name.clone())));
         leptos::task::spawn_local(async move {
             let placed = client::place_order(&name).await;
             ordering.set(false);
@@ -51,11 +60,13 @@ fn Lines() -> impl IntoView {
                 Ok(order) => {
                     basket.clear();
                     let placed = format!("{}?placed={}", paths::ORDERS, order.id);
-                    navigate.with_value(|navigate| navigate(&placed, Default::default()));
+                    // Nobody is led away from a page that they have gone to meanwhile.
+                    navigate.try_with_value(|navigate| navigate(&placed, Default::default()));
                 }
                 Err(error) => {
-                    // What was refused is another order when it is changed.
-                    if matches!(error, ClientError::Problem(_)) {
+                    // What was refused for good is another order the next time; of what may have been
+                    // done the answer is had by the same name.
+                    if error.is_final() {
                         key.set_value(None);
                     }
                     basket.fetch();
@@ -84,7 +95,7 @@ fn Lines() -> impl IntoView {
             <ul class="lines">
                 <For
                     each=move || basket.cart().map(|cart| cart.items).unwrap_or_default()
-                    key=|item| (item.product.id, item.quantity, item.product.price_cents)
+                    key=|item| item.product.id
                     children=|item| view! { <Line item=item /> }
                 />
             </ul>
@@ -109,7 +120,13 @@ fn Lines() -> impl IntoView {
 fn Line(item: CartItem) -> impl IntoView {
     let basket = expect_context::<Basket>();
     let CartItem { product, quantity } = item;
-    let most = product.stock.clamp(quantity, QUANTITY_MAX.min(quantity.max(12)));
+    let id = product.id;
+    let now = Memo::new(move |_| basket.of(id).map(|item| (item.quantity, item.product.price_cents)));
+    let most = product.stock.min(MOST_OFFERED).max(quantity).clamp(1, QUANTITY_MAX);
+    let (quantity_now, cents_now) = (
+        move || now.get().map_or(quantity, |(quantity, _)| quantity),
+        move || now.get().map(|(_, cents)| view! { <Money cents=cents /> }),
+    );
     let name = product.name.clone();
     let changed = {
         let product = product.clone();
@@ -128,11 +145,11 @@ fn Line(item: CartItem) -> impl IntoView {
             <Picture path=product.image alt=String::new() />
             <div class="line-text">
                 <a href=paths::product(product.id)>{product.name}</a>
-                <Money cents=product.price_cents />
+                {cents_now}
             </div>
             <label>
                 <span class="visually-hidden">"Pieces of " {name.clone()}</span>
-                <select class="field" on:change=changed>
+                <select class="field" prop:value=move || quantity_now().to_string() on:change=changed>
                     {(1..=most)
                         .map(|pieces| {
                             view! {
@@ -149,6 +166,26 @@ fn Line(item: CartItem) -> impl IntoView {
                 <span class="visually-hidden">" " {name}</span>
             </button>
         </li>
+    }
+}
+
+/// Pieces that can be chosen, unless there are more in the cart already.
+const MOST_OFFERED: i32 = 12;
+
+/// What is shown as long as it isn't known what is in it.
+fn unknown(basket: Basket) -> impl IntoView {
+    move || match basket.failed() {
+        Some(error) => view! {
+            <Failure
+                error=error
+                on_retry=move |()| {
+                    basket.forget_failure();
+                    basket.fetch();
+                }
+            />
+        }
+        .into_any(),
+        None => skeleton().into_any(),
     }
 }
 

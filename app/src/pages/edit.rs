@@ -17,7 +17,7 @@ pub fn EditProduct(
     show: Callback<Product>,
 ) -> impl IntoView {
     let id = product.id;
-    let failed = RwSignal::new(None::<ClientError>);
+    let (failed, busy) = (RwSignal::new(None::<ClientError>), RwSignal::new(false));
     let copy = RwSignal::new(None::<String>);
     let look = move || {
         leptos::task::spawn_local(async move {
@@ -44,17 +44,23 @@ pub fn EditProduct(
         };
         let old = before.get_value();
         failed.set(None);
+        busy.set(true);
         show.run(changed(&old, &input));
         leptos::task::spawn_local(async move {
-            match client::put::<_, Product>(&paths::product_api(id), &input).await {
+            let answer = client::put::<_, Product>(&paths::product_api(id), &input).await;
+            if busy.try_set(false).is_some() {
+                // Somebody has gone on: what they see now is not this.
+                return;
+            }
+            match answer {
                 Ok(saved) => {
                     before.set_value(saved.clone());
-                    show.run(saved);
+                    show.try_run(saved);
                     look();
                 }
                 Err(error) => {
-                    show.run(old);
-                    let _gone = failed.try_set(Some(error));
+                    show.try_run(old);
+                    failed.set(Some(error));
                 }
             }
         });
@@ -108,7 +114,7 @@ pub fn EditProduct(
                         {product.description}
                     </textarea>
                 </label>
-                <button class="button" type="submit">
+                <button class="button" type="submit" disabled=move || busy.get()>
                     "Save"
                 </button>
             </form>

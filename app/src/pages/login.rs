@@ -20,7 +20,9 @@ pub fn LoginPage() -> impl IntoView {
     let (email, password) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
     // The shell is the same for every query; what depends on it follows when mounted.
     let (is_new, other_way) = (RwSignal::new(false), RwSignal::new(login_href(true, None)));
-    let (failed, busy) = (RwSignal::new(None::<ClientError>), RwSignal::new(false));
+    // Before the app is there nothing takes what is sent, and a browser would put it into the URL.
+    let (failed, busy) = (RwSignal::new(None::<ClientError>), RwSignal::new(true));
+    Effect::new(move |_| busy.set(false));
     let (navigate, query) = (StoredValue::new_local(use_navigate()), use_query_map());
     Effect::new(move |_| {
         query.with(|query| {
@@ -35,8 +37,9 @@ pub fn LoginPage() -> impl IntoView {
         let credentials = Credentials { email: email.value(), password: password.value() };
         busy.set(true);
         failed.set(None);
+        let wants_new = is_new.get_untracked();
         leptos::task::spawn_local(async move {
-            let answer = match is_new.get_untracked() {
+            let answer = match wants_new {
                 true => client::sign_up(&credentials).await,
                 false => client::log_in(&credentials).await,
             };
@@ -44,9 +47,10 @@ pub fn LoginPage() -> impl IntoView {
             match answer {
                 Ok(user) => {
                     account.entered(user);
-                    let next = query.with_untracked(|query| query.get("next"));
+                    // Nobody is led away from a page that they have gone to meanwhile.
+                    let Some(next) = query.try_with_untracked(|query| query.get("next")) else { return };
                     let next = paths::next_page(next.as_deref());
-                    navigate.with_value(|navigate| navigate(next, Default::default()));
+                    navigate.try_with_value(|navigate| navigate(next, Default::default()));
                 }
                 Err(error) => failed.set(Some(error)),
             }
@@ -58,7 +62,7 @@ pub fn LoginPage() -> impl IntoView {
     view! {
         <div class="narrow">
             <h1>{word("Make an account", "Log in")}</h1>
-            <form class="form" on:submit=submit>
+            <form class="form" method="post" on:submit=submit>
                 <label>
                     "Email address"
                     <input
@@ -80,11 +84,11 @@ pub fn LoginPage() -> impl IntoView {
                         autocomplete=word("new-password", "current-password")
                         minlength=PASSWORD_CHARS_MIN.to_string()
                         maxlength=PASSWORD_CHARS_MAX.to_string()
-                        aria-describedby="password-rule"
+                        aria-describedby=move || is_new.get().then_some("password-rule")
                         required
                         node_ref=password
                     />
-                    <span class="hint" id="password-rule">
+                    <span class="hint" id="password-rule" hidden=move || !is_new.get()>
                         {format!("At least {PASSWORD_CHARS_MIN} characters.")}
                     </span>
                 </label>

@@ -56,20 +56,19 @@ fn Ops() -> impl IntoView {
     let found = RwSignal::new(Found::default());
     let failed = RwSignal::new(None::<ClientError>);
     let look = move || async move {
-        let answers = async {
-            let overview = client::get_overview().await?;
-            let queue = client::get_queue().await?;
-            let jobs = client::get_jobs().await?.items;
-            Ok::<_, ClientError>(Found { overview: Some(overview), queue: Some(queue), jobs })
-        };
-        let (now, error) = match answers.await {
-            Ok(now) => (Some(now), None),
-            Err(error) => (None, Some(error)),
-        };
-        if let Some(now) = now {
-            let _gone = found.try_set(now);
-        }
-        failed.try_set(error).is_none()
+        // Without a database there is still an overview.
+        let (overview, queue, jobs) =
+            (client::get_overview().await, client::get_queue().await, client::get_jobs().await);
+        let error = [overview.as_ref().err(), queue.as_ref().err(), jobs.as_ref().err()];
+        let error = error.into_iter().flatten().next().cloned();
+        let is_there = found.try_update(|found| {
+            found.overview = overview.ok().or(found.overview.take());
+            found.queue = queue.ok().or(found.queue.take());
+            if let Ok(jobs) = jobs {
+                found.jobs = jobs.items;
+            }
+        });
+        is_there.is_some() && failed.try_set(error).is_none()
     };
     Effect::new(move |_| {
         leptos::task::spawn_local(async move {
@@ -372,7 +371,7 @@ fn Jobs(jobs: Signal<Vec<Job>>, again: Callback<()>) -> impl IntoView {
                 false => client::cancel_job(id).await,
             };
             match done {
-                Ok(_) => again.run(()),
+                Ok(_) => drop(again.try_run(())),
                 Err(error) => {
                     let _gone = failed.try_set(Some(error));
                 }

@@ -47,7 +47,12 @@ pub fn ProductPage() -> impl IntoView {
     });
 
     let LastList(last_list) = expect_context();
-    let show = Callback::new(move |changed| product.replace(changed));
+    // Who has gone on to another product meanwhile is shown that.
+    let show = Callback::new(move |changed: Product| {
+        if id.try_get_untracked().flatten() == Some(changed.id) {
+            product.replace(changed);
+        }
+    });
     // What is around a product stays where it is while that changes.
     let shown = Memo::new(move |_| {
         product.with(|product| match product {
@@ -124,11 +129,8 @@ fn AddToCart(product: Product) -> impl IntoView {
     let basket = expect_context::<Basket>();
     let (id, is_out) = (product.id, product.stock <= 0);
     let failed = Signal::derive(move || basket.failed());
-    let pieces = move || {
-        basket
-            .cart()
-            .and_then(|cart| cart.items.iter().find(|item| item.product.id == id).map(|item| item.quantity))
-    };
+    let pieces = move || basket.of(id).map(|item| item.quantity);
+    Effect::new(move |_| basket.forget_failure());
     view! {
         <div class="buy">
             {move || match account.who() {

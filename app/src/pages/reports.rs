@@ -1,6 +1,9 @@
 //! Reports: asked for, made in the background, followed, fetched.
 
+use std::time::Duration;
+
 use gloo::events::EventListener;
+use gloo_timers::future::sleep;
 use js_sys::Date;
 use leptos::html;
 use leptos::prelude::*;
@@ -84,7 +87,7 @@ fn AskForReport(failed: RwSignal<Option<ClientError>>) -> impl IntoView {
             match client::ask_for_report(&report).await {
                 Ok(job) => {
                     let shown = format!("{}?job={}", paths::REPORTS, job.id);
-                    navigate.with_value(|navigate| navigate(&shown, Default::default()));
+                    navigate.try_with_value(|navigate| navigate(&shown, Default::default()));
                 }
                 Err(error) => failed.set(Some(error)),
             }
@@ -162,25 +165,37 @@ const fn is_ended(state: JobState) -> bool {
     matches!(state, JobState::Completed | JobState::Discarded | JobState::Cancelled)
 }
 
+/// A stream that has ended is begun anew after so long.
+const LISTEN_AGAIN: Duration = Duration::from_secs(2);
+
 /// Keeps `job` as the job of that number is: asked for once, then told by the server as it goes on.
 fn follow(number: Memo<Option<i64>>, job: RwSignal<Option<Job>>, failed: RwSignal<Option<ClientError>>) {
-    let stream = StoredValue::new_local(None::<(EventSource, EventListener)>);
+    let stream = StoredValue::new_local(None::<Stream>);
     let stop = move || {
-        if let Some((source, _listener)) = stream.try_update_value(Option::take).flatten() {
+        if let Some(Stream { source, .. }) = stream.try_update_value(Option::take).flatten() {
             source.close();
         }
     };
+    // Counts streams that were lost.
+    let lost = RwSignal::new(0_u32);
     Effect::new(move |_| {
         stop();
-        job.set(None);
-        let Some(id) = number.get() else { return };
+        lost.track();
+        let wanted = number.get();
+        job.update(|job| *job = job.take().filter(|job| Some(job.id) == wanted));
+        let Some(id) = wanted else { return };
         leptos::task::spawn_local(async move {
-            match client::get_job(id).await {
+            let answer = client::get_job(id).await;
+            // Somebody may have gone on to another one, or left.
+            if number.try_get_untracked() != Some(Some(id)) {
+                return;
+            }
+            match answer {
                 Ok(now) => {
                     let ended = is_ended(now.state);
                     job.set(Some(now));
-                    if !ended && number.get_untracked() == Some(id) {
-                        stream.set_value(listen(id, job));
+                    if !ended {
+                        stream.set_value(listen(id, job, lost));
                     }
                 }
                 Err(error) => failed.set(Some(error)),
@@ -190,18 +205,34 @@ fn follow(number: Memo<Option<i64>>, job: RwSignal<Option<Job>>, failed: RwSigna
     on_cleanup(stop);
 }
 
-/// Every browser that runs wasm has event streams; what is lost of one, it fetches again by itself.
-fn listen(id: i64, job: RwSignal<Option<Job>>) -> Option<(EventSource, EventListener)> {
+/// What tells of a job.
+struct Stream {
+    source: EventSource,
+    _listeners: [EventListener; 2],
+}
+
+/// A connection that is lost a browser makes anew by itself; one that was refused, as when the session
+/// is over or an origin restarts, it gives up.
+fn listen(id: i64, job: RwSignal<Option<Job>>, lost: RwSignal<u32>) -> Option<Stream> {
     let source = EventSource::new(&format!("{}/events", paths::job_api(id))).ok()?;
     let told = source.clone();
-    let listener = EventListener::new(&source, "job", move |event| {
+    let tells = EventListener::new(&source, "job", move |event| {
         let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
         let Some(now) = data.and_then(|data| serde_json::from_str::<Job>(&data).ok()) else { return };
         // The server ends the stream then, and a browser would begin anew.
         if is_ended(now.state) {
             told.close();
         }
-        job.set(Some(now));
+        let _gone = job.try_set(Some(now));
     });
-    Some((source, listener))
+    let given_up = source.clone();
+    let fails = EventListener::new(&source, "error", move |_| {
+        if given_up.ready_state() == EventSource::CLOSED {
+            leptos::task::spawn_local(async move {
+                sleep(LISTEN_AGAIN).await;
+                let _gone = lost.try_update(|lost| *lost += 1);
+            });
+        }
+    });
+    Some(Stream { source, _listeners: [tells, fails] })
 }

@@ -191,7 +191,10 @@ fn Calculator() -> impl IntoView {
             <form class="form" on:submit=|event| event.prevent_default()>
                 {SLIDERS.iter().map(|slider| slide(slider, usage)).collect_view()}
             </form>
-            <div aria-live="polite">
+            <div>
+                <p class="visually-hidden" role="status">
+                    {move || with.with(|bill| format!("{} a month", dollars(bill.month)))}
+                </p>
                 {move || with.with(|with| table("With its stage's tools", with))}
                 {move || without.with(|without| table("Without any", without))}
             </div>
@@ -217,6 +220,7 @@ fn slide(slider: &'static Slider, usage: RwSignal<Usage>) -> impl IntoView {
                 max=PLACES.to_string()
                 prop:value=move || slider.place(value()).to_string()
                 value=slider.place((slider.read)(&Usage::default())).to_string()
+                aria-valuetext=move || format!("{} {}", rounded(value()), slider.unit)
                 on:input=moved
             />
         </label>

@@ -109,6 +109,9 @@ pub struct Lag {
     pub milliseconds: u32,
 }
 
+/// Numbers that can be asked for.
+pub const NUMBER_MAX: u32 = 2_000_000;
+
 /// The most that they are.
 pub const LAG_MS_MAX: u32 = 3_000;
 
@@ -183,8 +186,8 @@ pub struct Work {
     pub seconds: u32,
 }
 
-/// The longest work.
-pub const WORK_SECONDS_MAX: u32 = 30;
+/// The longest work: less than a request may take.
+pub const WORK_SECONDS_MAX: u32 = 25;
 
 /// Which origin answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -99,7 +99,9 @@ pub(super) async fn jobs(
     })?;
     let now = OffsetDateTime::now_utc();
     let rows = ops.jobs.queue.list(&filter).await?;
-    let items = rows.into_iter().map(|row| ops.jobs.view(row, now)).collect::<Result<_, _>>()?;
+    // Links to what jobs made are for who asks for one of them.
+    let rows = rows.into_iter().map(|row| JobRow { result: None, ..row });
+    let items = rows.map(|row| ops.jobs.view(row, now)).collect::<Result<_, _>>()?;
     Ok(Json(ops::Jobs { items }))
 }
 

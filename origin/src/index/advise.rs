@@ -413,6 +413,10 @@ async fn try_all(
                 });
             }
         }
+        if is_made_up {
+            // Nothing was run: that is for people to judge.
+            continue;
+        }
         // Nobody asked for a constraint.
         let plain = Candidate { is_unique: false, ..candidate.clone() };
         built.push(Chosen {

@@ -287,11 +287,14 @@ impl<'a> Scratch<'a> {
     /// How rows of `drawn` are ordered for each value of one of `keys` to come first once, where that has
     /// few values: what is asked for most is seldom what there is most of, as with orders that are open.
     async fn strata(&self, drawn: &str, keys: &[String]) -> Result<Option<String>, IndexError> {
-        let counts: Vec<_> = keys.iter().map(|key| format!("count(DISTINCT {key})")).collect();
+        // As text, since not every type has an order.
+        let counts: Vec<_> = keys.iter().map(|key| format!("count(DISTINCT ({key})::text)")).collect();
         let query = format!("SELECT ARRAY[{}] FROM ({drawn}) AS drawn", counts.join(", "));
         let counts: Vec<i64> = self.session.row(&query, &[]).await?.get(0);
-        let few = counts.iter().zip(keys).filter(|(count, _)| **count <= STRATA_MAX).min();
-        Ok(few.map(|(_, key)| format!("row_number() OVER (PARTITION BY {key} ORDER BY random()), random()")))
+        let few = counts.iter().zip(keys).filter(|(count, _)| (2..=STRATA_MAX).contains(*count)).min();
+        Ok(few.map(|(_, key)| {
+            format!("row_number() OVER (PARTITION BY ({key})::text ORDER BY random()), random()")
+        }))
     }
 
     /// `what` of a value that `share` of the rows have at most.

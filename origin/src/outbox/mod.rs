@@ -42,7 +42,7 @@ mod metrics;
 mod settings;
 mod storage;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
@@ -67,6 +67,8 @@ struct Inner {
     edges: Option<EdgeSettings>,
     /// A row was enqueued in this process.
     wake: Notify,
+    /// What asks edges how they are; none: it can't be made.
+    client: OnceLock<Option<reqwest::Client>>,
     metrics: OutboxMetrics,
 }
 
@@ -74,7 +76,14 @@ impl Outbox {
     /// For these edges. Without any, nothing is written down: then invalidations are told
     /// in the writes' answers alone, to whichever cache reads them.
     pub fn new(edges: Option<EdgeSettings>) -> Self {
-        Self { inner: Arc::new(Inner { edges, wake: Notify::new(), metrics: OutboxMetrics::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                edges,
+                wake: Notify::new(),
+                client: OnceLock::new(),
+                metrics: OutboxMetrics::default(),
+            }),
+        }
     }
 
     /// Writes down what `transaction` makes invalid; it is delivered if that commits. Once for
@@ -113,10 +122,10 @@ impl Outbox {
     /// What the edges say of themselves: the token that opens that stays here.
     pub async fn edges(&self) -> Vec<EdgeView> {
         let Some(settings) = &self.inner.edges else { return Vec::new() };
-        let Ok(client) = edge::client() else { return Vec::new() };
+        let Some(client) = self.inner.client.get_or_init(|| edge::client().ok()) else { return Vec::new() };
         let each = settings.endpoints.iter().map(async |endpoint| EdgeView {
             url: endpoint.name.clone(),
-            status: edge::status(&client, endpoint, &settings.authorization).await,
+            status: edge::status(client, endpoint, &settings.authorization).await,
         });
         futures::future::join_all(each).await
     }

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LOCATION};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use tidewall_api::lab::{Reckoned, Strategy};
+use tidewall_api::lab::{NUMBER_MAX, Reckoned, Strategy};
 use tidewall_api::problem::Problem;
 
 use super::{Lab, named, storage};
@@ -69,8 +69,12 @@ pub(super) async fn show(
     Path((strategy, number)): Path<(String, u32)>,
     request: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (_, tables) = lab.prepared().await?;
     let strategy = named::<Strategy>(&strategy)?;
+    if number > NUMBER_MAX {
+        return Err(ApiError::NotFound(format!("Numbers end at {NUMBER_MAX}.")));
+    }
+    let (on, tables) = lab.opened().await?;
+    let _turn = on.calculations.acquire().await.map_err(ApiError::internal)?;
     let bookmark = bookmark.max(tables);
     let reckon = lab
         .shop

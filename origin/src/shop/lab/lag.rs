@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
+use tidewall_api::lab::LAG_LEASE_S;
 use tidewall_api::postgres::Authorities;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
 
 use super::stack::Stack;
@@ -16,6 +18,8 @@ use crate::telemetry::chain;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(2);
+/// How long a lag lasts that nobody extends.
+const LEASE: Duration = Duration::from_secs(LAG_LEASE_S as u64);
 /// Longest that a replica takes to be told.
 const TOLD_MAX: Duration = Duration::from_secs(5);
 
@@ -25,41 +29,51 @@ pub(super) async fn keep(db: Db, stack: Stack, lags: bool) {
         return;
     }
     // Whatever an earlier run left, where it could end nothing any more.
-    let mut is_held = true;
+    let (mut is_held, mut asked_at) = (true, Instant::now());
     loop {
-        match storage::lag_is_wanted(&db).await {
-            Ok(true) => is_held = true,
-            Ok(false) if is_held => match hold(&stack, 0).await {
+        let is_wanted = match storage::lag_is_wanted(&db).await {
+            Ok(is_wanted) => {
+                asked_at = Instant::now();
+                is_wanted
+            }
+            // Without a primary nobody extends a lease: by then each is over.
+            Err(_) => is_held && asked_at.elapsed() < LEASE,
+        };
+        if is_wanted {
+            is_held = true;
+        } else if is_held {
+            match hold(&stack, 0).await {
                 Ok(()) => is_held = false,
                 Err(error) => tracing::debug!(error = %chain(&error), "replicas are still held back"),
-            },
-            Ok(false) => {}
-            Err(error) => tracing::debug!(error = %chain(&error), "the Lab can't look at its leases"),
+            }
         }
         sleep(LOOK).await;
     }
 }
 
-/// Holds all replicas back by so many milliseconds; 0: not any more.
+/// Holds all replicas back by so many milliseconds; 0: not any more. Each is told, also where another
+/// one doesn't answer.
 pub(super) async fn hold(stack: &Stack, milliseconds: u32) -> Result<(), ApiError> {
-    let set = match milliseconds {
-        0 => "ALTER SYSTEM RESET recovery_min_apply_delay".to_owned(),
-        _ => format!("ALTER SYSTEM SET recovery_min_apply_delay = '{milliseconds}ms'"),
-    };
-    for url in stack.read().await?.replicas {
-        let told = timeout(TOLD_MAX, async {
-            let client = connect(&url).await?;
-            let is_replica = client.query_one("SELECT pg_is_in_recovery()", &[]).await;
-            // One that was promoted meanwhile has nothing to wait for.
-            if is_replica.map_err(ApiError::internal)?.get(0) {
-                client.batch_execute(&set).await.map_err(ApiError::internal)?;
-                client.query_one("SELECT pg_reload_conf()", &[]).await.map_err(ApiError::internal)?;
-            }
-            Ok::<(), ApiError>(())
-        });
-        told.await.map_err(|_| ApiError::Busy("A replica doesn't answer. Try again.".to_owned()))??;
+    let replicas = stack.read().await?.replicas;
+    let told = join_all(replicas.iter().map(|url| timeout(TOLD_MAX, hold_one(url, milliseconds)))).await;
+    for told in told {
+        told.map_err(|_| ApiError::Busy("A replica doesn't answer. Try again.".to_owned()))??;
     }
     Ok(())
+}
+
+async fn hold_one(url: &str, milliseconds: u32) -> Result<(), ApiError> {
+    let client = connect(url).await?;
+    let is_replica: bool =
+        client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(ApiError::internal)?.get(0);
+    let set = match milliseconds {
+        // One that was promoted meanwhile may be a replica again.
+        0 => "ALTER SYSTEM RESET recovery_min_apply_delay".to_owned(),
+        _ if is_replica => format!("ALTER SYSTEM SET recovery_min_apply_delay = '{milliseconds}ms'"),
+        _ => return Ok(()),
+    };
+    client.batch_execute(&set).await.map_err(ApiError::internal)?;
+    client.query_one("SELECT pg_reload_conf()", &[]).await.map_err(ApiError::internal).map(drop)
 }
 
 /// A connection of its own to a server that a URL names.

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRef, State};
+use futures::future::join_all;
 use tidewall_api::lab;
 use tidewall_api::problem::Problem;
 use tokio::sync::{OnceCell, Semaphore};
@@ -46,6 +47,8 @@ const OFF: &str = "The Lab works where `tidewall dev` runs the system, and nowhe
 
 /// Connections that are made for one request each, at a time.
 const CONNECTIONS_MAX: usize = 16;
+/// Calculations at a time.
+const CALCULATIONS_MAX: usize = 16;
 
 /// Where the Lab plays.
 #[derive(Clone, Debug, clap::Args)]
@@ -74,6 +77,8 @@ struct On {
     lags: bool,
     client: reqwest::Client,
     connections: Semaphore,
+    /// Calculations that anybody may ask for.
+    calculations: Semaphore,
     /// One looks at a time.
     advice: Semaphore,
     /// Where in the log the Lab's tables are.
@@ -103,6 +108,7 @@ impl Lab {
                 lags: args.lab_lags,
                 client: balance::client(),
                 connections: Semaphore::new(CONNECTIONS_MAX),
+                calculations: Semaphore::new(CALCULATIONS_MAX),
                 advice: Semaphore::new(1),
                 tables: OnceCell::new(),
                 _lag: AbortOnDropHandle::new(lag),
@@ -114,6 +120,16 @@ impl Lab {
     /// The Lab, unless it is closed.
     fn on(&self) -> Result<&On, ApiError> {
         self.on.as_deref().ok_or(ApiError::Forbidden(OFF))
+    }
+
+    /// The same for anybody: its tables are there if staff have looked in.
+    async fn opened(&self) -> Result<(&On, Option<Lsn>), ApiError> {
+        let on = self.on()?;
+        let find = async || match storage::find(&self.shop.db).await? {
+            Some(found) => Ok(Some(found)),
+            None => Err(ApiError::Busy("Nobody of the staff has opened the Lab yet.".to_owned())),
+        };
+        Ok((on, *on.tables.get_or_try_init(find).await?))
     }
 
     /// The same, with its tables, and where in the log those are.
@@ -151,15 +167,15 @@ pub(super) fn routes(shop: Shop, origin: &str, args: &LabArgs) -> OpenApiRouter 
     ),
 )]
 async fn show(State(lab): State<Lab>, _: Staff) -> Result<Json<lab::Lab>, ApiError> {
-    let on = lab.on()?;
+    let (on, _) = lab.prepared().await?;
     let running = on.stack.read().await?;
-    let origins = running.origins.into_iter().map(|origin| lab::LabOrigin {
+    let origins = running.origins.into_iter().map(async |origin| lab::LabOrigin {
+        is_running: balance::is_ready(on, &origin.url).await,
         id: origin.id,
-        is_running: origin.pid.is_some_and(stack::is_running),
     });
     Ok(Json(lab::Lab {
         origin: lab.origin.clone(),
-        origins: origins.collect(),
+        origins: join_all(origins).await,
         replicas: running.replicas.len(),
         lags: on.lags,
     }))

@@ -83,8 +83,13 @@ pub(super) async fn hold_back(
             errors: Default::default(),
         });
     }
-    // The lease first: what follows is undone, whoever is lost in between.
-    storage::extend_lag(&lab.shop.db, if milliseconds == 0 { 0 } else { LAG_LEASE_S }).await?;
-    lag::hold(&on.stack, milliseconds).await?;
+    // The lease first, by itself: what follows is undone, whoever is lost in between.
+    let seconds = if milliseconds == 0 { 0 } else { LAG_LEASE_S };
+    lab.shop.db.write(async |transaction| storage::extend_lag(transaction, seconds).await).await?;
+    let held = lab.shop.db.write(async |transaction| {
+        storage::extend_lag(transaction, seconds).await?;
+        lag::hold(&on.stack, milliseconds).await
+    });
+    held.await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 use serde::Deserialize;
 
 use crate::http::error::ApiError;
@@ -31,7 +31,6 @@ pub(super) struct Running {
 pub(super) struct Origin {
     pub(super) id: String,
     pub(super) url: String,
-    pub(super) pid: Option<i32>,
 }
 
 impl Stack {
@@ -48,22 +47,15 @@ impl Stack {
 
     /// Has the origins restarted one by one, as a deployment does.
     pub(super) async fn restart(&self) -> Result<(), ApiError> {
-        signal(self.read().await?.pid, Signal::USR1)
+        let gone = || ApiError::Busy("Nobody watches over this origin. Start the system again.".to_owned());
+        // A number that was given to somebody else since is no parent of this process.
+        let watcher = Pid::from_raw(self.read().await?.pid).filter(|pid| getppid() == Some(*pid));
+        kill_process(watcher.ok_or_else(gone)?, Signal::USR1).map_err(|_| gone())
     }
 }
 
-/// Kills a process; who watches over it starts it again.
-pub(super) fn kill(pid: i32) -> Result<(), ApiError> {
-    signal(pid, Signal::KILL)
-}
-
-fn signal(pid: i32, signal: Signal) -> Result<(), ApiError> {
-    let pid = Pid::from_raw(pid).filter(|pid| *pid != Pid::INIT);
-    let gone = || ApiError::Busy("That process is gone. Wait a moment.".to_owned());
-    kill_process(pid.ok_or_else(gone)?, signal).map_err(|_| gone())
-}
-
-/// Whether there is such a process.
-pub(super) fn is_running(pid: i32) -> bool {
-    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok())
+/// Ends this process as a machine that fails does; who watches over it starts it again.
+pub(super) fn end_oneself() {
+    // A signal that can't be sent leaves everything as it is.
+    let _sent = kill_process(getpid(), Signal::KILL);
 }

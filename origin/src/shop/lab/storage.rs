@@ -34,11 +34,34 @@ pub(super) async fn prepare(db: &Db) -> Result<Option<Lsn>, DbError> {
                  CREATE TABLE IF NOT EXISTS tidewall_lab.lag (
                      id boolean PRIMARY KEY DEFAULT true CHECK (id),
                      ends_at timestamptz NOT NULL
+                 );
+                 CREATE TABLE IF NOT EXISTS tidewall_lab.kills (
+                     id boolean PRIMARY KEY DEFAULT true CHECK (id),
+                     at timestamptz NOT NULL
                  )"
             ))
             .await
     });
     Ok(made.await?.position)
+}
+
+/// Where in the log the tables are, if somebody has made them.
+pub(super) async fn find(db: &Db) -> Result<Option<Lsn>, DbError> {
+    let connection = db.writer().await?;
+    let there = "SELECT to_regclass('tidewall_lab.kills') IS NOT NULL";
+    match connection.query_one(there, &[]).await?.get(0) {
+        true => connection.flushed().await.map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Whether an origin may be killed now: none was for so many seconds. This one counts.
+pub(super) async fn may_kill(db: &Db, seconds: u32) -> Result<bool, DbError> {
+    let sql = "INSERT INTO tidewall_lab.kills (at) VALUES (now())
+        ON CONFLICT (id) DO UPDATE SET at = excluded.at
+            WHERE kills.at < now() - $1 * interval '1 second'";
+    let written = db.write(async |transaction| transaction.execute(sql, &[&f64::from(seconds)]).await);
+    Ok(written.await?.value == 1)
 }
 
 /// A calculation over all orders, and how often its number was written.
@@ -99,12 +122,12 @@ pub(super) async fn explain_newest(
     Ok(transaction.query_one(&sql, &[]).await?.get(0))
 }
 
-/// Until when replicas are held back is put off. What is over by itself needn't be ended by whoever began.
-pub(super) async fn extend_lag(db: &Db, seconds: u32) -> Result<Option<Lsn>, DbError> {
-    let sql = "INSERT INTO tidewall_lab.lag (ends_at) VALUES (now() + $1 * interval '1 second')
+/// Puts off until when replicas are held back. Until its transaction ends nobody else does so: who comes
+/// later finds what this one did, and not the other way round.
+pub(super) async fn extend_lag(transaction: &Transaction, seconds: u32) -> Result<(), DbError> {
+    let sql = "INSERT INTO tidewall_lab.lag (ends_at) VALUES (clock_timestamp() + $1 * interval '1 second')
         ON CONFLICT (id) DO UPDATE SET ends_at = excluded.ends_at";
-    let written = db.write(async |transaction| transaction.execute(sql, &[&f64::from(seconds)]).await);
-    Ok(written.await?.position)
+    transaction.execute(sql, &[&f64::from(seconds)]).await.map(drop)
 }
 
 /// Whether replicas may be held back now.
