@@ -46,7 +46,7 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Loader<T> {
 
     /// Shows what is known to be so, or is to be.
     pub fn replace(self, known: T) {
-        self.latest.set(Loaded::Ready(known));
+        self.show(Loaded::Ready(known));
     }
 
     /// Asks by `fetch` for what `question` says, from the moment the page is

@@ -52,6 +52,11 @@ pub async fn once(course: Course) -> Result<Seen, ClientError> {
     Ok(Seen { ms: now() - begun, counts })
 }
 
+/// What is, as a figure.
+fn one_if(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
 /// Milliseconds since the page began.
 pub fn now() -> f64 {
     performance().map(|performance| performance.now()).unwrap_or_default()
@@ -94,7 +99,7 @@ async fn view(way: usize) -> Result<[f64; 3], ClientError> {
         for entry in entries.iter().filter_map(|entry| entry.dyn_into::<PerformanceResourceTiming>().ok()) {
             // What a browser has by itself is transferred with no bytes.
             let transferred = entry.transfer_size();
-            requests += f64::from(u8::from(transferred > 0.0));
+            requests += one_if(transferred > 0.0);
             bytes += transferred;
         }
     }
@@ -114,7 +119,7 @@ async fn reckoned(course: Course) -> Result<[f64; 3], ClientError> {
     let path = format!("/api/lab/cache/{}/{number}", strategy(course.way).as_str());
     let (reckoned, is_hit) = client::get_as_anybody::<Reckoned>(&path).await?;
     let is_stale = is_hot && way == course.way && reckoned.version < written;
-    Ok([is_hit, !is_hit, is_stale].map(|is| f64::from(u8::from(is))))
+    Ok([is_hit, !is_hit, is_stale].map(one_if))
 }
 
 /// Writes to what everybody wants, for as long as a load of the cache goes on.
@@ -135,7 +140,7 @@ async fn pinged(way: usize) -> Result<[f64; 3], ClientError> {
     let path = if way == 0 { "/api/lab/ping?via=a" } else { "/api/lab/ping" };
     let (ping, _) = client::get_as_anybody::<Ping>(path).await?;
     let is_first = ping.origin == "a";
-    Ok([f64::from(u8::from(is_first)), f64::from(u8::from(!is_first)), 0.0])
+    Ok([one_if(is_first), one_if(!is_first), 0.0])
 }
 
 async fn newest(course: Course) -> Result<[f64; 3], ClientError> {
@@ -155,13 +160,13 @@ async fn read_back(way: usize) -> Result<[f64; 3], ClientError> {
     let from = [ReadFrom::Eventual, ReadFrom::Primary, ReadFrom::Bookmark].get(way).copied();
     let from = from.unwrap_or(ReadFrom::Eventual).as_str();
     let read: ReadBack = client::post(&format!("/api/lab/replicas/{from}"), &()).await?;
-    Ok([f64::from(u8::from(read.is_stale)), f64::from(u8::from(read.by_primary)), read.ms])
+    Ok([one_if(read.is_stale), one_if(read.by_primary), read.ms])
 }
 
 async fn looked_up(way: usize) -> Result<[f64; 3], ClientError> {
     let how = if way == 0 { "connect" } else { "pool" };
     let took: Took = client::post(&format!("/api/lab/pool/{how}"), &()).await?;
-    Ok([took.ms, f64::from(u8::from(way == 0)), 0.0])
+    Ok([took.ms, one_if(way == 0), 0.0])
 }
 
 async fn worked(course: Course) -> Result<[f64; 3], ClientError> {

@@ -6,7 +6,7 @@ use tidewall_api::advice::{Advice, Report, Verdict};
 use crate::account::Account;
 use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
-use crate::pages::toolkit::rounded;
+use crate::pages::toolkit::{capitalized, rounded};
 
 /// The report, when staff ask for it.
 #[component]
@@ -58,7 +58,7 @@ fn table(report: Report) -> impl IntoView {
             .collect();
         view! {
             <tr>
-                <th scope="row">{advice.tool.name()}</th>
+                <th scope="row">{capitalized(advice.tool.as_str())}</th>
                 <td>{words(advice.verdict)}</td>
                 <td>{advice.reason} <span class="hint">{figures.join("; ")}</span></td>
             </tr>

@@ -363,10 +363,10 @@ fn Queue(queue: Signal<Option<QueueView>>) -> impl IntoView {
 #[component]
 fn Jobs(jobs: Signal<Vec<Job>>, again: Callback<()>) -> impl IntoView {
     let failed = RwSignal::new(None::<ClientError>);
-    let act = move |id: i64, is_ended: bool| {
+    let act = move |id: i64, is_terminal: bool| {
         failed.set(None);
         leptos::task::spawn_local(async move {
-            let done = match is_ended {
+            let done = match is_terminal {
                 true => client::retry_job(id).await,
                 false => client::cancel_job(id).await,
             };
@@ -379,8 +379,7 @@ fn Jobs(jobs: Signal<Vec<Job>>, again: Callback<()>) -> impl IntoView {
         });
     };
     let row = move |job: Job| {
-        let id = job.id;
-        let is_ended = matches!(job.state, JobState::Completed | JobState::Discarded | JobState::Cancelled);
+        let (id, is_terminal) = (job.id, job.state.is_terminal());
         let action = match job.state {
             JobState::Completed => None,
             JobState::Discarded | JobState::Cancelled => Some("Retry"),
@@ -403,7 +402,7 @@ fn Jobs(jobs: Signal<Vec<Job>>, again: Callback<()>) -> impl IntoView {
                                     class="button button-quiet"
                                     type="button"
                                     aria-label=format!("{action} job {id}")
-                                    on:click=move |_| act(id, is_ended)
+                                    on:click=move |_| act(id, is_terminal)
                                 >
                                     {action}
                                 </button>

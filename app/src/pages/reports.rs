@@ -138,7 +138,7 @@ fn Progress(job: Job, failed: RwSignal<Option<ClientError>>) -> impl IntoView {
                         </a>
                     }
                 })}
-            {(!is_ended(state))
+            {(!state.is_terminal())
                 .then(|| {
                     view! {
                         <button class="button button-quiet" type="button" on:click=cancel>
@@ -159,10 +159,6 @@ const fn words(state: JobState) -> &'static str {
         JobState::Discarded => "It could not be made.",
         JobState::Cancelled => "It was stopped.",
     }
-}
-
-const fn is_ended(state: JobState) -> bool {
-    matches!(state, JobState::Completed | JobState::Discarded | JobState::Cancelled)
 }
 
 /// A stream that has ended is begun anew after so long.
@@ -192,7 +188,7 @@ fn follow(number: Memo<Option<i64>>, job: RwSignal<Option<Job>>, failed: RwSigna
             }
             match answer {
                 Ok(now) => {
-                    let ended = is_ended(now.state);
+                    let ended = now.state.is_terminal();
                     job.set(Some(now));
                     if !ended {
                         stream.set_value(listen(id, job, lost));
@@ -220,7 +216,7 @@ fn listen(id: i64, job: RwSignal<Option<Job>>, lost: RwSignal<u32>) -> Option<St
         let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
         let Some(now) = data.and_then(|data| serde_json::from_str::<Job>(&data).ok()) else { return };
         // The server ends the stream then, and a browser would begin anew.
-        if is_ended(now.state) {
+        if now.state.is_terminal() {
             told.close();
         }
         let _gone = job.try_set(Some(now));

@@ -86,7 +86,7 @@ struct Slider {
     unit: &'static str,
     min: f64,
     max: f64,
-    /// Each step is so many times the one before, from `min` on; 0: steps are equal, a hundredth each.
+    /// Each step is so many times the one before, from `min` on; else steps are equal, a hundredth each.
     doubles: bool,
     read: fn(&Usage) -> f64,
     write: fn(&mut Usage, f64),
@@ -271,7 +271,7 @@ pub(super) fn rounded(value: f64) -> String {
     if value >= 1_000.0 { tidewall_api::format::count(value.round() as u64) } else { value.to_string() }
 }
 
-fn capitalized(text: &str) -> String {
+pub(super) fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -249,11 +249,7 @@ impl View {
             .chain(prefixes)
             .chain([all])
             .filter_map(|(scope, marks)| Some((scope, marks?)))
-            .flat_map(|(scope, marks)| {
-                [(Severity::Hard, marks.hard), (Severity::Soft, marks.soft)]
-                    .map(|(severity, mark)| (Key { scope: scope.clone(), severity }, mark))
-            })
-            .filter(|(_, mark)| mark.seq > 0)
+            .flat_map(|(scope, marks)| marks.entries(scope))
             .collect()
     }
 
@@ -267,14 +263,7 @@ impl View {
         all.extend(named(&self.paths, Scope::Path));
         all.extend(self.prefixes.iter().map(|(prefix, marks)| (Scope::Prefix(prefix.clone()), *marks)));
         all.push((Scope::All, self.all));
-        let mut entries: Vec<_> = all
-            .into_iter()
-            .flat_map(|(scope, marks)| {
-                [(Severity::Hard, marks.hard), (Severity::Soft, marks.soft)]
-                    .map(|(severity, mark)| (Key { scope: scope.clone(), severity }, mark))
-            })
-            .filter(|(_, mark)| mark.seq > 0)
-            .collect();
+        let mut entries: Vec<_> = all.into_iter().flat_map(|(scope, marks)| marks.entries(scope)).collect();
         entries.sort_by(|(key, mark), (other_key, other)| other.seq.cmp(&mark.seq).then(key.cmp(other_key)));
         entries.truncate(count);
         entries
@@ -380,6 +369,14 @@ impl Marks {
 
     fn seq(&self) -> u64 {
         self.hard.seq.max(self.soft.seq)
+    }
+
+    /// As the log has them.
+    fn entries(self, scope: Scope) -> impl Iterator<Item = (Key, Mark)> {
+        let both = [(Severity::Hard, self.hard), (Severity::Soft, self.soft)];
+        both.into_iter()
+            .filter(|(_, mark)| mark.seq > 0)
+            .map(move |(severity, mark)| (Key { scope: scope.clone(), severity }, mark))
     }
 }
 

@@ -129,14 +129,19 @@ impl Shared {
         each.collect::<Vec<_>>().join(", ")
     }
 
-    /// What each server is, and how its connections are used.
-    pub(super) fn servers(&self) -> Vec<DatabaseServer> {
+    /// Each server with how far it is behind, and what it is.
+    fn each(&self) -> impl Iterator<Item = (&Arc<Server>, Option<(u64, u64)>, Standing)> {
         let lags: Vec<_> = {
             let survey = self.survey();
             (0..self.servers.len()).map(|index| survey.lag_bytes(index)).collect()
         };
         let standings = self.view.borrow().standings.clone();
-        let each = self.servers.iter().zip(lags).zip(standings).map(|((server, lag), standing)| {
+        self.servers.iter().zip(lags).zip(standings).map(|((server, lag), standing)| (server, lag, standing))
+    }
+
+    /// What each server is, and how its connections are used.
+    pub(super) fn servers(&self) -> Vec<DatabaseServer> {
+        let each = self.each().map(|(server, lag, standing)| {
             let Usage { idle, in_use, waiting } = server.usage();
             DatabaseServer {
                 name: server.name.clone(),
@@ -153,12 +158,7 @@ impl Shared {
 
     /// Brings the gauges up to date.
     pub(super) fn observe(&self) {
-        let lags: Vec<_> = {
-            let survey = self.survey();
-            (0..self.servers.len()).map(|index| survey.lag_bytes(index)).collect()
-        };
-        let standings = self.view.borrow().standings.clone();
-        for ((server, lag), standing) in self.servers.iter().zip(lags).zip(standings) {
+        for (server, lag, standing) in self.each() {
             server.observe();
             server.metrics.set_lag(lag);
             server.metrics.set_standing(standing);

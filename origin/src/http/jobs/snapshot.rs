@@ -57,7 +57,7 @@ mod tests {
 
     fn job(state: JobState, progress: f64) -> JobRow {
         let at = datetime!(2026-01-01 0:00 UTC);
-        let is_terminal = matches!(state, JobState::Completed | JobState::Discarded | JobState::Cancelled);
+        let is_terminal = state.is_terminal();
         JobRow {
             id: 7,
             kind: "report".to_owned(),

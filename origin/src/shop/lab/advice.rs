@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use tidewall_api::advice::{Prices, advise};
-use tidewall_api::postgres::Authorities;
 use tidewall_api::problem::Problem;
 
 use super::Lab;
+use super::stack::server;
 use crate::advise::{Question, look};
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
@@ -34,14 +34,10 @@ pub(super) async fn of_this_system(State(lab): State<Lab>, _: Staff) -> Result<i
         ApiError::Busy("Somebody has asked a moment ago. Wait until they have their answer.".to_owned())
     })?;
     let running = on.stack.read().await?;
-    let authorities = Authorities::of_environment();
-    let server = |url: &String| {
-        authorities.read(url).map_err(|_| ApiError::Busy("The database has no URL.".to_owned()))
-    };
     let url = |text: &String| text.parse().ok();
     let question = Question {
         primary: vec![server(&running.primary)?],
-        replicas: running.replicas.iter().map(server).collect::<Result<_, _>>()?,
+        replicas: running.replicas.iter().map(|url| server(url)).collect::<Result<_, _>>()?,
         origins: running.origins.iter().filter_map(|origin| url(&origin.url)).collect(),
         edge: running.edge.as_ref().and_then(url).map(|edge| (edge, Some(running.purge_token.clone()))),
         is_host: true,

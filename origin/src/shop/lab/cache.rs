@@ -140,10 +140,7 @@ pub(super) async fn write_through(
 
 async fn written(lab: &Lab, strategy: Strategy, number: u32) -> Result<Response, ApiError> {
     lab.prepared().await?;
-    let groups = match strategy {
-        Strategy::None | Strategy::Ttl => Vec::new(),
-        Strategy::Event | Strategy::WriteThrough => vec![group(strategy, number)],
-    };
+    let groups = policy(strategy, number).map(|policy| policy.groups).unwrap_or_default();
     let write = lab.shop.db.write(async |transaction| {
         let reckoned = storage::write(transaction, strategy.as_str(), number).await?;
         let invalidated = lab.shop.outbox.enqueue(transaction, Invalidation::of_groups(&groups)).await?;

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use tidewall_api::lab::Planned;
 use tidewall_api::problem::Problem;
 
-use super::{Lab, storage};
+use super::{Lab, nothing, storage};
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
 
@@ -48,7 +48,7 @@ pub(super) async fn newest(
     let with_index = match how.as_str() {
         "with" => true,
         "without" => false,
-        _ => return Err(ApiError::NotFound("The Lab has nothing of this name.".to_owned())),
+        _ => return Err(nothing()),
     };
     // Nothing is written: its settings end with its transaction.
     let done = lab.shop.db.write(async |transaction| {

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tidewall_api::lab::LAG_LEASE_S;
-use tidewall_api::postgres::Authorities;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_postgres::Client;
 
-use super::stack::Stack;
+use super::stack::{Stack, connect};
 use super::storage;
 use crate::db::Db;
 use crate::http::error::ApiError;
@@ -74,17 +72,4 @@ async fn hold_one(url: &str, milliseconds: u32) -> Result<(), ApiError> {
     };
     client.batch_execute(&set).await.map_err(ApiError::internal)?;
     client.query_one("SELECT pg_reload_conf()", &[]).await.map_err(ApiError::internal).map(drop)
-}
-
-/// A connection of its own to a server that a URL names.
-pub(super) async fn connect(url: &str) -> Result<Client, ApiError> {
-    let authorities = Authorities::of_environment();
-    let config = authorities.read(url).map_err(|_| ApiError::Busy("The database has no URL.".to_owned()))?;
-    let encryption = authorities.encryption().map_err(ApiError::internal)?;
-    let (client, connection) = config.connect(encryption).await.map_err(ApiError::internal)?;
-    tokio::spawn(async move {
-        // Ends with the client; what fails, its statements are told.
-        let _ended = connection.await;
-    });
-    Ok(client)
 }

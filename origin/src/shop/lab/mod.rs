@@ -5,8 +5,8 @@
 //! login, and are refused like all else where there is no Lab.
 //!
 //! - `stack`: what `tidewall dev` runs, by its ready file; `lag`: replicas that are held back.
-//! - `advice`: the advisor on this system. `cache`, `balance`, `index`, `replicas`, `pool`, `waiting` (the queue): the routes of each tool. A CDN
-//!   needs none: a browser's own requests for the site's files show it.
+//! - `advice`: the advisor on this system. `cache`, `balance`, `index`, `replicas`, `pool`, `waiting` (the
+//!   queue): the routes of each tool. A CDN needs none: a browser's own requests for the site's files show it.
 //! - `storage`: every SQL statement.
 
 mod advice;
@@ -183,6 +183,9 @@ async fn show(State(lab): State<Lab>, _: Staff) -> Result<Json<lab::Lab>, ApiErr
 
 /// One of the names that a path may have.
 fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, ApiError> {
-    serde_json::from_value(name.into())
-        .map_err(|_| ApiError::NotFound("The Lab has nothing of this name.".to_owned()))
+    serde_json::from_value(name.into()).map_err(|_| nothing())
+}
+
+fn nothing() -> ApiError {
+    ApiError::NotFound("The Lab has nothing of this name.".to_owned())
 }

@@ -6,7 +6,8 @@ use tidewall_api::lab::Took;
 use tidewall_api::problem::Problem;
 use tokio::time::Instant;
 
-use super::{Lab, lag};
+use super::stack::connect;
+use super::{Lab, nothing};
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
 
@@ -41,10 +42,10 @@ pub(super) async fn ask(
         "connect" => {
             // A bound on what is done to the server.
             let _permit = on.connections.acquire().await.map_err(ApiError::internal)?;
-            let client = lag::connect(&on.stack.read().await?.primary).await?;
+            let client = connect(&on.stack.read().await?.primary).await?;
             client.query_opt(LOOKUP, &[&id]).await.map_err(ApiError::internal)?;
         }
-        _ => return Err(ApiError::NotFound("The Lab has nothing of this name.".to_owned())),
+        _ => return Err(nothing()),
     }
     Ok(Json(Took { ms: begun.elapsed().as_secs_f64() * 1_000.0 }))
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 use serde::Deserialize;
+use tidewall_api::postgres::Authorities;
+use tokio_postgres::{Client, Config};
 
 use crate::http::error::ApiError;
 
@@ -58,4 +60,21 @@ impl Stack {
 pub(super) fn end_oneself() {
     // A signal that can't be sent leaves everything as it is.
     let _sent = kill_process(getpid(), Signal::KILL);
+}
+
+/// How to reach a server of the database that a URL names.
+pub(super) fn server(url: &str) -> Result<Config, ApiError> {
+    let read = Authorities::of_environment().read(url);
+    read.map_err(|_| ApiError::Busy("The database has no URL.".to_owned()))
+}
+
+/// A connection of its own to such a server.
+pub(super) async fn connect(url: &str) -> Result<Client, ApiError> {
+    let encryption = Authorities::of_environment().encryption().map_err(ApiError::internal)?;
+    let (client, connection) = server(url)?.connect(encryption).await.map_err(ApiError::internal)?;
+    tokio::spawn(async move {
+        // Ends with the client; what fails, its statements are told.
+        let _ended = connection.await;
+    });
+    Ok(client)
 }

@@ -10,7 +10,7 @@ use tidewall_api::lab::{Took, WORK_SECONDS_MAX, Work};
 use tidewall_api::problem::Problem;
 use tokio::time::{Instant, sleep};
 
-use super::Lab;
+use super::{Lab, nothing};
 use crate::db::Written;
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
@@ -89,6 +89,6 @@ pub(super) async fn work(
             position::written(response.headers_mut(), position);
             Ok(response)
         }
-        _ => Err(ApiError::NotFound("The Lab has nothing of this name.".to_owned())),
+        _ => Err(nothing()),
     }
 }
