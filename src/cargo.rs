@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// The target that browsers and workerd run.
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
+/// The flags of `.cargo/config.toml`, as Cargo takes them from a variable.
+const ERASED: &str = "--cfg\x1ferase_components";
+
 /// What Cargo builds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Artifact {
@@ -24,11 +27,16 @@ pub(crate) enum Artifact {
     Measured(&'static str, &'static str),
     /// The Wasm module of this package, in this profile.
     Wasm(&'static str, &'static str),
+    /// The Wasm programs of this package that browsers run, in this profile.
+    Programs(&'static str, &'static str),
 }
 
 impl Artifact {
     fn package(self) -> &'static str {
-        let (Self::Binary(package) | Self::Measured(package, _) | Self::Wasm(package, _)) = self;
+        let (Self::Binary(package)
+        | Self::Measured(package, _)
+        | Self::Wasm(package, _)
+        | Self::Programs(package, _)) = self;
         package
     }
 
@@ -36,7 +44,7 @@ impl Artifact {
     fn suffix(self) -> &'static str {
         match self {
             Self::Binary(_) | Self::Measured(..) => "",
-            Self::Wasm(..) => ".wasm",
+            Self::Wasm(..) | Self::Programs(..) => ".wasm",
         }
     }
 
@@ -47,6 +55,9 @@ impl Artifact {
             Self::Binary(_) => Vec::new(),
             Self::Measured(_, feature) => vec!["--release", "--features", feature],
             Self::Wasm(_, profile) => vec!["--lib", "--target", WASM_TARGET, "--profile", profile],
+            Self::Programs(_, profile) => {
+                vec!["--bins", "--features", "browser", "--target", WASM_TARGET, "--profile", profile]
+            }
         }
     }
 }
@@ -56,10 +67,34 @@ impl Artifact {
 /// # Errors
 /// It doesn't compile; Cargo has then shown why.
 pub(crate) async fn build(workspace: &Workspace, artifact: Artifact) -> Result<PathBuf, Failure> {
+    let messages = messages(workspace, artifact).await?;
+    path_of(&messages, artifact, artifact.package())
+}
+
+/// Builds `artifact`; returns where each of its `targets` lies, in their order.
+///
+/// # Errors
+/// It doesn't compile; Cargo has then shown why.
+pub(crate) async fn build_each(
+    workspace: &Workspace,
+    artifact: Artifact,
+    targets: &[&str],
+) -> Result<Vec<PathBuf>, Failure> {
+    let messages = messages(workspace, artifact).await?;
+    targets.iter().map(|target| path_of(&messages, artifact, target)).collect()
+}
+
+/// Builds `artifact`; returns Cargo's messages, one JSON object a line.
+async fn messages(workspace: &Workspace, artifact: Artifact) -> Result<Vec<u8>, Failure> {
     let package = artifact.package();
     let mut command = command(workspace);
     command.args(["build", "--quiet", "--message-format=json-render-diagnostics", "--package", package]);
     command.args(artifact.flags(!cfg!(debug_assertions)));
+    if matches!(artifact, Artifact::Programs(..)) {
+        // As the pages were compiled that this command renders: whoever named other flags, by a variable
+        // or a configuration of their own, meant their machine.
+        command.env("CARGO_ENCODED_RUSTFLAGS", if cfg!(erase_components) { ERASED } else { "" });
+    }
     // What doesn't compile, Cargo says on standard error.
     let running = child::output(command.stdout(Stdio::piped()), "cargo", workspace.children());
     let output = running.await.map_err(|error| {
@@ -68,8 +103,12 @@ pub(crate) async fn build(workspace: &Workspace, artifact: Artifact) -> Result<P
     if !output.status.success() {
         return Err(Failure::new(format!("{package} does not build")));
     }
-    artifact_path(&output.stdout, package, artifact.suffix())
-        .ok_or_else(|| Failure::new(format!("cargo built {package} but did not say where it is")))
+    Ok(output.stdout)
+}
+
+fn path_of(messages: &[u8], artifact: Artifact, target: &str) -> Result<PathBuf, Failure> {
+    artifact_path(messages, target, artifact.suffix())
+        .ok_or_else(|| Failure::new(format!("cargo built {target} but did not say where it is")))
 }
 
 /// Cargo, in the checkout, without what `cargo run` told this process about itself.
@@ -82,9 +121,9 @@ pub(crate) fn command(workspace: &Workspace) -> Command {
     command
 }
 
-/// The file that Cargo's messages (one JSON object a line) name for `package`.
-fn artifact_path(messages: &[u8], package: &str, suffix: &str) -> Option<PathBuf> {
-    let target = package.replace('-', "_");
+/// The file that Cargo's messages (one JSON object a line) name for this target.
+fn artifact_path(messages: &[u8], target: &str, suffix: &str) -> Option<PathBuf> {
+    let target = target.replace('-', "_");
     messages
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())

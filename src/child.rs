@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 
 use crate::failure::{Failure, IoContext};
 use crate::leftovers::{Record, Records};
@@ -141,6 +141,11 @@ impl Group {
     /// Keeps `record` for as long as the group.
     pub(crate) fn record(&mut self, record: Record) {
         self.record = Some(record);
+    }
+
+    /// What the child reads, where that is piped.
+    pub(crate) fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// What the child says on standard error, where that is piped.

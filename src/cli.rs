@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Measure Tidewall beside its peers, on servers of its own.
     Bench(BenchArgs),
+    /// Look at every page with axe and Lighthouse, as deployed, on a system of its own.
+    ///
+    /// Fails where something is not as it should be.
+    Audit(AuditArgs),
     /// Restart the origins of a running `tidewall dev` one by one, as a deployment does.
     RollingRestart(RollingRestartArgs),
     /// Look at background jobs, retry and cancel them.
@@ -151,6 +155,22 @@ pub(crate) struct BenchArgs {
     /// Print one JSON object instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// A page's path, such as /lab; repeat it for more [default: every page].
+    #[arg(long = "page", value_name = "PATH")]
+    pub(crate) pages: Vec<String>,
+    /// How often Lighthouse looks at each page, of which the look in the middle counts; 0: axe alone.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=9))]
+    pub(crate) runs: u8,
+    /// Where screenshots and reports are left, and the system is meanwhile [default: target/audit].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the figures into README.md, in the place of those that it has.
+    #[arg(long)]
+    pub(crate) readme: bool,
 }
 
 #[derive(Clone, Debug, Args)]

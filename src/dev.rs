@@ -36,7 +36,7 @@ const ORDERS: u32 = 100_000;
 /// # Errors
 /// What keeps it from starting. Everything that was started has then been stopped.
 pub(crate) async fn run(args: DevArgs, progress: &Progress) -> Result<(), Failure> {
-    let plan = Plan::make(args, progress).await?;
+    let plan = Plan::make(args, Flavor::Dev, progress).await?;
     let supervisor = Supervisor::new(plan.records.clone(), *progress);
     let outcome = tokio::select! {
         outcome = async {
@@ -52,9 +52,35 @@ pub(crate) async fn run(args: DevArgs, progress: &Progress) -> Result<(), Failur
     outcome
 }
 
+/// Brings the system up in this flavor, works with it, and takes it down.
+///
+/// # Errors
+/// What keeps it from starting, what is wrong with the work, and the wish to stop.
+pub(crate) async fn with_stack<T>(
+    args: DevArgs,
+    flavor: Flavor,
+    progress: &Progress,
+    work: impl AsyncFnOnce(ready::Stack) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let plan = Plan::make(args, flavor, progress).await?;
+    let supervisor = Supervisor::new(plan.records.clone(), *progress);
+    let outcome = tokio::select! {
+        outcome = async {
+            let stack = plan.bring_up(&supervisor, progress).await?;
+            // By it the origins find the system that they are of.
+            plan.write_ready_file(&stack)?;
+            work(plan.describe(&stack)).await
+        } => outcome,
+        () = told_to_stop() => Err(Failure::new("stopped before it was done")),
+    };
+    supervisor.stop().await;
+    outcome
+}
+
 /// What is to run where: decided, and found to be possible, before anything starts.
 struct Plan {
     args: DevArgs,
+    flavor: Flavor,
     workspace: Workspace,
     config: Config,
     data: DataDir,
@@ -88,7 +114,7 @@ struct Stack {
 }
 
 impl Plan {
-    async fn make(args: DevArgs, progress: &Progress) -> Result<Self, Failure> {
+    async fn make(args: DevArgs, flavor: Flavor, progress: &Progress) -> Result<Self, Failure> {
         let args = checked(args)?;
         let workspace = Workspace::find()?;
         let config = Config::read(&workspace)?;
@@ -125,6 +151,7 @@ impl Plan {
         let sticky_secret = data.secret(data::STICKY_SECRET)?;
         Ok(Self {
             args,
+            flavor,
             workspace,
             config,
             data,
@@ -162,6 +189,7 @@ impl Plan {
             workspace: &self.workspace,
             config: &self.config,
             origins: &self.origins,
+            flavor: self.flavor,
             serves_site: true,
             port: self.edge_port,
             inspector_port: self.inspector_port,
@@ -202,7 +230,7 @@ impl Plan {
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
         let edge = self.edge_url().map(|url| origins::Edge { url, purge_token: &self.purge_token });
         let origins = Origins { program, data: &self.data, servers: &servers, edge, has_lab: true };
-        let site = self.workspace.site(Flavor::Dev);
+        let site = self.workspace.site(self.flavor);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         tokio::try_join!(
             async {
@@ -211,7 +239,7 @@ impl Plan {
                 progress.step(self.filling(&origins).await?);
                 Ok(())
             },
-            build::build(&self.workspace, Flavor::Dev, parts, progress)
+            build::build(&self.workspace, self.flavor, parts, progress)
         )?;
 
         let mut services = Vec::new();
@@ -289,7 +317,13 @@ impl Plan {
             // It is written again once what died is back.
             return Ok(());
         }
-        let running = ready::Stack {
+        let running = self.describe(stack);
+        self.ready_files.iter().try_for_each(|file| file.write(&running))
+    }
+
+    /// What runs where.
+    fn describe(&self, stack: &Stack) -> ready::Stack {
+        ready::Stack {
             edge: self.edge_url(),
             origins: (self.origins.iter().zip(&stack.origins))
                 .map(|(origin, service)| ready::Origin {
@@ -304,8 +338,7 @@ impl Plan {
             purge_token: self.purge_token.clone(),
             staff: self.staff.clone(),
             pid: std::process::id(),
-        };
-        self.ready_files.iter().try_for_each(|file| file.write(&running))
+        }
     }
 
     fn print_table(&self, stack: &Stack, progress: &Progress) {

@@ -43,6 +43,7 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
             workspace: &workspace,
             config: &config,
             origins: &origins,
+            flavor: Flavor::Dev,
             serves_site: false,
             port,
             inspector_port,

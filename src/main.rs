@@ -4,6 +4,7 @@
 //! - [`edge`] starts the edge alone, before any HTTP origin;
 //! - [`build`] makes what is deployed: the site and the Worker;
 //! - [`bench`](mod@bench) measures Tidewall's parts beside their peers;
+//! - [`audit`] looks at the pages with axe and Lighthouse;
 //! - [`rolling`] restarts the origins of a running system one by one;
 //! - [`check`] replays a session over all origins;
 //! - [`administer`] looks after background jobs, webhooks and indexes, by the origin's program;
@@ -12,6 +13,7 @@
 
 mod administer;
 mod advise;
+mod audit;
 mod bench;
 mod build;
 mod cargo;
@@ -25,6 +27,7 @@ mod edge;
 mod explain;
 mod failure;
 mod leftovers;
+mod listen;
 mod lock;
 mod loopback;
 mod npm;
@@ -72,6 +75,7 @@ async fn main() -> ExitCode {
             administer::run("index", database, asked, Servers::All(replica_url)).await
         }
         Some(Command::Advise(command)) => advise::run(&command, &progress).await,
+        Some(Command::Audit(args)) => audit::run(&args, &progress).await,
         Some(Command::Cost(args)) => cost::run(&args, &progress),
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };

@@ -147,6 +147,8 @@ pub(crate) struct Local<'a> {
     pub(crate) config: &'a Config,
     /// The origins that requests go to.
     pub(crate) origins: &'a [Origin],
+    /// Which Worker, and which site.
+    pub(crate) flavor: Flavor,
     /// Whether it serves the site, too.
     pub(crate) serves_site: bool,
     pub(crate) port: u16,
@@ -191,8 +193,8 @@ impl Local<'_> {
     }
 
     fn spec(&self) -> Result<Spec, Failure> {
-        let site = self.serves_site.then(|| self.workspace.site(Flavor::Dev));
-        let config = self.config.local(&self.workspace.worker(Flavor::Dev), site.as_deref(), self.origins)?;
+        let site = self.serves_site.then(|| self.workspace.site(self.flavor));
+        let config = self.config.local(&self.workspace.worker(self.flavor), site.as_deref(), self.origins)?;
         let config_path = self.folder.join("wrangler.json");
         fs::write(&config_path, config.to_string()).or_fail("write", &config_path)?;
         // Secrets come to a local Worker from a file beside its configuration.
@@ -311,6 +313,7 @@ mod tests {
             workspace: &Workspace::find().unwrap(),
             config: &Config::parse(WRANGLER_TOML).unwrap(),
             origins: &[],
+            flavor: Flavor::Dev,
             serves_site: false,
             port: 1,
             inspector_port: 2,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::browser::Chromium;
 use crate::support::poll;
 use crate::support::processes::{descendants, signal, still_running};
 use crate::support::tidewall::{Folder, READY_DEADLINE, Running, client, output};
@@ -226,6 +227,87 @@ fn a_killed_origin_is_started_again_on_its_port() {
     assert!(ready.get("edge").is_none());
     let log = stack.log();
     assert!(log.contains("origin-b ended"), "{log}");
+}
+
+/// The server that has the order dies after it was written and before it has answered; the reader asks
+/// again.
+#[test]
+fn who_orders_while_an_origin_dies_has_ordered_once() {
+    let _one = ONE_STACK.lock();
+    let folder = Folder::new();
+    let mut stack = Running::dev(&folder.0, &["--seed", "100", "--replicas", "0", "--no-worker"]);
+    let edge = stack.text("/edge");
+    let pids = |ready: &Value| [0, 1].map(|index| ready["origins"][index]["pid"].as_u64());
+    let before = pids(&stack.ready);
+    run(async {
+        let (primary, connection) =
+            tokio_postgres::connect(&stack.text("/primary"), tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let account = json!({ "email": "buyer@example.com", "password": "correct horse battery" });
+        let signed_up = client().post(format!("{edge}/api/users")).json(&account).send().await.unwrap();
+        assert_eq!(signed_up.status(), 201);
+        let in_stock = "SELECT id FROM products WHERE stock > 20 ORDER BY id LIMIT 1";
+        let id: i64 = primary.query_one(in_stock, &[]).await.unwrap().get(0);
+
+        let chromium = Chromium::launch().await;
+        let tab = chromium.open(&format!("{edge}/login?next=/products/{id}")).await;
+        tab.until("document.querySelector('form.form button')?.disabled === false").await;
+        tab.fill("input[type=email]", "buyer@example.com").await;
+        tab.fill("input[type=password]", "correct horse battery").await;
+        tab.click("form.form button[type=submit]").await;
+        tab.until("[...document.querySelectorAll('.buy button')].some(b => !b.disabled)").await;
+        tab.click(".buy button").await;
+        tab.until("document.querySelector('.buy p')?.innerText.includes('1 in your cart')").await;
+        tab.page.goto(format!("{edge}/cart")).await.unwrap();
+        tab.until("document.querySelector('.sum button')?.disabled === false").await;
+
+        // Its commit waits, and goes on without whoever asked for it.
+        let wait =
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql SET client_connection_check_interval = 0
+                AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END';
+            CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION wait();
+            SELECT pg_advisory_lock(4711)";
+        primary.batch_execute(wait).await.unwrap();
+        tab.click(".sum button").await;
+        let waits =
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted";
+        let waiting = poll::until_async(END_DEADLINE, || async {
+            let waiting: i64 = primary.query_one(waits, &[]).await.unwrap().get(0);
+            (waiting > 0).then_some(())
+        });
+        assert!(waiting.await.is_some(), "nobody orders");
+        for pid in before.into_iter().flatten() {
+            signal(u32::try_from(pid).unwrap(), Signal::KILL);
+        }
+        primary.batch_execute("SELECT pg_advisory_unlock(4711)").await.unwrap();
+        tab.until(
+            "location.pathname === '/orders' || document.querySelector('[role=alert] .alert') !== null",
+        )
+        .await;
+        tab.keep("checkout-origin-killed").await;
+        stack.wait_for_ready_file(READY_DEADLINE, |ready| {
+            pids(ready).iter().zip(before).all(|(now, before)| now.is_some() && *now != before)
+        });
+        // As often as it takes until the edge has found the new ones.
+        let ordered = poll::until_async(END_DEADLINE, || async {
+            let ask = "(() => {
+                if (location.pathname === '/orders') return true;
+                const button = document.querySelector('.sum button');
+                if (button && !button.disabled) button.click();
+                return false;
+            })()";
+            tab.page.evaluate(ask).await.ok()?.into_value::<bool>().ok()?.then_some(())
+        });
+        assert!(ordered.await.is_some(), "{}", tab.text("document.body.innerText").await);
+        tab.until("document.body.innerText.includes('is placed')").await;
+        let orders =
+            "SELECT count(*) FROM orders JOIN users ON users.id = user_id WHERE email = 'buyer@example.com'";
+        assert_eq!(primary.query_one(orders, &[]).await.unwrap().get::<_, i64>(0), 1);
+        chromium.close().await;
+    });
+    stack.signal(Signal::TERM);
+    assert!(stack.wait().success());
 }
 
 #[test]

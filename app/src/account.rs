@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use tidewall_api::account::User;
 
 use crate::client;
+use crate::effect::effect;
 
 /// Who, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,24 +35,29 @@ impl Account {
     /// Asks when the page is mounted.
     pub fn begin() -> Self {
         let account = Self(RwSignal::new(Who::Unknown));
-        Effect::new(move |_| {
+        effect(move || {
             client::when_logged_out(move || account.left());
-            if !is_marked() {
-                account.0.set(Who::Guest);
-                return;
-            }
-            leptos::task::spawn_local(async move {
-                loop {
-                    match client::get_me().await {
-                        Ok(user) => return account.entered(user),
-                        Err(error) if error.is_logged_out() => return account.left(),
-                        // It will be known later.
-                        Err(_) => sleep(ASK_AGAIN).await,
-                    }
-                }
-            });
+            account.look_again();
         });
         account
+    }
+
+    /// Asks who it is by now.
+    pub fn look_again(self) {
+        if !is_marked() {
+            self.0.set(Who::Guest);
+            return;
+        }
+        leptos::task::spawn_local(async move {
+            loop {
+                match client::get_me().await {
+                    Ok(user) => return self.entered(user),
+                    Err(error) if error.is_logged_out() => return self.left(),
+                    // It will be known later.
+                    Err(_) => sleep(ASK_AGAIN).await,
+                }
+            }
+        });
     }
 
     /// Who.

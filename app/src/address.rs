@@ -6,6 +6,8 @@
 //! jumped away from changes the page alone: a reload would show another one.
 
 use leptos::prelude::*;
+
+use crate::effect::effect;
 use leptos::wasm_bindgen::JsValue;
 use leptos_router::hooks::use_location;
 
@@ -16,7 +18,7 @@ pub fn keep_true() {
         let path = location.pathname.get();
         location.search.with(|search| if search.is_empty() { path } else { format!("{path}?{search}") })
     });
-    Effect::new(move |_| {
+    effect(move || {
         routed.with(|_| ());
         // The router adds its own entry before the next frame.
         request_animation_frame(move || {

@@ -1,50 +1,51 @@
-//! The frame around every page, and which path shows which page.
+//! The frame around every page.
 
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::components::Router;
 use leptos_router::hooks::use_location;
-use leptos_router::path;
 
 use crate::account::Account;
 use crate::basket::Basket;
 use crate::components::update_notice::UpdateNotice;
 use crate::components::wordmark::Wordmark;
+use crate::effect::effect;
+use crate::leaving::{Returned, hold_back_until_settled};
 use crate::lookout::{self, Lookout};
 use crate::pages::LastList;
-use crate::pages::cart::CartPage;
-use crate::pages::lab::LabPage;
-use crate::pages::list::ListPage;
-use crate::pages::login::LoginPage;
-use crate::pages::not_found::NotFoundPage;
-use crate::pages::ops::OpsPage;
-use crate::pages::orders::OrdersPage;
-use crate::pages::product::ProductPage;
-use crate::pages::reports::ReportsPage;
-use crate::pages::toolkit::ToolkitPage;
+use crate::program::{self, Program};
 use crate::remembered::Remembered;
 use crate::site_nav::SiteNav;
 use crate::{address, paths, scroll};
 
 /// The whole of the body.
 #[component]
-pub fn App() -> impl IntoView {
+pub fn App(
+    /// Whose page it is.
+    program: Program,
+    /// That program's pages.
+    routes: fn() -> AnyView,
+) -> impl IntoView {
+    provide_context(program);
     provide_context(StoredValue::new(Remembered::default()));
     provide_context(Lookout::begin());
     let account = Account::begin();
     provide_context(account);
-    provide_context(Basket::begin(account));
+    let basket = Basket::begin(account);
+    provide_context(basket);
+    provide_context(Returned::begin(account));
+    hold_back_until_settled(basket);
     provide_context(LastList(RwSignal::new(paths::LIST.to_owned())));
-    Effect::new(|_| scroll::restore_on_return());
+    effect(scroll::restore_on_return);
     view! {
         <Router>
-            <Frame />
+            <Frame routes />
         </Router>
     }
 }
 
 #[component]
-fn Frame() -> impl IntoView {
+fn Frame(routes: fn() -> AnyView) -> impl IntoView {
     address::keep_true();
     let main = NodeRef::<html::Main>::new();
     let location = use_location();
@@ -71,7 +72,7 @@ fn Frame() -> impl IntoView {
         </a>
         <header class="header">
             <div class="header-inner">
-                <a class="wordmark" href=paths::LIST>
+                <a class="wordmark" href=paths::LIST rel=program::rel(paths::LIST)>
                     <Wordmark />
                     <span class="wordmark-shop">"shop"</span>
                 </a>
@@ -85,24 +86,14 @@ fn Frame() -> impl IntoView {
             <p class="banner banner-unstarted" role="alert">
                 "The shop could not start. Reload the page; if that does not help, your browser may be too old."
             </p>
-            <FlatRoutes fallback=NotFoundPage>
-                <Route path=path!("/") view=ListPage />
-                <Route path=path!("/products/:id") view=ProductPage />
-                <Route path=path!("/cart") view=CartPage />
-                <Route path=path!("/orders") view=OrdersPage />
-                <Route path=path!("/reports") view=ReportsPage />
-                <Route path=path!("/login") view=LoginPage />
-                <Route path=path!("/toolkit") view=ToolkitPage />
-                <Route path=path!("/lab") view=LabPage />
-                <Route path=path!("/ops") view=OpsPage />
-            </FlatRoutes>
+            {routes()}
         </main>
         <footer class="footer">
             <div class="footer-inner">
                 <p>"Tidewall shop is a demonstration. Nothing here is sold or shipped."</p>
                 <p>"Prices in US dollars."</p>
                 <p>
-                    <a class="inline" href=paths::TOOLKIT>
+                    <a class="inline" href=paths::TOOLKIT rel=program::rel(paths::TOOLKIT)>
                         "What it is built with, and when to add what"
                     </a>
                 </p>

@@ -8,6 +8,7 @@ use tidewall_api::product::Product;
 
 use crate::account::{Account, Who};
 use crate::client::{self, ClientError};
+use crate::effect::effect;
 
 /// The cart, in the context of everything in the app.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,7 @@ impl Basket {
             pending: RwSignal::new(0),
             reader: StoredValue::new(0),
         };
-        Effect::new(move |_| {
+        effect(move || {
             let who = account.who();
             basket.reader.update_value(|reader| *reader += 1);
             basket.changes.update_value(VecDeque::clear);
@@ -86,6 +87,11 @@ impl Basket {
     /// Whether all changes are answered.
     pub fn is_settled(self) -> bool {
         self.pending.get() == 0
+    }
+
+    /// The same, for who doesn't follow it.
+    pub fn is_settled_untracked(self) -> bool {
+        self.pending.get_untracked() == 0
     }
 
     /// Asks for it anew.

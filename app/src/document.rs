@@ -69,10 +69,9 @@ fn start(Scripts { module, wasm }: &Scripts) -> String {
         "<link rel=\"modulepreload\" href=\"{module_path}\" integrity=\"{module_integrity}\">\n\
          <link rel=\"preload\" href=\"{wasm_path}\" as=\"fetch\" type=\"application/wasm\" crossorigin>\n\
          <script type=\"module\">\n\
-         import init, {{ hydrate }} from {module_text:?};\n\
+         import init from {module_text:?};\n\
          try {{\n  \
-           await init({{ module_or_path: fetch({wasm_text:?}, {{ integrity: {integrity_text:?} }}) }});\n  \
-           hydrate();\n\
+           await init({{ module_or_path: fetch({wasm_text:?}, {{ integrity: {integrity_text:?} }}) }});\n\
          }} catch (error) {{\n  \
            document.documentElement.classList.add(\"unstarted\");\n  \
            throw error;\n\

@@ -1,10 +1,11 @@
 //! The pages: the demo shop, prerendered at build time and hydrated in the
-//! browser. One crate, two programs:
+//! browser:
 //!
 //! - natively, `prerender` writes one complete HTML document per
 //!   route. Pages over data are shells: everything but the data, with
 //!   skeletons of the data's size, the same for every query and product.
-//! - for wasm32, `hydrate` takes such a shell over, reads the URL, and fills it.
+//! - for wasm32, `hydrate` takes such a shell over, reads the URL, and fills it. There is one
+//!   such program for each group of pages ([`program`]).
 //!
 //! Data and wasm travel together: a script in the head ([`preload`]) asks for
 //! the page's first API answer before the wasm is there, and the app's own
@@ -16,14 +17,14 @@
 //!   [`stock`], [`tools`], [`page_window`], [`remembered`], [`bookmarks`] (what the reader has seen),
 //!   [`skew`] and [`builds`] (what a page makes of a deploy)
 //! - the rim: [`client`] (HTTP), [`loader`] (one answer's life on a page),
-//!   [`account`] (who reads), [`basket`] (their cart), [`lookout`] (which build is served), [`scroll`] and [`address`] (the history), `prerender` and `document`
-//! - what is seen: [`app`] (frame and routes), [`site_nav`], [`pages`], [`components`], [`lab`] (experiments)
+//!   [`account`] (who reads), [`basket`] (their cart), [`leaving`] (links out of the document, and the way back), [`lookout`] (which build is served), [`scroll`] and [`address`] (the history), `prerender` and `document`
+//! - what is seen: [`app`] (the frame), [`program`] (which path shows which page), [`site_nav`], [`pages`], [`components`], [`lab`] (experiments)
 //!
 //! Invariant: until it is mounted a view may depend on nothing but its route.
 //! What depends on the query, the parameter or an answer lives in a signal that
 //! an effect sets, so the first render in the browser is the shell.
 
-// A view is one type, as deep as its markup.
+// Where components are not erased, a view is one type, as deep as its markup.
 #![recursion_limit = "256"]
 
 #[macro_use]
@@ -42,7 +43,9 @@ pub mod client;
 pub mod components;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod document;
+pub mod effect;
 pub mod lab;
+pub mod leaving;
 pub mod loader;
 pub mod lookout;
 pub mod page_window;
@@ -51,6 +54,7 @@ pub mod paths;
 pub mod preload;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod prerender;
+pub mod program;
 pub mod query;
 pub mod remembered;
 pub mod scroll;
@@ -62,10 +66,11 @@ pub mod tools;
 #[cfg(not(target_arch = "wasm32"))]
 pub use prerender::{Page, PrerenderError, Script, Scripts, prerender};
 
-/// Takes the prerendered page over. Called by the page's module script.
+/// Takes the prerendered page over, which is `program`'s, with the pages that `routes` has.
 #[cfg(target_arch = "wasm32")]
-#[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+pub fn hydrate(program: program::Program, routes: fn() -> leptos::prelude::AnyView) {
+    use leptos::prelude::IntoView;
+
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
+    leptos::mount::hydrate_body(move || app::App(app::AppProps { program, routes }).into_view());
 }

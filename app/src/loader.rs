@@ -9,6 +9,8 @@ use web_sys::{AbortController, AbortSignal};
 
 use crate::builds::Occasion;
 use crate::client::ClientError;
+use crate::effect::effect;
+use crate::leaving::Returned;
 use crate::lookout::Lookout;
 
 /// What there is to show.
@@ -63,14 +65,18 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Loader<T> {
         let loader =
             Self { latest: RwSignal::new(Loaded::Pending), busy: RwSignal::new(true), retry: Trigger::new() };
         let lookout = use_context::<Lookout>();
+        let returned = use_context::<Returned>();
         let request = StoredValue::new_local(None::<AbortController>);
         let abort = move || {
             if let Some(controller) = request.try_update_value(Option::take).flatten() {
                 controller.abort();
             }
         };
-        Effect::new(move |_| {
+        effect(move || {
             loader.retry.track();
+            if let Some(returned) = returned {
+                returned.track();
+            }
             let question = question();
             abort();
             // Every browser that runs wasm has it.

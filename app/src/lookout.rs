@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use crate::builds::{Builds, Occasion};
 use crate::client;
+use crate::effect::effect;
 
 /// Looks for newer builds. In the context of everything in the app.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,7 @@ impl Lookout {
     /// Begins when the page is mounted, for the life of the document.
     pub fn begin() -> Self {
         let lookout = Self(RwSignal::default());
-        Effect::new(move |_| {
+        effect(move || {
             lookout.0.set(Builds::new(own_build(), Date::now()));
             let returned = EventListener::new(&window(), "visibilitychange", move |_| {
                 if !document().hidden() {

@@ -4,8 +4,9 @@ use leptos::prelude::*;
 use leptos_router::location::RequestUrl;
 use leptos_router::{PathSegment, RouteList};
 
-use crate::app::App;
+use crate::app::{App, AppProps};
 use crate::document::Document;
+use crate::program::{self, Program};
 use crate::{pages, paths};
 
 /// What takes a page over in the browser.
@@ -100,15 +101,15 @@ const PAGES: [Description; 9] = [
         is_private: true,
     },
     Description {
-        route: paths::TOOLKIT,
-        title: "Toolkit",
-        summary: "Seven tools for a web product that grows: which of them, when, when not yet, and what a month costs.",
-        is_private: false,
-    },
-    Description {
         route: paths::LAB,
         title: "Lab",
         summary: "Seven tools, each without and with, measured on the system that serves the page.",
+        is_private: false,
+    },
+    Description {
+        route: paths::TOOLKIT,
+        title: "Toolkit",
+        summary: "Seven tools for a web product that grows: which of them, when, when not yet, and what a month costs.",
         is_private: false,
     },
     Description {
@@ -128,18 +129,19 @@ const NOT_FOUND: Description = Description {
     is_private: true,
 };
 
-/// Renders every page of the site, which is the build `build`; the same input gives the same
-/// bytes. Pages without a build don't look for a newer one.
+/// Renders every page of the site, which is the build `build`, with the scripts of its program (in
+/// the order of [`Program::ALL`]); the same input gives the same bytes. Pages without a build don't look for a newer one.
 ///
 /// # Errors
 /// Routes and descriptions differ.
-pub fn prerender(scripts: &Scripts, build: &str) -> Result<Vec<Page>, PrerenderError> {
+pub fn prerender(scripts: &[Scripts; 5], build: &str) -> Result<Vec<Page>, PrerenderError> {
     let routed = routes();
     let described: Vec<&str> = PAGES.iter().map(|page| page.route).collect();
     if routed != described {
         return Err(PrerenderError::RoutesDiffer { routed, described });
     }
-    let pages = PAGES.iter().map(|page| render(page, build, Some(scripts)));
+    let pages =
+        PAGES.iter().map(|page| render(page, build, Some(&scripts[Program::of(page.route) as usize])));
     Ok(pages.chain([render(&NOT_FOUND, build, None)]).collect())
 }
 
@@ -148,7 +150,7 @@ fn render(page: &Description, build: &str, scripts: Option<&Scripts>) -> Page {
         title: &pages::title(page.title),
         description: page.summary,
         is_private: page.is_private,
-        body: &rooted(&placeholder_path(page.route), || App().to_html()),
+        body: &rooted(&placeholder_path(page.route), || app(Program::of(page.route)).to_html()),
         build,
         scripts,
     };
@@ -166,11 +168,25 @@ fn rooted<T>(path: &str, f: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The app's routes, in its order and in the manifest's notation.
+/// The app as `program` shows it.
+fn app(program: Program) -> impl IntoView {
+    let routes = match program {
+        Program::Shop => program::shop,
+        Program::Account => program::account,
+        Program::Lab => program::lab,
+        Program::Toolkit => program::toolkit,
+        Program::Ops => program::ops,
+    };
+    App(AppProps { program, routes })
+}
+
+/// The routes of all programs, in their order and in the manifest's notation.
 fn routes() -> Vec<String> {
-    let routes = rooted(paths::LIST, || RouteList::generate(App));
-    let listings = routes.map(RouteList::into_inner).unwrap_or_default();
-    listings.iter().map(|listing| route(listing.path())).collect()
+    let listings = Program::ALL.into_iter().flat_map(|program| {
+        let routes = rooted(paths::LIST, || RouteList::generate(|| app(program)));
+        routes.map(RouteList::into_inner).unwrap_or_default()
+    });
+    listings.map(|listing| route(listing.path())).collect()
 }
 
 fn route(segments: &[PathSegment]) -> String {
@@ -201,9 +217,13 @@ fn file(route: &str) -> String {
 mod tests {
     use super::*;
 
-    fn scripts() -> Scripts {
-        let script = |path: &str| Script { path: path.to_owned(), integrity: "sha256-4RzN+/=".to_owned() };
-        Scripts { module: script("/assets/app.1.js"), wasm: script("/assets/app_bg.2.wasm") }
+    fn scripts() -> [Scripts; 5] {
+        let script = |path: String| Script { path, integrity: "sha256-4RzN+/=".to_owned() };
+        Program::ALL.map(|program| {
+            let name = program.name();
+            let module = script(format!("/assets/{name}.1.js"));
+            Scripts { module, wasm: script(format!("/assets/{name}_bg.2.wasm")) }
+        })
     }
 
     fn page(route: &str) -> Page {
@@ -223,8 +243,8 @@ mod tests {
                 ("/orders", "/orders.html"),
                 ("/reports", "/reports.html"),
                 ("/login", "/login.html"),
-                ("/toolkit", "/toolkit.html"),
                 ("/lab", "/lab.html"),
+                ("/toolkit", "/toolkit.html"),
                 ("/ops", "/ops.html"),
                 ("/404", "/404.html"),
             ]
@@ -281,12 +301,44 @@ mod tests {
     #[test]
     fn a_page_over_data_names_its_scripts() {
         let html = page("/products/{id}").html;
-        assert!(html.contains("href=\"/assets/app.1.js\" integrity=\"sha256-4RzN+/=\""), "{html}");
-        assert!(html.contains("import init, { hydrate } from \"/assets/app.1.js\";"), "{html}");
+        assert!(html.contains("href=\"/assets/shop.1.js\" integrity=\"sha256-4RzN+/=\""), "{html}");
+        assert!(html.contains("import init from \"/assets/shop.1.js\";"), "{html}");
         assert!(
-            html.contains("fetch(\"/assets/app_bg.2.wasm\", { integrity: \"sha256-4RzN+/=\" })"),
+            html.contains("fetch(\"/assets/shop_bg.2.wasm\", { integrity: \"sha256-4RzN+/=\" })"),
             "{html}"
         );
+    }
+
+    #[test]
+    fn a_page_has_the_scripts_of_its_program() {
+        for (route, script) in [
+            ("/cart", "shop"),
+            ("/login", "account"),
+            ("/lab", "lab"),
+            ("/ops", "ops"),
+            ("/toolkit", "toolkit"),
+        ] {
+            assert!(
+                page(route).html.contains(&format!("import init from \"/assets/{script}.1.js\"")),
+                "{route}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_link_to_another_programs_page_is_left_to_the_browser() {
+        let mut left = 0;
+        for page in prerender(&scripts(), "b1").unwrap() {
+            let links = page.html.split("<a ").skip(1).filter_map(|link| link.split('>').next());
+            for link in links.filter(|link| link.contains("href=\"/")) {
+                let to = link.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+                let program = Program::of(&page.route);
+                let is_left = link.contains("rel=\"external\"");
+                assert_eq!(is_left, Program::of(to) != program, "{link} in {}", page.route);
+                left += usize::from(is_left);
+            }
+        }
+        assert!(left > 10, "{left}");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use leptos_router::hooks::{use_location, use_navigate};
 
 use crate::account::{Account, Who};
 use crate::basket::Basket;
-use crate::client;
-use crate::paths;
+use crate::effect::effect;
+use crate::{client, paths, program};
 
 /// The ways through the shop, and who reads.
 #[component]
@@ -16,18 +16,18 @@ pub fn SiteNav() -> impl IntoView {
     let location = use_location();
     // The shell is the same for all; which page is shown is known once it is mounted.
     let shown = RwSignal::new(String::new());
-    Effect::new(move |_| shown.set(location.pathname.get()));
+    effect(move || shown.set(location.pathname.get()));
     let current = move |path: &'static str| move || (shown.get() == path).then_some("page");
     let pieces = move || Some(basket.pieces()).filter(|pieces| *pieces > 0);
     view! {
         <nav class="site-nav" aria-label="Shop">
-            <a href=paths::LAB aria-current=current(paths::LAB)>
+            <a href=paths::LAB rel=program::rel(paths::LAB) aria-current=current(paths::LAB)>
                 "Lab"
             </a>
-            <a href=paths::ORDERS aria-current=current(paths::ORDERS)>
+            <a href=paths::ORDERS rel=program::rel(paths::ORDERS) aria-current=current(paths::ORDERS)>
                 "Orders"
             </a>
-            <a href=paths::REPORTS aria-current=current(paths::REPORTS)>
+            <a href=paths::REPORTS rel=program::rel(paths::REPORTS) aria-current=current(paths::REPORTS)>
                 "Reports"
             </a>
             {move || {
@@ -36,13 +36,14 @@ pub fn SiteNav() -> impl IntoView {
                     .is_some_and(|user| user.staff)
                     .then(|| {
                         view! {
-                            <a href=paths::OPS aria-current=current(paths::OPS)>
+                            <a href=paths::OPS rel=program::rel(paths::OPS) aria-current=current(paths::OPS)>
                                 "Ops"
                             </a>
                         }
+                            .into_any()
                     })
             }}
-            <a href=paths::CART aria-current=current(paths::CART)>
+            <a href=paths::CART rel=program::rel(paths::CART) aria-current=current(paths::CART)>
                 "Cart"
                 {move || {
                     pieces()
@@ -52,6 +53,7 @@ pub fn SiteNav() -> impl IntoView {
                                     {pieces} <span class="visually-hidden">" pieces"</span>
                                 </span>
                             }
+                                .into_any()
                         })
                 }}
             </a>
@@ -59,7 +61,7 @@ pub fn SiteNav() -> impl IntoView {
                 Who::Known(user) => view! { <LoggedIn email=user.email /> }.into_any(),
                 Who::Unknown | Who::Guest => {
                     view! {
-                        <a href=paths::LOGIN aria-current=current(paths::LOGIN)>
+                        <a href=paths::LOGIN rel=program::rel(paths::LOGIN) aria-current=current(paths::LOGIN)>
                             "Log in"
                         </a>
                     }

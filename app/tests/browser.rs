@@ -10,11 +10,15 @@ use leptos::wasm_bindgen::JsCast;
 use tidewall_api::problem::Problem;
 use tidewall_api::product::Product;
 use tidewall_app::client::ClientError;
+use tidewall_app::components::alert::Alert;
 use tidewall_app::components::card::ProductCard;
 use tidewall_app::components::failure::Failure;
 use tidewall_app::components::pager::Pager;
 use tidewall_app::components::update_notice::UpdateNotice;
+use tidewall_app::lab::chart::Chart;
+use tidewall_app::lab::tally::{COUNTS, Seen, Tally};
 use tidewall_app::lookout::Lookout;
+use tidewall_app::pages::toolkit::Calculator;
 use tidewall_app::query::ProductQuery;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Element, HtmlElement};
@@ -195,4 +199,56 @@ async fn a_failure_says_why_and_asks_again_when_told() {
     find(&place, "button").unchecked_into::<HtmlElement>().click();
     leptos::task::tick().await;
     assert_eq!(text(&place, "output"), "1");
+}
+
+#[wasm_bindgen_test]
+async fn what_was_refused_is_read_out_in_a_place_that_was_there() {
+    let owner = Owner::new();
+    let error = owner.with(|| RwSignal::new(None));
+    let place = mounted(move || view! { <Alert error=error /> });
+    assert_eq!(text(&place, "[role=alert]"), "");
+    let mut problem = Problem::new(422, "invalid", "Not valid", "Two fields are wrong.");
+    problem.errors = [("price".to_owned(), "A price is 1 cent or more.".to_owned())].into();
+    error.set(Some(ClientError::Problem(Box::new(problem))));
+    leptos::task::tick().await;
+    assert_eq!(text(&place, "[role=alert] p:first-child"), "Two fields are wrong.");
+    assert_eq!(text(&place, "[role=alert] p:last-child"), "A price is 1 cent or more.");
+    error.set(None);
+    leptos::task::tick().await;
+    assert_eq!(text(&place, "[role=alert]"), "");
+}
+
+#[wasm_bindgen_test]
+async fn a_chart_has_a_line_for_each_way_that_goes_on() {
+    let owner = Owner::new();
+    let tallies = owner.with(|| RwSignal::new(vec![Tally::default(), Tally::default()]));
+    let place = mounted(move || view! { <Chart tallies=tallies.into() /> });
+    let path = |way: u32| attribute(&place, &format!(".way-{way}"), "d").unwrap();
+    assert_eq!((path(0), path(1)), (String::new(), String::new()));
+    for second in 0..3 {
+        tallies.update(|all| all[1].add(second, &Seen { ms: 40.0, counts: [0.0; COUNTS] }));
+    }
+    leptos::task::tick().await;
+    assert_eq!(path(0), "");
+    assert!(path(1).starts_with('M') && path(1).contains('L'), "{}", path(1));
+    assert!(text(&place, "svg").contains("ms"), "{}", place.inner_html());
+}
+
+#[wasm_bindgen_test]
+async fn more_users_have_more_tools_and_a_larger_bill() {
+    let place = mounted(|| view! { <Calculator /> });
+    let month = || {
+        let amount = text(&place, ".bill tfoot td");
+        amount.trim_start_matches('$').parse::<f64>().unwrap()
+    };
+    let few = month();
+    assert!(!text(&place, ".bill caption").contains("queue"), "{}", text(&place, ".bill caption"));
+    let users: web_sys::HtmlInputElement = find(&place, "input[type=range]").unchecked_into();
+    users.set_value("100");
+    users.dispatch_event(&web_sys::Event::new("input").unwrap()).unwrap();
+    leptos::task::tick().await;
+    assert_eq!(text(&place, "label output").trim(), "1,000,000");
+    assert!(text(&place, ".bill caption").contains("queue"), "{}", text(&place, ".bill caption"));
+    assert!(month() > 2.0 * few, "{} and {few}", month());
+    assert_eq!(users.get_attribute("aria-valuetext").as_deref().map(str::trim), Some("1,000,000"));
 }

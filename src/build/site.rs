@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use tidewall_api::manifest::{self, Delta, Encodings, File, Kept, Manifest, Route};
 use tidewall_app::paths;
 use tidewall_app::prerender::{Script, Scripts};
+use tidewall_app::program::Program;
 use tidewall_assets::compress::{self, Effort};
 use tidewall_assets::{
     Asset, Built, Others, PATH_PREFIX, Source, content_type, hash, hashed, integrity, is_compressible,
 };
 use tokio::task::JoinSet;
 
+use crate::build::app::{self, App};
+use crate::build::pictures;
 use crate::build::releases::{Named, Releases};
-use crate::build::{app, pictures};
 use crate::failure::{Failure, IoContext};
 use crate::progress::Progress;
 use crate::workspace::{Flavor, Workspace};
@@ -42,8 +44,10 @@ const COMPRESSED_BYTES_MIN: usize = 128;
 /// A source can't be read or built, the app doesn't compile, a page can't be rendered.
 pub(super) async fn build(workspace: &Workspace, flavor: Flavor, progress: &Progress) -> Result<(), Failure> {
     let mut sources = authored(workspace)?;
-    let app = app::build(workspace, flavor).await?;
-    sources.extend([Source::new("app.js", app.loader), Source::new("app_bg.wasm", app.wasm)]);
+    for App { program, loader, wasm } in app::build(workspace, flavor).await? {
+        let (loader_name, wasm_name) = app::names(program);
+        sources.extend([Source::new(loader_name, loader), Source::new(wasm_name, wasm)]);
+    }
     sources.extend(pictures::all().map(|(name, svg)| Source::new(name, svg)));
     let built = tokio::task::spawn_blocking(move || tidewall_assets::build(sources))
         .await
@@ -109,7 +113,12 @@ fn pages_of(built: &Built, build: &str, others: Others<'_>) -> Result<Vec<Page>,
         let asset = built.assets.get(name).ok_or_else(|| Failure::new(format!("{name} was not built")))?;
         Ok::<_, Failure>(Script { path: asset.path.clone(), integrity: asset.integrity.clone() })
     };
-    let scripts = Scripts { module: script("app.js")?, wasm: script("app_bg.wasm")? };
+    let scripts = |program| {
+        let (loader, wasm) = app::names(program);
+        Ok::<_, Failure>(Scripts { module: script(&loader)?, wasm: script(&wasm)? })
+    };
+    let [shop, account, lab, toolkit, ops] = Program::ALL.map(scripts);
+    let scripts = [shop?, account?, lab?, toolkit?, ops?];
     let rendered = tidewall_app::prerender::prerender(&scripts, build)
         .map_err(|error| Failure::new(format!("cannot render the pages: {error}")))?;
     let own = built.pages.iter().map(|(name, html)| (route_of(name), format!("/{name}"), html.clone()));
@@ -149,13 +158,15 @@ fn route_of(name: &str) -> String {
 
 /// Files in `public/` that no page, style sheet or script names, and that the app was not compiled with.
 fn unreferenced(built: &Built, pages: &[Page]) -> Vec<String> {
-    let wasm = built.assets.get("app_bg.wasm").map(|asset| asset.bytes.as_slice()).unwrap_or_default();
+    let wasm = Program::ALL.map(|program| app::names(program).1);
+    let wasm: Vec<&[u8]> =
+        wasm.iter().filter_map(|name| built.assets.get(name)).map(|asset| asset.bytes.as_slice()).collect();
     let in_pages = pages.iter().flat_map(|page| page.page.paths.iter().map(String::as_str));
     let unused = built.unreferenced(in_pages);
     let authored = unused.into_iter().filter(|name| public::PUBLIC.iter().any(|(other, _)| other == name));
     let is_in_wasm = |name: &&str| {
         let path = built.assets.get(*name).map(|asset| asset.path.as_bytes()).unwrap_or_default();
-        wasm.windows(path.len().max(1)).any(|window| window == path)
+        wasm.iter().any(|wasm| wasm.windows(path.len().max(1)).any(|window| window == path))
     };
     authored.filter(|name| !is_in_wasm(name)).map(str::to_owned).collect()
 }

@@ -1,6 +1,10 @@
 //! What people come for, from end to end in a browser: an account, a cart, an order, a report.
 
 use chromiumoxide::cdp::browser_protocol::emulation::SetDeviceMetricsOverrideParams;
+use chromiumoxide::cdp::browser_protocol::network::{
+    BlockPattern, DeleteCookiesParams, EventRequestWillBeSent, SetBlockedUrLsParams,
+};
+use futures::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -18,7 +22,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("journeys::what_staff_change_is_seen_at_once", what_staff_change_is_seen_at_once),
     ("journeys::an_experiment_tells_both_ways_apart", an_experiment_tells_both_ways_apart),
     ("journeys::no_page_is_wider_than_a_phone", no_page_is_wider_than_a_phone),
-    ("journeys::texts_are_whole_without_javascript", texts_are_whole_without_javascript),
+    ("journeys::pages_are_of_use_without_javascript", pages_are_of_use_without_javascript),
+    ("journeys::a_link_out_of_the_shop_waits_for_the_cart", a_link_out_of_the_shop_waits_for_the_cart),
+    ("journeys::a_keyboard_is_enough_to_buy", a_keyboard_is_enough_to_buy),
+    ("journeys::two_tabs_of_a_browser_share_a_session", two_tabs_of_a_browser_share_a_session),
 ];
 
 /// Logs in as staff by the form.
@@ -236,17 +243,153 @@ fn no_page_is_wider_than_a_phone(world: &World) {
     });
 }
 
-fn texts_are_whole_without_javascript(world: &World) {
+/// As it is with scripts switched off; and as it is before they are there, or where they never come.
+fn pages_are_of_use_without_javascript(world: &World) {
     world.run(async {
         for (page, text) in [
             ("/toolkit", "Which, and when"),
             ("/lab", "Reading what was just written"),
             ("/lab", "500 ms for a lookup"),
+            ("/", "Switch it on to see the products."),
         ] {
             let answer = world.client.get(format!("{}{page}", world.edge())).send().await.unwrap();
             let html = answer.text().await.unwrap();
             assert!(html.contains(text), "{page} lacks {text}");
         }
+        let chromium = Chromium::launch().await;
+        let tab = chromium.open("about:blank").await;
+        let wasm = BlockPattern::new("*://*:*/assets/*.wasm", true);
+        tab.page.execute(SetBlockedUrLsParams::builder().url_pattern(wasm).build()).await.unwrap();
+        tab.page.goto(format!("{}/lab", world.edge())).await.unwrap();
+        tab.until("document.documentElement.classList.contains('unstarted')").await;
+        tab.until("document.body.innerText.includes('Reading what was just written')").await;
+        tab.keep("app-never-comes-lab").await;
+        // What is searched for is in the URL, where the app finds it once it is there.
+        tab.page.goto(format!("{}/", world.edge())).await.unwrap();
+        tab.fill(".search input[type=search]", "lamp").await;
+        tab.press("Enter").await;
+        tab.until("location.pathname === '/' && new URLSearchParams(location.search).get('q') === 'lamp'")
+            .await;
+        tab.until("document.documentElement.classList.contains('unstarted')").await;
+        tab.keep("app-never-comes-shop").await;
+        // A password is not: nothing is sent before the app is there.
+        tab.page.goto(format!("{}/login", world.edge())).await.unwrap();
+        let mut requests = tab.page.event_listener::<EventRequestWillBeSent>().await.unwrap();
+        tab.fill("input[type=email]", "nobody@example.com").await;
+        tab.fill("input[type=password]", "correct horse battery").await;
+        tab.press("Enter").await;
+        tab.click("form.form button").await;
+        // A request after all that would have been.
+        tab.page.goto(format!("{}/toolkit", world.edge())).await.unwrap();
+        loop {
+            let sent = requests.next().await.unwrap().request.clone();
+            assert!(sent.method == "GET" && !sent.url.contains("correct"), "{sent:?}");
+            if sent.url.ends_with("/toolkit") {
+                break;
+            }
+        }
+        chromium.close().await;
+    });
+}
+
+/// With the document would go what is under way, and what waits behind it.
+fn a_link_out_of_the_shop_waits_for_the_cart(world: &World) {
+    world.run(async {
+        let chromium = Chromium::launch().await;
+        let tab = chromium.open(&format!("{}/login", world.edge())).await;
+        sign_up(&tab, "hasty@example.com").await;
+        tab.until("location.pathname === '/' && document.body.innerText.includes('Log out')").await;
+        let mut primary = world.database(&world.stack.text("/primary")).await;
+        let in_stock = "SELECT id FROM products WHERE stock > 20 ORDER BY id LIMIT 1";
+        let id: i64 = primary.query_one(in_stock, &[]).await.unwrap().get(0);
+        put_in_cart(&tab, world, id).await;
+        let own = "FROM cart_items, users WHERE users.id = user_id AND email = 'hasty@example.com'";
+        let held = primary.transaction().await.unwrap();
+        held.query(&format!("SELECT 1 {own} FOR UPDATE OF cart_items"), &[]).await.unwrap();
+        for pieces in [2, 3] {
+            tab.click(".buy button").await;
+            tab.until(&format!("document.querySelector('.count').innerText.startsWith('{pieces}')")).await;
+        }
+        tab.click(".site-nav a[href='/orders']").await;
+        tab.until("document.querySelector('.buy button') !== null && location.pathname !== '/orders'").await;
+        held.rollback().await.unwrap();
+        tab.until("location.pathname === '/orders' && document.body.innerText.includes('ordered nothing')")
+            .await;
+        let quantity = primary.query_one(&format!("SELECT quantity {own}"), &[]).await.unwrap();
+        assert_eq!(quantity.get::<_, i32>(0), 3);
+        chromium.close().await;
+    });
+}
+
+/// Focus is seen wherever it goes on the way.
+fn a_keyboard_is_enough_to_buy(world: &World) {
+    world.run(async {
+        let chromium = Chromium::launch().await;
+        let mut tab = chromium.open(&format!("{}/login", world.edge())).await;
+        tab.until("document.querySelector('.aside a')?.innerText === 'Make one'").await;
+        tab.until("document.querySelector('form.form button')?.disabled === false").await;
+        tab.tab_to(".aside a").await;
+        tab.press("Enter").await;
+        tab.until("document.querySelector('h1').innerText === 'Make an account'").await;
+        tab.tab_to("input[type=email]").await;
+        tab.write("keys@example.com").await;
+        tab.tab_to("input[type=password]").await;
+        tab.write("correct horse battery").await;
+        tab.press("Enter").await;
+        tab.until("location.pathname === '/' && document.body.innerText.includes('Log out')").await;
+        let primary = world.database(&world.stack.text("/primary")).await;
+        let in_stock = "SELECT id FROM products WHERE stock > 20 ORDER BY id LIMIT 1";
+        let id: i64 = primary.query_one(in_stock, &[]).await.unwrap().get(0);
+        tab.page.goto(format!("{}/products/{id}", world.edge())).await.unwrap();
+        tab.until("[...document.querySelectorAll('.buy button')].some(b => !b.disabled)").await;
+        // The way to the content is the first stop.
+        tab.press("Tab").await;
+        tab.until("document.activeElement.matches('.skip')").await;
+        tab.keep("keyboard-skip").await;
+        tab.press("Enter").await;
+        tab.until("document.activeElement.matches('#main')").await;
+        tab.tab_to(".buy button").await;
+        tab.press("Enter").await;
+        tab.until("document.querySelector('.buy p').innerText.includes('1 in your cart')").await;
+        tab.tab_to(".buy p a").await;
+        tab.press("Enter").await;
+        tab.until("location.pathname === '/cart' && document.querySelectorAll('.line').length === 1").await;
+        tab.until("document.querySelector('.sum button')?.disabled === false").await;
+        tab.tab_to(".sum button").await;
+        tab.keep("keyboard-cart").await;
+        tab.press("Enter").await;
+        tab.until("location.pathname === '/orders' && document.body.innerText.includes('is placed')").await;
+        tab.keep("keyboard-ordered").await;
+        assert_eq!(tab.console(), Vec::<String>::new());
+        chromium.close().await;
+    });
+}
+
+/// A refresh token works once, so that two who renew with the same one end the session.
+fn two_tabs_of_a_browser_share_a_session(world: &World) {
+    world.run(async {
+        let chromium = Chromium::launch().await;
+        let one = chromium.open(&format!("{}/login", world.edge())).await;
+        sign_up(&one, "two-tabs@example.com").await;
+        one.until("location.pathname === '/' && document.body.innerText.includes('Log out')").await;
+        let other = chromium.open(&format!("{}/orders", world.edge())).await;
+        other.until("document.body.innerText.includes('ordered nothing')").await;
+        for _ in 0..3 {
+            // As when it has run out: both tabs need a new one.
+            let access = DeleteCookiesParams::builder().name("tw_session").url(world.edge()).build().unwrap();
+            one.page.execute(access).await.unwrap();
+            let (cart, orders) = (format!("{}/cart", world.edge()), format!("{}/orders", world.edge()));
+            let (first, second) = tokio::join!(one.page.goto(cart), other.page.goto(orders));
+            first.and(second).unwrap();
+            one.until("document.body.innerText.includes('Log out')").await;
+            one.until("document.querySelector('main').innerText.includes('nothing in it')").await;
+            other.until("document.body.innerText.includes('ordered nothing')").await;
+        }
+        one.click(".site-nav button").await;
+        one.until("location.pathname === '/' && document.body.innerText.includes('Log in')").await;
+        other.page.reload().await.unwrap();
+        other.until("document.querySelector('.notice a')?.innerText === 'Log in'").await;
+        chromium.close().await;
     });
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chromiumoxide::browser::{Browser, BrowserConfig};
 use chromiumoxide::cdp::browser_protocol::log;
 use chromiumoxide::cdp::js_protocol::runtime;
-use chromiumoxide::page::Page;
+use chromiumoxide::page::{Page, ScreenshotParams};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
@@ -104,6 +104,43 @@ impl Tab {
     /// Clicks what the selector finds.
     pub(crate) async fn click(&self, selector: &str) {
         self.page.find_element(selector).await.unwrap().click().await.unwrap();
+    }
+
+    /// Presses a key, such as `Tab`, wherever the focus is.
+    pub(crate) async fn press(&self, key: &str) {
+        self.page.find_element("body").await.unwrap().press_key(key).await.unwrap();
+    }
+
+    /// Types a text wherever the focus is.
+    pub(crate) async fn write(&self, text: &str) {
+        self.page.find_element("body").await.unwrap().type_str(text).await.unwrap();
+    }
+
+    /// Goes on by Tab until what the selector finds has the focus, which is to be seen on the way.
+    pub(crate) async fn tab_to(&self, selector: &str) {
+        const STOPS_MAX: u32 = 150;
+        let there = format!("document.activeElement.matches({selector:?})");
+        for _ in 0..STOPS_MAX {
+            self.press("Tab").await;
+            let unseen = "(() => {
+                const focused = document.activeElement, style = getComputedStyle(focused);
+                const seen = focused === document.body || style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+                return seen ? '' : focused.outerHTML;
+            })()";
+            assert_eq!(self.text(unseen).await, "", "has the focus, and nothing shows it");
+            if self.page.evaluate(there.as_str()).await.unwrap().into_value().unwrap() {
+                return;
+            }
+        }
+        panic!("Tab does not lead to {selector}");
+    }
+
+    /// Keeps what is seen of the page, to be looked at: `target/screenshots/{name}.png`.
+    pub(crate) async fn keep(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+        fs::create_dir_all(&folder).unwrap();
+        let whole = ScreenshotParams::builder().full_page(true).build();
+        self.page.save_screenshot(whole, folder.join(format!("{name}.png"))).await.unwrap();
     }
 
     /// Types a text into a field.

@@ -27,6 +27,7 @@ pub fn Alert(
                                 {fields(&error).into_iter().map(|why| view! { <p>{why}</p> }).collect_view()}
                             </div>
                         }
+                            .into_any()
                     })
             }}
         </div>

@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use crate::paths;
 use crate::query::next_search;
+use crate::{paths, program};
 
 /// Leads to where one logs in, and back.
 #[component]
@@ -18,7 +18,7 @@ pub fn LogInFirst(
         <div class="notice">
             <h1>{what}</h1>
             <p>"It is kept with your account. Log in, or make an account: an address and a password will do."</p>
-            <a class="button" href=href>
+            <a class="button" href=href rel=program::rel(paths::LOGIN)>
                 "Log in"
             </a>
         </div>

@@ -36,6 +36,7 @@ pub fn UpdateNotice(
                                 "Not now"
                             </button>
                         }
+                            .into_any()
                     })
             }}
         </div>

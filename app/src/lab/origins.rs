@@ -8,6 +8,7 @@ use tidewall_api::lab::Lab;
 
 use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
+use crate::effect::effect;
 
 /// How often it is looked who runs.
 const LOOK: Duration = Duration::from_secs(1);
@@ -17,7 +18,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub fn Origins() -> impl IntoView {
     let lab = RwSignal::new(None::<Lab>);
     let failed = RwSignal::new(None::<ClientError>);
-    Effect::new(move |_| {
+    effect(move || {
         leptos::task::spawn_local(async move {
             loop {
                 // What isn't known stays as it was.
@@ -42,7 +43,7 @@ pub fn Origins() -> impl IntoView {
     let rows = move || {
         let origins = lab.with(|lab| lab.as_ref().map(|lab| lab.origins.clone()).unwrap_or_default());
         let row = |origin: tidewall_api::lab::LabOrigin| {
-            let (id, label) = (origin.id.clone(), format!("Kill origin {}", origin.id));
+            let (id, named) = (origin.id.clone(), format!(" origin {}", origin.id));
             view! {
                 <li class="lab-origin">
                     <span class=if origin.is_running { "dot dot-up" } else { "dot" } aria-hidden="true"></span>
@@ -52,11 +53,11 @@ pub fn Origins() -> impl IntoView {
                     <button
                         class="button button-quiet"
                         type="button"
-                        aria-label=label
                         disabled=!origin.is_running
                         on:click=move |_| kill(id.clone())
                     >
-                        "Kill it"
+                        "Kill"
+                        <span class="visually-hidden">{named}</span>
                     </button>
                 </li>
             }

@@ -14,16 +14,17 @@ use crate::components::failure::Failure;
 use crate::components::log_in_first::LogInFirst;
 use crate::components::money::Money;
 use crate::components::picture::Picture;
+use crate::effect::effect;
 use crate::paths;
 
 /// The reader's cart.
 #[component]
 pub fn CartPage() -> impl IntoView {
-    Effect::new(|_| set_title("Cart"));
+    effect(|| set_title("Cart"));
     let account = expect_context::<Account>();
     let basket = expect_context::<Basket>();
     let has_cart = Memo::new(move |_| basket.cart().is_some());
-    Effect::new(move |_| basket.forget_failure());
+    effect(move || basket.forget_failure());
     view! {
         {move || match (account.who(), has_cart.get()) {
             (Who::Guest, _) => view! { <LogInFirst what="Your cart" /> }.into_any(),
@@ -101,7 +102,7 @@ fn Lines() -> impl IntoView {
             </ul>
             <div class="sum">
                 <p>
-                    "Total " {move || basket.cart().map(|Cart { total_cents, .. }| view! { <Money cents=total_cents /> })}
+                    "Total " {move || basket.cart().map(|Cart { total_cents, .. }| view! { <Money cents=total_cents /> }.into_any())}
                 </p>
                 <button
                     class="button"
@@ -125,7 +126,7 @@ fn Line(item: CartItem) -> impl IntoView {
     let most = product.stock.min(MOST_OFFERED).max(quantity).clamp(1, QUANTITY_MAX);
     let (quantity_now, cents_now) = (
         move || now.get().map_or(quantity, |(quantity, _)| quantity),
-        move || now.get().map(|(_, cents)| view! { <Money cents=cents /> }),
+        move || now.get().map(|(_, cents)| view! { <Money cents=cents /> }.into_any()),
     );
     let name = product.name.clone();
     let changed = {
@@ -191,7 +192,7 @@ fn unknown(basket: Basket) -> impl IntoView {
 
 /// A name that no other order has.
 fn new_key() -> String {
-    format!("cart-{:.0}-{:.0}", Date::now(), Math::random() * 1e15)
+    format!("cart-{}-{}", Date::now() as u64, (Math::random() * 1e15) as u64)
 }
 
 fn skeleton() -> impl IntoView {

@@ -6,6 +6,7 @@ use tidewall_api::product::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, Product, Prod
 
 use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
+use crate::effect::effect;
 use crate::paths;
 
 /// To change a product. What is shown changes at once, and back again if it is refused.
@@ -25,7 +26,7 @@ pub fn EditProduct(
             let _gone = copy.try_set(found);
         });
     };
-    Effect::new(move |_| look());
+    effect(look);
     let [name, category, price, stock] = [(); 4].map(|()| NodeRef::<html::Input>::new());
     let description = NodeRef::<html::Textarea>::new();
     let before = StoredValue::new(product.clone());
@@ -120,7 +121,7 @@ pub fn EditProduct(
             </form>
             <Alert error=failed />
             <p class="hint" role="status">
-                {move || copy.get().map(|status| view! { {words(&status)} " " <code>{status.clone()}</code> })}
+                {move || copy.get().map(|status| view! { {words(&status)} " " <code>{status.clone()}</code> }.into_any())}
             </p>
         </details>
     }

@@ -6,18 +6,19 @@ use tidewall_api::lab::Lab;
 use super::set_title;
 use crate::account::Account;
 use crate::client::{self, ClientError};
+use crate::effect::effect;
 use crate::lab::bench::Bench;
 use crate::lab::experiment::EXPERIMENTS;
-use crate::paths;
 use crate::query::next_search;
+use crate::{paths, program};
 
 /// The Lab.
 #[component]
 pub fn LabPage() -> impl IntoView {
-    Effect::new(|_| set_title("Lab"));
+    effect(|| set_title("Lab"));
     let account = expect_context::<Account>();
     let lab = RwSignal::new(None::<Result<Lab, ClientError>>);
-    Effect::new(move |_| {
+    effect(move || {
         if account.user().is_some_and(|user| user.staff) {
             leptos::task::spawn_local(async move {
                 let found = client::get_lab().await;
@@ -69,7 +70,7 @@ fn gate(account: Account, lab: &RwSignal<Option<Result<Lab, ClientError>>>) -> i
         (None, _) => {
             let href = format!("{}{}", paths::LOGIN, next_search(paths::LAB));
             view! {
-                <a class="inline" href=href>
+                <a class="inline" href=href rel=program::rel(paths::LOGIN)>
                     "Log in as staff"
                 </a>
                 " to run them; where this system began, the terminal says with which password."

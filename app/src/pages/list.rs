@@ -12,6 +12,7 @@ use crate::components::chips::Chips;
 use crate::components::failure::Failure;
 use crate::components::pager::Pager;
 use crate::components::search_form::SearchForm;
+use crate::effect::effect;
 use crate::loader::{Loaded, Loader};
 use crate::page_window::page_count;
 use crate::paths;
@@ -29,7 +30,7 @@ pub fn ListPage() -> impl IntoView {
     // The shell is the same for every query; what depends on it follows when mounted.
     let shown = RwSignal::new(ProductQuery::default());
     let LastList(last_list) = expect_context();
-    Effect::new(move |_| {
+    effect(move || {
         let query = query.get();
         set_title(&subject(&query));
         last_list.set(query.href());

@@ -10,21 +10,22 @@ use super::set_title;
 use crate::account::Account;
 use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
+use crate::effect::effect;
 use crate::paths;
 
 /// To log in, or sign up.
 #[component]
 pub fn LoginPage() -> impl IntoView {
-    Effect::new(|_| set_title("Log in"));
+    effect(|| set_title("Log in"));
     let account = expect_context::<Account>();
     let (email, password) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
     // The shell is the same for every query; what depends on it follows when mounted.
     let (is_new, other_way) = (RwSignal::new(false), RwSignal::new(login_href(true, None)));
     // Before the app is there nothing takes what is sent, and a browser would put it into the URL.
     let (failed, busy) = (RwSignal::new(None::<ClientError>), RwSignal::new(true));
-    Effect::new(move |_| busy.set(false));
+    effect(move || busy.set(false));
     let (navigate, query) = (StoredValue::new_local(use_navigate()), use_query_map());
-    Effect::new(move |_| {
+    effect(move || {
         query.with(|query| {
             let asks_for_new = query.get_str("new").is_some();
             is_new.set(asks_for_new);

@@ -16,6 +16,7 @@ use crate::account::{Account, Who};
 use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
 use crate::components::log_in_first::LogInFirst;
+use crate::effect::effect;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(2);
@@ -23,10 +24,11 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Ops.
 #[component]
 pub fn OpsPage() -> impl IntoView {
-    Effect::new(|_| set_title("Ops"));
+    effect(|| set_title("Ops"));
     let account = expect_context::<Account>();
     view! {
-        {move || match account.who() {
+        <div class="ops-page">
+            {move || match account.who() {
             Who::Guest => view! { <LogInFirst what="Ops" /> }.into_any(),
             Who::Known(user) if user.staff => view! { <Ops /> }.into_any(),
             Who::Known(_) => {
@@ -38,8 +40,17 @@ pub fn OpsPage() -> impl IntoView {
                 }
                     .into_any()
             }
-            Who::Unknown => view! { <h1>"Ops"</h1> }.into_any(),
+            // As staff will see it, whom it is for.
+            Who::Unknown => heading().into_any(),
         }}
+        </div>
+    }
+}
+
+fn heading() -> impl IntoView {
+    view! {
+        <h1>"Ops"</h1>
+        <p class="aside">"As one origin and one isolate of the edge see it; looked at every two seconds."</p>
     }
 }
 
@@ -55,6 +66,8 @@ struct Found {
 fn Ops() -> impl IntoView {
     let found = RwSignal::new(Found::default());
     let failed = RwSignal::new(None::<ClientError>);
+    // All that is shown comes at once, so that nothing moves.
+    let is_looked = RwSignal::new(false);
     let look = move || async move {
         // Without a database there is still an overview.
         let (overview, queue, jobs) =
@@ -68,9 +81,9 @@ fn Ops() -> impl IntoView {
                 found.jobs = jobs.items;
             }
         });
-        is_there.is_some() && failed.try_set(error).is_none()
+        is_there.is_some() && failed.try_set(error).is_none() && is_looked.try_set(true).is_none()
     };
-    Effect::new(move |_| {
+    effect(move || {
         leptos::task::spawn_local(async move {
             // A page that nobody sees asks nothing.
             while document().hidden() || look().await {
@@ -89,17 +102,25 @@ fn Ops() -> impl IntoView {
     let servers = move || {
         found.with(|found| found.overview.as_ref().map(|found| found.servers.clone()).unwrap_or_default())
     };
+    let is_looked = Memo::new(move |_| is_looked.get());
+    let panels = move || {
+        is_looked.get().then(|| {
+            view! {
+                <div class="ops">
+                    {move || edges().into_iter().map(|edge| view! { <Edge edge=edge /> }).collect_view()}
+                    <Restart />
+                    <Servers servers=Signal::derive(servers) />
+                    <Queue queue=Signal::derive(move || found.with(|found| found.queue.clone())) />
+                    <Jobs jobs=Signal::derive(move || found.with(|found| found.jobs.clone())) again=again />
+                </div>
+            }
+            .into_any()
+        })
+    };
     view! {
-        <h1>"Ops"</h1>
-        <p class="aside">"As one origin and one isolate of the edge see it; looked at every two seconds."</p>
+        {heading()}
         <Alert error=failed />
-        <div class="ops">
-            {move || edges().into_iter().map(|edge| view! { <Edge edge=edge /> }).collect_view()}
-            <Restart />
-            <Servers servers=Signal::derive(servers) />
-            <Queue queue=Signal::derive(move || found.with(|found| found.queue.clone())) />
-            <Jobs jobs=Signal::derive(move || found.with(|found| found.jobs.clone())) again=again />
-        </div>
+        {panels}
     }
 }
 

@@ -10,14 +10,15 @@ use crate::client;
 use crate::components::failure::Failure;
 use crate::components::log_in_first::LogInFirst;
 use crate::components::money::Money;
+use crate::effect::effect;
 use crate::loader::{Loaded, Loader};
 use crate::page_window::page_count;
-use crate::paths;
+use crate::{paths, program};
 
 /// The reader's orders, the newest first.
 #[component]
 pub fn OrdersPage() -> impl IntoView {
-    Effect::new(|_| set_title("Orders"));
+    effect(|| set_title("Orders"));
     let account = expect_context::<Account>();
     view! {
         {move || match account.who() {
@@ -110,7 +111,7 @@ fn One(order: Order) -> impl IntoView {
                     .into_iter()
                     .map(|item| {
                         let name = match item.product_id {
-                            Some(id) => view! { <a href=paths::product(id)>{item.name}</a> }.into_any(),
+                            Some(id) => view! { <a href=paths::product(id) rel=program::rel(paths::PRODUCT)>{item.name}</a> }.into_any(),
                             None => item.name.into_any(),
                         };
                         view! { <li>{item.quantity} " × " {name} " " <Money cents=item.price_cents /></li> }
@@ -134,7 +135,7 @@ fn nothing() -> impl IntoView {
     view! {
         <div class="notice">
             <p>"You have ordered nothing by now."</p>
-            <a class="button" href=paths::LIST>
+            <a class="button" href=paths::LIST rel=program::rel(paths::LIST)>
                 "See all products"
             </a>
         </div>

@@ -15,11 +15,12 @@ use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
 use crate::components::failure::Failure;
 use crate::components::picture::Picture;
+use crate::effect::effect;
 use crate::loader::{Loaded, Loader};
-use crate::paths;
 use crate::query::{ProductQuery, next_search};
 use crate::remembered::Remembered;
 use crate::stock::Stock;
+use crate::{paths, program};
 
 /// One product.
 #[component]
@@ -37,7 +38,7 @@ pub fn ProductPage() -> impl IntoView {
             }
         },
     );
-    Effect::new(move |_| {
+    effect(move || {
         product.with(|product| match product {
             Loaded::Pending => {}
             Loaded::Ready(product) => set_title(&product.name),
@@ -66,10 +67,11 @@ pub fn ProductPage() -> impl IntoView {
     let edit = move || {
         shown_id.get().filter(|_| is_staff.get())?;
         let Loaded::Ready(product) = product.get_untracked() else { return None };
-        Some(view! { <EditProduct product=product show=show /> })
+        Some(view! { <EditProduct product=product show=show /> }.into_any())
     };
-    let related =
-        move || shown.get().map(|(id, category)| view! { <Related product=id category=category /> });
+    let related = move || {
+        shown.get().map(|(id, category)| view! { <Related product=id category=category /> }.into_any())
+    };
     let content = move || match product.get() {
         Loaded::Pending => skeleton().into_any(),
         Loaded::Ready(product) => details(product).into_any(),
@@ -130,14 +132,14 @@ fn AddToCart(product: Product) -> impl IntoView {
     let (id, is_out) = (product.id, product.stock <= 0);
     let failed = Signal::derive(move || basket.failed());
     let pieces = move || basket.of(id).map(|item| item.quantity);
-    Effect::new(move |_| basket.forget_failure());
+    effect(move || basket.forget_failure());
     view! {
         <div class="buy">
             {move || match account.who() {
                 Who::Guest => {
                     let href = format!("{}{}", paths::LOGIN, next_search(&paths::product(id)));
                     view! {
-                        <a class="button" href=href>
+                        <a class="button" href=href rel=program::rel(paths::LOGIN)>
                             "Log in to buy"
                         </a>
                     }
@@ -161,7 +163,7 @@ fn AddToCart(product: Product) -> impl IntoView {
             <p role="status">
                 {move || {
                     pieces()
-                        .map(|pieces| view! { {pieces} " in your " <a class="inline" href=paths::CART>"cart"</a> })
+                        .map(|pieces| view! { {pieces} " in your " <a class="inline" href=paths::CART>"cart"</a> }.into_any())
                 }}
             </p>
         </div>

@@ -17,13 +17,14 @@ use crate::account::{Account, Who};
 use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
 use crate::components::log_in_first::LogInFirst;
+use crate::effect::effect;
 use crate::paths;
 
 /// To ask for a report, and to see it being made. The job's number stands in the URL, so a reload goes
 /// on where it was.
 #[component]
 pub fn ReportsPage() -> impl IntoView {
-    Effect::new(|_| set_title("Reports"));
+    effect(|| set_title("Reports"));
     let account = expect_context::<Account>();
     view! {
         {move || match account.who() {
@@ -61,7 +62,7 @@ fn AskForReport(failed: RwSignal<Option<ClientError>>) -> impl IntoView {
     let format = NodeRef::<html::Select>::new();
     let navigate = StoredValue::new_local(use_navigate());
     // The shell is the same on every day.
-    Effect::new(move |_| {
+    effect(move || {
         let today = String::from(Date::new_0().to_iso_string());
         let (Some(from), Some(to)) = (from.get(), to.get()) else { return };
         if let (Some(day), Some(year)) = (today.get(..10), today.get(..4)) {
@@ -174,7 +175,7 @@ fn follow(number: Memo<Option<i64>>, job: RwSignal<Option<Job>>, failed: RwSigna
     };
     // Counts streams that were lost.
     let lost = RwSignal::new(0_u32);
-    Effect::new(move |_| {
+    effect(move || {
         stop();
         lost.track();
         let wanted = number.get();

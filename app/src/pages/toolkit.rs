@@ -8,12 +8,13 @@ use tidewall_api::advice::{Bill, Prices, STAGES, Tool, Usage, bill, command, thr
 
 use super::advice::OwnAdvice;
 use super::set_title;
+use crate::effect::effect;
 use crate::tools::{SAID, Said};
 
 /// The Toolkit.
 #[component]
 pub fn ToolkitPage() -> impl IntoView {
-    Effect::new(|_| set_title("Toolkit"));
+    effect(|| set_title("Toolkit"));
     view! {
         <article class="toolkit">
             <h1>"Seven tools, one at a time"</h1>
@@ -172,8 +173,9 @@ impl Slider {
     }
 }
 
+/// What a month costs, by numbers that can be moved.
 #[component]
-fn Calculator() -> impl IntoView {
+pub fn Calculator() -> impl IntoView {
     let usage = RwSignal::new(Usage::default());
     let prices = StoredValue::new(Prices::own());
     let with = Memo::new(move |_| {

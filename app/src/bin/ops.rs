@@ -1,0 +1,7 @@
+//! Ops, in the browser.
+
+use tidewall_app::program::{self, Program};
+
+fn main() {
+    tidewall_app::hydrate(Program::Ops, program::ops);
+}

@@ -1,0 +1,7 @@
+//! The shop, in the browser.
+
+use tidewall_app::program::{self, Program};
+
+fn main() {
+    tidewall_app::hydrate(Program::Shop, program::shop);
+}

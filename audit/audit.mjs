@@ -1,0 +1,158 @@
+// Looks at pages as their readers get them: with axe (WCAG 2.2 AA and its best practices), on a
+// phone and on a wide screen, light and dark, as a guest and as staff; and with Lighthouse, in
+// its mobile profile. Told what by JSON on standard input; writes `audit.json`, screenshots and
+// Lighthouse's reports into a folder. What is good enough it doesn't know.
+import { readFile, mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { text } from 'node:stream/consumers';
+import lighthouse from 'lighthouse';
+import puppeteer from 'puppeteer-core';
+
+const WIDTHS = { phone: { width: 390, height: 844, isMobile: true, hasTouch: true }, wide: { width: 1280, height: 900 } };
+const SCHEMES = ['light', 'dark'];
+// For a page with an open stream the network is never quiet.
+const SETTLE_MS = 8_000;
+const LOGGED_IN = 'tidewall-logged-in';
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const asked = JSON.parse(await text(process.stdin));
+const { edge, staff, pages, folder, runs } = asked;
+
+try {
+  await mkdir(folder, { recursive: true });
+  const browser = await puppeteer.launch({
+    executablePath: asked.chrome,
+    args: ['--no-sandbox', '--disable-gpu', '--no-proxy-server', '--disable-background-networking'],
+  });
+  try {
+    const readers = { guest: await browser.createBrowserContext(), staff: await browser.createBrowserContext() };
+    await logIn(readers.staff);
+    const looks = [];
+    for (const page of pages) {
+      const look = { path: page.path, axe: [], lighthouse: null };
+      for (const [reader, context] of Object.entries(readers)) {
+        if (page.readers.includes(reader)) look.axe.push(...await withAxe(context, page.path, reader));
+      }
+      process.stderr.write(`axe has looked at ${page.path}: ${look.axe.length} violations\n`);
+      if (runs > 0) {
+        look.lighthouse = await withLighthouse(readers[page.readers.at(-1)], page);
+        process.stderr.write(`Lighthouse has looked at ${page.path}: ${Math.round(look.lighthouse.performance * 100)}\n`);
+      }
+      looks.push(look);
+    }
+    const version = await browser.version();
+    await writeFile(`${folder}/audit.json`, JSON.stringify({ browser: version, pages: looks }));
+  } finally {
+    await browser.close();
+  }
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+// Logs staff in as the app would, and gives them an order and a cart to look at.
+async function logIn(context) {
+  const page = await context.newPage();
+  await page.goto(`${edge}/login`);
+  const failed = await page.evaluate(async ({ email, password }, loggedIn) => {
+    const call = async (method, path, body, headers) => {
+      const answer = await fetch(path, {
+        method, headers: { 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body),
+      });
+      return answer.ok ? null : `${method} ${path} answers ${answer.status}: ${await answer.text()}`;
+    };
+    const failed = await call('POST', '/api/session', { email, password })
+      ?? await call('PUT', '/api/cart/1', { quantity: 1 })
+      ?? await call('POST', '/api/orders', {}, { 'idempotency-key': crypto.randomUUID() })
+      ?? await call('PUT', '/api/cart/2', { quantity: 2 });
+    localStorage.setItem(loggedIn, '1');
+    return failed;
+  }, staff, LOGGED_IN);
+  await page.close();
+  if (failed) throw new Error(failed);
+}
+
+async function open(page, path) {
+  await page.goto(edge + path, { waitUntil: 'load' });
+  // The app says nothing of its own once it is there; an audit of a skeleton would be of no use.
+  await page.waitForNetworkIdle({ idleTime: 500, timeout: SETTLE_MS }).catch(() => {});
+  if (await page.evaluate(() => document.documentElement.classList.contains('unstarted'))) {
+    throw new Error(`the app does not start on ${path}`);
+  }
+}
+
+async function withAxe(context, path, reader) {
+  const found = [];
+  for (const [width, viewport] of Object.entries(WIDTHS)) {
+    for (const scheme of SCHEMES) {
+      const page = await context.newPage();
+      await page.setViewport(viewport);
+      await page.emulateMediaFeatures([
+        { name: 'prefers-color-scheme', value: scheme },
+        { name: 'prefers-reduced-motion', value: 'reduce' },
+      ]);
+      await open(page, path);
+      // By the protocol, which no Content-Security-Policy of the page holds up.
+      await page.evaluate(axe);
+      const violations = await page.evaluate(async () => {
+        const { violations } = await globalThis.axe.run(document, {
+          runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+        });
+        return violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map(({ target }) => target.join(' ')) }));
+      });
+      found.push(...violations.map((violation) => ({ reader, width, scheme, ...violation })));
+      const name = `${path.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'home'}-${reader}-${width}-${scheme}`;
+      await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+      await page.close();
+    }
+  }
+  return found;
+}
+
+async function withLighthouse(context, { path, isPrivate, isMissing }) {
+  const looks = [];
+  for (let run = 0; run < runs; run++) {
+    const page = await context.newPage();
+    const result = await lighthouse(edge + path, {
+      output: 'html',
+      logLevel: 'error',
+      onlyCategories: ['performance', 'accessibility', 'best-practices', 'seo'],
+      // What a page means to be: in no search engine, or a 404.
+      skipAudits: [
+        ...(isPrivate ? ['is-crawlable'] : []),
+        ...(isMissing ? ['http-status-code', 'errors-in-console'] : []),
+      ],
+      ignoreStatusCode: isMissing,
+    }, undefined, page);
+    if (!page.isClosed()) await page.close();
+    const { categories, audits, runtimeError } = result.lhr;
+    if (runtimeError) throw new Error(`Lighthouse on ${path}: ${runtimeError.message}`);
+    const lacking = Object.values(categories).slice(1).flatMap(({ auditRefs }) => auditRefs)
+      .filter(({ weight }) => weight > 0)
+      .map(({ id }) => audits[id])
+      .filter(({ score, scoreDisplayMode }) => score !== null && score < 1 && scoreDisplayMode !== 'informative')
+      .map(({ id, title, displayValue, details }) => ({
+        id, title: displayValue ? `${title} (${displayValue})` : title,
+        where: (details?.items ?? []).slice(0, 5).map(({ node, description, source, url }) =>
+          node?.selector ?? [source, description, url].filter(Boolean).join(': ')),
+      }));
+    looks.push({
+      report: result.report,
+      performance: categories.performance.score,
+      accessibility: categories.accessibility.score,
+      best_practices: categories['best-practices'].score,
+      seo: categories.seo.score,
+      largest_contentful_paint_ms: audits['largest-contentful-paint'].numericValue,
+      layout_shift: audits['cumulative-layout-shift'].numericValue,
+      blocking_ms: audits['total-blocking-time'].numericValue,
+      bytes: audits['total-byte-weight'].numericValue,
+      lacking,
+    });
+  }
+  // The one in the middle, as Lighthouse's authors advise.
+  looks.sort((one, other) => one.performance - other.performance
+    || other.largest_contentful_paint_ms - one.largest_contentful_paint_ms);
+  const { report, ...look } = looks[Math.floor(looks.length / 2)];
+  await writeFile(`${folder}/${path.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'home'}.html`, report);
+  return look;
+}
