@@ -4,7 +4,7 @@
 
 use leptos::prelude::*;
 use leptos_router::components::{FlatRoutes, Route};
-use leptos_router::hooks::use_location;
+use leptos_router::hooks::{use_location, use_navigate};
 use leptos_router::path;
 
 use crate::effect::effect;
@@ -73,6 +73,20 @@ impl Program {
 /// The `rel` of a link to `path` from the page that is being shown.
 pub fn rel(path: &str) -> Option<&'static str> {
     expect_context::<Program>().rel(path)
+}
+
+/// Leads to a path: by the router or, where another program has the page, by the browser. Nobody is led
+/// away from a page that they have gone to meanwhile.
+pub fn lead() -> impl Fn(&str) + Copy {
+    let program = expect_context::<Program>();
+    let navigate = StoredValue::new_local(use_navigate());
+    move |to| {
+        navigate.try_with_value(|navigate| match program.rel(to) {
+            // Refused only to documents that are shown no more.
+            Some(_) => drop(window().location().assign(to)),
+            None => navigate(to, Default::default()),
+        });
+    }
 }
 
 /// The routes of the shop.

@@ -1,7 +1,7 @@
 //! The ways through the shop, at the head of every page.
 
 use leptos::prelude::*;
-use leptos_router::hooks::{use_location, use_navigate};
+use leptos_router::hooks::use_location;
 
 use crate::account::{Account, Who};
 use crate::basket::Basket;
@@ -75,7 +75,7 @@ pub fn SiteNav() -> impl IntoView {
 #[component]
 fn LoggedIn(email: String) -> impl IntoView {
     let account = expect_context::<Account>();
-    let navigate = StoredValue::new_local(use_navigate());
+    let lead = program::lead();
     let failed = RwSignal::new(false);
     let leave = move |_| {
         failed.set(false);
@@ -86,7 +86,7 @@ fn LoggedIn(email: String) -> impl IntoView {
                     let _gone = failed.try_set(true);
                 }
                 Ok(()) | Err(_) => {
-                    navigate.try_with_value(|navigate| navigate(paths::LIST, Default::default()));
+                    lead(paths::LIST);
                     account.left();
                 }
             }

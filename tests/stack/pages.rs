@@ -105,8 +105,8 @@ fn the_manifest_is_as_its_schema_describes_it(_: &World) {
     let broken: [(&str, Value); 5] = [
         ("/version", json!(1)),
         ("/build", json!("latest")),
-        ("/assets/app.js/integrity", json!("md5-1")),
-        ("/assets/app.js/path", json!("/app.js")),
+        ("/assets/shop.js/integrity", json!("md5-1")),
+        ("/assets/shop.js/path", json!("/shop.js")),
         ("/routes/0/mistyped", json!(1)),
     ];
     for (place, value) in broken {

@@ -2,7 +2,6 @@
 
 use js_sys::{Date, Math};
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
 use tidewall_api::cart::{Cart, CartItem, QUANTITY_MAX};
 
 use super::set_title;
@@ -15,7 +14,7 @@ use crate::components::log_in_first::LogInFirst;
 use crate::components::money::Money;
 use crate::components::picture::Picture;
 use crate::effect::effect;
-use crate::paths;
+use crate::{paths, program};
 
 /// The reader's cart.
 #[component]
@@ -41,7 +40,7 @@ fn Lines() -> impl IntoView {
     let ordering = RwSignal::new(false);
     let refused = RwSignal::new(None::<ClientError>);
     let failed = Signal::derive(move || refused.get().or_else(|| basket.failed()));
-    let navigate = StoredValue::new_local(use_navigate());
+    let lead = program::lead();
     // One name for one order, however often the button is pressed; with something else in the cart it is
     // another order.
     let key = StoredValue::new(None::<(Cart, String)>);
@@ -60,9 +59,7 @@ fn Lines() -> impl IntoView {
             match placed {
                 Ok(order) => {
                     basket.clear();
-                    let placed = format!("{}?placed={}", paths::ORDERS, order.id);
-                    // Nobody is led away from a page that they have gone to meanwhile.
-                    navigate.try_with_value(|navigate| navigate(&placed, Default::default()));
+                    lead(&format!("{}?placed={}", paths::ORDERS, order.id));
                 }
                 Err(error) => {
                     // What was refused for good is another order the next time; of what may have been

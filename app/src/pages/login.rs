@@ -3,7 +3,7 @@
 use form_urlencoded::Serializer;
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 use tidewall_api::account::{Credentials, EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 
 use super::set_title;
@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
 use crate::effect::effect;
-use crate::paths;
+use crate::{paths, program};
 
 /// To log in, or sign up.
 #[component]
@@ -24,7 +24,7 @@ pub fn LoginPage() -> impl IntoView {
     // Before the app is there nothing takes what is sent, and a browser would put it into the URL.
     let (failed, busy) = (RwSignal::new(None::<ClientError>), RwSignal::new(true));
     effect(move || busy.set(false));
-    let (navigate, query) = (StoredValue::new_local(use_navigate()), use_query_map());
+    let (lead, query) = (program::lead(), use_query_map());
     effect(move || {
         query.with(|query| {
             let asks_for_new = query.get_str("new").is_some();
@@ -50,8 +50,7 @@ pub fn LoginPage() -> impl IntoView {
                     account.entered(user);
                     // Nobody is led away from a page that they have gone to meanwhile.
                     let Some(next) = query.try_with_untracked(|query| query.get("next")) else { return };
-                    let next = paths::next_page(next.as_deref());
-                    navigate.try_with_value(|navigate| navigate(next, Default::default()));
+                    lead(paths::next_page(next.as_deref()));
                 }
                 Err(error) => failed.set(Some(error)),
             }
