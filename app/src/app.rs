@@ -12,9 +12,7 @@ use crate::components::wordmark::Wordmark;
 use crate::effect::effect;
 use crate::leaving::{Returned, hold_back_until_settled};
 use crate::lookout::{self, Lookout};
-use crate::pages::LastList;
 use crate::program::{self, Program};
-use crate::remembered::Remembered;
 use crate::site_nav::SiteNav;
 use crate::{address, paths, scroll};
 
@@ -27,7 +25,6 @@ pub fn App(
     routes: fn() -> AnyView,
 ) -> impl IntoView {
     provide_context(program);
-    provide_context(StoredValue::new(Remembered::default()));
     provide_context(Lookout::begin());
     let account = Account::begin();
     provide_context(account);
@@ -35,7 +32,6 @@ pub fn App(
     provide_context(basket);
     provide_context(Returned::begin(account));
     hold_back_until_settled(basket);
-    provide_context(LastList(RwSignal::new(paths::LIST.to_owned())));
     effect(scroll::restore_on_return);
     view! {
         <Router>

@@ -8,6 +8,7 @@ use leptos_router::hooks::{use_location, use_navigate};
 use leptos_router::path;
 
 use crate::effect::effect;
+use crate::pages::LastList;
 use crate::pages::cart::CartPage;
 use crate::pages::lab::LabPage;
 use crate::pages::list::ListPage;
@@ -18,6 +19,7 @@ use crate::pages::orders::OrdersPage;
 use crate::pages::product::ProductPage;
 use crate::pages::reports::ReportsPage;
 use crate::pages::toolkit::ToolkitPage;
+use crate::remembered::Remembered;
 use crate::{lookout, paths};
 
 /// A program: a binary of this crate, by the name it has in lower case.
@@ -91,6 +93,8 @@ pub fn lead() -> impl Fn(&str) + Copy {
 
 /// The routes of the shop.
 pub fn shop() -> AnyView {
+    provide_context(StoredValue::new(Remembered::default()));
+    provide_context(LastList(RwSignal::new(paths::LIST.to_owned())));
     view! {
         <FlatRoutes fallback=|| view! { <Elsewhere /> }>
             <Route path=path!("/") view=ListPage />

@@ -75,7 +75,6 @@ pub fn SiteNav() -> impl IntoView {
 #[component]
 fn LoggedIn(email: String) -> impl IntoView {
     let account = expect_context::<Account>();
-    let lead = program::lead();
     let failed = RwSignal::new(false);
     let leave = move |_| {
         failed.set(false);
@@ -86,7 +85,9 @@ fn LoggedIn(email: String) -> impl IntoView {
                     let _gone = failed.try_set(true);
                 }
                 Ok(()) | Err(_) => {
-                    lead(paths::LIST);
+                    // In a new document, which knows nothing of theirs. Refused only to one that is shown
+                    // no more.
+                    let _ = window().location().assign(paths::LIST);
                     account.left();
                 }
             }

@@ -34,7 +34,7 @@ pub fn Bench(
             <p class="aside">{experiment.how}</p>
             <Controls experiment=experiment load=load is_open=is_open />
             <div role="alert">
-                {move || load.failed.get().map(|why| view! { <p class="alert">{why}</p> })}
+                {move || load.failed.get().map(|why| view! { <p class="alert">{why}</p> }.into_any())}
             </div>
             <div class="lab-results">
                 <Chart tallies=tallies />
@@ -174,7 +174,7 @@ fn Figures(experiment: &'static Experiment, load: Load) -> impl IntoView {
     let cells = move |told: fn(&Tally) -> Option<String>| {
         let tallies = load.tallies();
         (0..experiment.ways.len())
-            .map(|way| view! { <td>{of_tally(tallies.get(way), told)}</td> })
+            .map(|way| view! { <td>{of_tally(tallies.get(way), told)}</td> }.into_any())
             .collect_view()
     };
     let figure = move |(index, figure): (usize, &'static Option<Figure>)| {
@@ -182,7 +182,7 @@ fn Figures(experiment: &'static Experiment, load: Load) -> impl IntoView {
         let cells = move || {
             let tallies = load.tallies();
             let text = |tally: &Tally| tell(tally, index, figure.told).unwrap_or_else(|| "–".to_owned());
-            tallies.iter().map(|tally| view! { <td>{text(tally)}</td> }).collect_view()
+            tallies.iter().map(|tally| view! { <td>{text(tally)}</td> }.into_any()).collect_view()
         };
         Some(view! {
             <tr>
@@ -258,7 +258,7 @@ fn ratios(tallies: &[Tally], of: Option<usize>) -> impl IntoView + use<> {
     let without = tallies.first().and_then(time);
     let ratio = |tally: &Tally| Some(without? / time(tally)?.max(1e-3));
     let text = |tally| ratio(tally).map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.1}"));
-    tallies.iter().skip(1).map(|tally| view! { <td>{text(tally)}</td> }).collect_view()
+    tallies.iter().skip(1).map(|tally| view! { <td>{text(tally)}</td> }.into_any()).collect_view()
 }
 
 /// A figure in words; `None`: nothing was answered yet.

@@ -73,6 +73,15 @@ fn Lines() -> impl IntoView {
             }
         });
     };
+    // Which they are; how many of each a line shows by itself, and stays.
+    let products = Memo::new(move |_| {
+        let items = basket.cart().map(|cart| cart.items).unwrap_or_default();
+        items.iter().map(|item| item.product.id).collect::<Vec<_>>()
+    });
+    let lines = move || {
+        let items = products.get().into_iter().filter_map(|id| untrack(|| basket.of(id)));
+        items.map(|item| view! { <Line item=item /> }.into_any()).collect_view()
+    };
     let empty = move || basket.cart().is_some_and(|cart| cart.items.is_empty());
     view! {
         <h1>"Your cart"</h1>
@@ -91,11 +100,7 @@ fn Lines() -> impl IntoView {
             }
         >
             <ul class="lines">
-                <For
-                    each=move || basket.cart().map(|cart| cart.items).unwrap_or_default()
-                    key=|item| item.product.id
-                    children=|item| view! { <Line item=item /> }
-                />
+                {lines}
             </ul>
             <div class="sum">
                 <p>
