@@ -6,10 +6,10 @@
 //! jumped away from changes the page alone: a reload would show another one.
 
 use leptos::prelude::*;
-
-use crate::effect::effect;
 use leptos::wasm_bindgen::JsValue;
 use leptos_router::hooks::use_location;
+
+use crate::effect::effect;
 
 /// Adds the history entry that the router has left out.
 pub fn keep_true() {
