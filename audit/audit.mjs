@@ -72,6 +72,11 @@ async function logIn(context) {
   if (failed) throw new Error(failed);
 }
 
+// What a page's files are called.
+function fileName(path) {
+  return path.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'home';
+}
+
 async function open(page, path) {
   await page.goto(edge + path, { waitUntil: 'load' });
   // The app says nothing of its own once it is there; an audit of a skeleton would be of no use.
@@ -101,7 +106,7 @@ async function withAxe(context, path, reader) {
         return violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map(({ target }) => target.join(' ')) }));
       });
       found.push(...violations.map((violation) => ({ reader, width, scheme, ...violation })));
-      const name = `${path.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'home'}-${reader}-${width}-${scheme}`;
+      const name = `${fileName(path)}-${reader}-${width}-${scheme}`;
       await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
       await page.close();
     }
@@ -153,6 +158,6 @@ async function withLighthouse(context, { path, isPrivate, isMissing }) {
   looks.sort((one, other) => one.performance - other.performance
     || other.largest_contentful_paint_ms - one.largest_contentful_paint_ms);
   const { report, ...look } = looks[Math.floor(looks.length / 2)];
-  await writeFile(`${folder}/${path.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'home'}.html`, report);
+  await writeFile(`${folder}/${fileName(path)}.html`, report);
   return look;
 }

@@ -37,19 +37,12 @@ const ORDERS: u32 = 100_000;
 /// What keeps it from starting. Everything that was started has then been stopped.
 pub(crate) async fn run(args: DevArgs, progress: &Progress) -> Result<(), Failure> {
     let plan = Plan::make(args, Flavor::Dev, progress).await?;
-    let supervisor = Supervisor::new(plan.records.clone(), *progress);
-    let outcome = tokio::select! {
-        outcome = async {
-            let stack = plan.bring_up(&supervisor, progress).await?;
-            plan.keep_up(&stack, &supervisor, progress).await
-        } => outcome,
-        () = told_to_stop() => {
-            progress.step("stopping");
-            Ok(())
-        }
+    let stopped = || {
+        progress.step("stopping");
+        Ok(())
     };
-    supervisor.stop().await;
-    outcome
+    let work = async |stack: &Stack, supervisor: &Supervisor| plan.keep_up(stack, supervisor, progress).await;
+    plan.during(work, stopped, progress).await
 }
 
 /// Brings the system up in this flavor, works with it, and takes it down.
@@ -63,18 +56,12 @@ pub(crate) async fn with_stack<T>(
     work: impl AsyncFnOnce(ready::Stack) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let plan = Plan::make(args, flavor, progress).await?;
-    let supervisor = Supervisor::new(plan.records.clone(), *progress);
-    let outcome = tokio::select! {
-        outcome = async {
-            let stack = plan.bring_up(&supervisor, progress).await?;
-            // By it the origins find the system that they are of.
-            plan.write_ready_file(&stack)?;
-            work(plan.describe(&stack)).await
-        } => outcome,
-        () = told_to_stop() => Err(Failure::new("stopped before it was done")),
+    let work = async |stack: &Stack, _: &Supervisor| {
+        // By it the origins find the system that they are of.
+        plan.write_ready_file(stack)?;
+        work(plan.describe(stack)).await
     };
-    supervisor.stop().await;
-    outcome
+    plan.during(work, || Err(Failure::new("stopped before it was done")), progress).await
 }
 
 /// What is to run where: decided, and found to be possible, before anything starts.
@@ -167,6 +154,25 @@ impl Plan {
             staff,
             sticky_secret,
         })
+    }
+
+    /// Brings the system up, works with it until it is told to stop, and takes it down.
+    async fn during<T>(
+        &self,
+        work: impl AsyncFnOnce(&Stack, &Supervisor) -> Result<T, Failure>,
+        stopped: impl FnOnce() -> Result<T, Failure>,
+        progress: &Progress,
+    ) -> Result<T, Failure> {
+        let supervisor = Supervisor::new(self.records.clone(), *progress);
+        let outcome = tokio::select! {
+            outcome = async {
+                let stack = self.bring_up(&supervisor, progress).await?;
+                work(&stack, &supervisor).await
+            } => outcome,
+            () = told_to_stop() => stopped(),
+        };
+        supervisor.stop().await;
+        outcome
     }
 
     /// Where the edge answers, if there is one.

@@ -27,7 +27,7 @@ const OUTPUT_LINES: usize = 12;
 pub(crate) async fn ensure(workspace: &Workspace, progress: &Progress) -> Result<(), Failure> {
     let lock_path = workspace.join("package-lock.json");
     let lock = fs::read(&lock_path).or_fail("read", &lock_path)?;
-    let digest: String = Sha256::digest(&lock).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest(&lock);
     // npm removes it with everything else when it installs anew.
     let stamp = workspace.join("node_modules/.tidewall");
     let is_installed = || fs::read_to_string(&stamp).is_ok_and(|installed| installed == digest);
@@ -58,9 +58,7 @@ pub(crate) async fn in_cache(
         fs::read(&path).or_fail("read", &path)
     };
     let files = [("package.json", read("package.json")?), ("package-lock.json", read("package-lock.json")?)];
-    let digest: String =
-        Sha256::digest(&files[1].1).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let place = cache()?.join(format!("{folder}-{digest}"));
+    let place = cache()?.join(format!("{folder}-{:.16}", digest(&files[1].1)));
     fs::create_dir_all(&place).or_fail("create", &place)?;
     let _lock = lock::take(&place.join("lock")).await?;
     let stamp = place.join("node_modules/.tidewall");
@@ -126,6 +124,11 @@ fn cache() -> Result<PathBuf, Failure> {
         .or_else(|| named("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("tidewall"))
         .ok_or_else(|| Failure::new("there is no HOME whose .cache could be used; set XDG_CACHE_HOME"))
+}
+
+/// Names what a lock file names.
+fn digest(lock: &[u8]) -> String {
+    Sha256::digest(lock).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn install(folder: &Path, children: &Records, mut npm: Command) -> Result<(), Failure> {

@@ -89,11 +89,6 @@ impl Basket {
         self.pending.get() == 0
     }
 
-    /// The same, for who doesn't follow it.
-    pub fn is_settled_untracked(self) -> bool {
-        self.pending.get_untracked() == 0
-    }
-
     /// Asks for it anew.
     pub fn fetch(self) {
         leptos::task::spawn_local(self.ask());

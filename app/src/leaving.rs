@@ -54,7 +54,7 @@ pub fn hold_back_until_settled(basket: Basket) {
             ..EventListenerOptions::enable_prevent_default()
         };
         let clicked = EventListener::new_with_options(&window(), "click", options, move |event| {
-            let Some(href) = leads_out(event).filter(|_| !basket.is_settled_untracked()) else { return };
+            let Some(href) = leads_out(event).filter(|_| !untrack(|| basket.is_settled())) else { return };
             if held.with_value(|held| held.as_ref() != Some(&href)) {
                 event.prevent_default();
                 held.set_value(Some(href));

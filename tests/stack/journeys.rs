@@ -48,6 +48,12 @@ async fn sign_up(tab: &Tab, email: &str) {
     tab.click("form.form button[type=submit]").await;
 }
 
+/// A product that does not run out while a test buys it.
+async fn in_stock(primary: &tokio_postgres::Client) -> i64 {
+    let first = "SELECT id FROM products WHERE stock > 20 ORDER BY id LIMIT 1";
+    primary.query_one(first, &[]).await.unwrap().get(0)
+}
+
 /// Opens a product that is there, and puts one into the cart.
 async fn put_in_cart(tab: &Tab, world: &World, id: i64) {
     tab.page.goto(format!("{}/products/{id}", world.edge())).await.unwrap();
@@ -64,8 +70,7 @@ fn somebody_signs_up_buys_and_has_a_report_made(world: &World) {
         sign_up(&tab, "buyer@example.com").await;
         tab.until("location.pathname === '/' && document.body.innerText.includes('Log out')").await;
         let primary = world.database(&world.stack.text("/primary")).await;
-        let in_stock = "SELECT id FROM products WHERE stock > 20 ORDER BY id LIMIT 1";
-        let id: i64 = primary.query_one(in_stock, &[]).await.unwrap().get(0);
+        let id = in_stock(&primary).await;
         put_in_cart(&tab, world, id).await;
 
         tab.page.goto(format!("{}/cart", world.edge())).await.unwrap();
@@ -300,8 +305,7 @@ fn a_link_out_of_the_shop_waits_for_the_cart(world: &World) {
         sign_up(&tab, "hasty@example.com").await;
         tab.until("location.pathname === '/' && document.body.innerText.includes('Log out')").await;
         let mut primary = world.database(&world.stack.text("/primary")).await;
-        let in_stock = "SELECT id FROM products WHERE stock > 20 ORDER BY id LIMIT 1";
-        let id: i64 = primary.query_one(in_stock, &[]).await.unwrap().get(0);
+        let id = in_stock(&primary).await;
         put_in_cart(&tab, world, id).await;
         let own = "FROM cart_items, users WHERE users.id = user_id AND email = 'hasty@example.com'";
         let held = primary.transaction().await.unwrap();
@@ -338,8 +342,7 @@ fn a_keyboard_is_enough_to_buy(world: &World) {
         tab.press("Enter").await;
         tab.until("location.pathname === '/' && document.body.innerText.includes('Log out')").await;
         let primary = world.database(&world.stack.text("/primary")).await;
-        let in_stock = "SELECT id FROM products WHERE stock > 20 ORDER BY id LIMIT 1";
-        let id: i64 = primary.query_one(in_stock, &[]).await.unwrap().get(0);
+        let id = in_stock(&primary).await;
         tab.page.goto(format!("{}/products/{id}", world.edge())).await.unwrap();
         tab.until("[...document.querySelectorAll('.buy button')].some(b => !b.disabled)").await;
         // The way to the content is the first stop.

@@ -8,7 +8,7 @@ use js_sys::Date;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 use tidewall_api::job::{Job, JobState, ReportFormat, ReportKind, ReportRequest};
 use web_sys::{EventSource, MessageEvent};
 
@@ -18,7 +18,7 @@ use crate::client::{self, ClientError};
 use crate::components::alert::Alert;
 use crate::components::log_in_first::LogInFirst;
 use crate::effect::effect;
-use crate::paths;
+use crate::{paths, program};
 
 /// To ask for a report, and to see it being made. The job's number stands in the URL, so a reload goes
 /// on where it was.
@@ -60,7 +60,7 @@ fn Reports() -> impl IntoView {
 fn AskForReport(failed: RwSignal<Option<ClientError>>) -> impl IntoView {
     let (from, to) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
     let format = NodeRef::<html::Select>::new();
-    let navigate = StoredValue::new_local(use_navigate());
+    let lead = program::lead();
     // The shell is the same on every day.
     effect(move || {
         let today = String::from(Date::new_0().to_iso_string());
@@ -87,8 +87,7 @@ fn AskForReport(failed: RwSignal<Option<ClientError>>) -> impl IntoView {
         leptos::task::spawn_local(async move {
             match client::ask_for_report(&report).await {
                 Ok(job) => {
-                    let shown = format!("{}?job={}", paths::REPORTS, job.id);
-                    navigate.try_with_value(|navigate| navigate(&shown, Default::default()));
+                    lead(&format!("{}?job={}", paths::REPORTS, job.id));
                 }
                 Err(error) => failed.set(Some(error)),
             }
