@@ -26,6 +26,8 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
         "tidewall: there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas, and all of them without a name\n"
     );
     assert!(output.stdout.is_empty());
+    let help = support::tidewall::output(&["bench", "--help"]).stdout;
+    assert!(String::from_utf8_lossy(&help).contains("(balance, cdn, edge, index, pool, queue, replicas)"));
 }
 
 /// Just enough to see that there are figures.

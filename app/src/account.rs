@@ -29,7 +29,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// In the browser's storage while somebody is logged in, so that guests aren't asked about. The session
 /// itself is in cookies that no script reads.
-const MARK: &str = "tidewall-logged-in";
+pub(crate) const MARK: &str = "tidewall-logged-in";
 
 impl Account {
     /// Asks when the page is mounted.

@@ -18,7 +18,7 @@ use tidewall_api::cart::{Cart, CartQuantity};
 use tidewall_api::headers::{IDEMPOTENCY_KEY, TIDEWALL_API_VERSION, TIDEWALL_BOOKMARK};
 use tidewall_api::job::{Job, ReportRequest};
 use tidewall_api::lab::Lab;
-use tidewall_api::manifest::BUILD_PATH;
+use tidewall_api::manifest::{BUILD_PATH, PREDECESSOR};
 use tidewall_api::ops::{Jobs, Overview, QueueView};
 use tidewall_api::order::{NewOrder, Order, OrderPage};
 use tidewall_api::problem::Problem;
@@ -299,6 +299,13 @@ pub async fn fetch_file(path: &str, cache: RequestCache) -> Result<(), ClientErr
     if response.ok() { Ok(()) } else { Err(ClientError::Status(response.status())) }
 }
 
+/// The path of a file's earlier content, if the site has it (RFC 5829, section 3.5).
+pub async fn predecessor(path: &str) -> Option<String> {
+    let link = Request::get(path).method(Method::HEAD).send().await.ok()?.headers().get("link")?;
+    let (path, relation) = link.strip_prefix('<')?.split_once('>')?;
+    (relation == PREDECESSOR).then(|| path.to_owned())
+}
+
 /// The build of the site that is served now; `None` where nobody says.
 pub async fn get_build() -> Option<String> {
     #[derive(Deserialize)]
@@ -394,7 +401,7 @@ async fn public<T: DeserializeOwned>(call: Call) -> Result<T, ClientError> {
 
 /// For who is logged in. A session's token is short-lived: where it is over it is renewed, once.
 async fn private<T: DeserializeOwned>(call: Call) -> Result<T, ClientError> {
-    let answer = call.clone().send().await?;
+    let answer = first(call.clone()).await?;
     if answer.status != 401 {
         return read(&answer, API_VERSION);
     }
@@ -479,17 +486,24 @@ fn alone(work: impl FnOnce() -> Promise + 'static) -> Promise {
 }
 
 async fn get<T: DeserializeOwned>(path: &str, signal: &AbortSignal) -> Result<T, ClientError> {
-    let mut answer = match preload::take(path).await {
-        Some(Ok(response)) => receive(response.into()).await?,
-        Some(Err(_)) => return Err(ClientError::Network),
-        None => Call { signal: Some(signal.clone()), ..Call::get(path) }.send().await?,
-    };
+    let mut answer = first(Call { signal: Some(signal.clone()), ..Call::get(path) }).await?;
     if skew(API_VERSION, answer.version.as_deref()) == Skew::AnswerIsOlder {
         // Most likely a copy from before a deploy; what it is a copy of isn't.
         let call = Call { signal: Some(signal.clone()), cache: RequestCache::Reload, ..Call::get(path) };
         answer = call.send().await?;
     }
     read(&answer, API_VERSION)
+}
+
+/// The answer that the page's head has asked for, if it has; or else one that is asked for now, as
+/// when the head's request failed.
+async fn first(call: Call) -> Result<Answer, ClientError> {
+    if call.method == Method::GET
+        && let Some(response) = preload::take(&call.path).await
+    {
+        return receive(response.into()).await;
+    }
+    call.send().await
 }
 
 async fn receive(response: Response) -> Result<Answer, ClientError> {

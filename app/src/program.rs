@@ -8,9 +8,9 @@ use leptos_router::hooks::{use_location, use_navigate};
 use leptos_router::path;
 
 use crate::effect::effect;
-use crate::pages::LastList;
 use crate::pages::cart::CartPage;
 use crate::pages::lab::LabPage;
+use crate::pages::last_list::LastList;
 use crate::pages::list::ListPage;
 use crate::pages::login::LoginPage;
 use crate::pages::not_found::NotFoundPage;
@@ -94,7 +94,7 @@ pub fn lead() -> impl Fn(&str) + Copy {
 /// The routes of the shop.
 pub fn shop() -> AnyView {
     provide_context(StoredValue::new(Remembered::default()));
-    provide_context(LastList(RwSignal::new(paths::LIST.to_owned())));
+    provide_context(LastList::begin());
     view! {
         <FlatRoutes fallback=|| view! { <Elsewhere /> }>
             <Route path=path!("/") view=ListPage />

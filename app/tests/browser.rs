@@ -16,7 +16,7 @@ use tidewall_app::components::failure::Failure;
 use tidewall_app::components::pager::Pager;
 use tidewall_app::components::update_notice::UpdateNotice;
 use tidewall_app::lab::chart::Chart;
-use tidewall_app::lab::tally::{COUNTS, Seen, Tally};
+use tidewall_app::lab::tally::Point;
 use tidewall_app::lookout::Lookout;
 use tidewall_app::pages::toolkit::Calculator;
 use tidewall_app::query::ProductQuery;
@@ -221,13 +221,11 @@ async fn what_was_refused_is_read_out_in_a_place_that_was_there() {
 #[wasm_bindgen_test]
 async fn a_chart_has_a_line_for_each_way_that_goes_on() {
     let owner = Owner::new();
-    let tallies = owner.with(|| RwSignal::new(vec![Tally::default(), Tally::default()]));
-    let place = mounted(move || view! { <Chart tallies=tallies.into() /> });
+    let lines = owner.with(|| RwSignal::new(vec![Vec::new(), Vec::new()]));
+    let place = mounted(move || view! { <Chart lines=lines /> });
     let path = |way: u32| attribute(&place, &format!(".way-{way}"), "d").unwrap();
     assert_eq!((path(0), path(1)), (String::new(), String::new()));
-    for second in 0..3 {
-        tallies.update(|all| all[1].add(second, &Seen { ms: 40.0, counts: [0.0; COUNTS] }));
-    }
+    lines.update(|lines| lines[1] = (0..3).map(|at| Point { at, ms: 40.0 }).collect());
     leptos::task::tick().await;
     assert_eq!(path(0), "");
     assert!(path(1).starts_with('M') && path(1).contains('L'), "{}", path(1));

@@ -25,27 +25,37 @@ struct Head {
     /// What it has fetched: the URL and the fields sent along.
     fetched: Vec<(String, String)>,
     window: Object,
+    /// The clock's time, in its only place.
+    now: Array,
 }
 
 impl Head {
-    fn run(path: &str, search: &str) -> Self {
+    fn run(path: &str, search: &str, is_marked: bool) -> Self {
         let location =
             JSON::parse(&serde_json::json!({ "pathname": path, "search": search }).to_string()).unwrap();
-        let (calls, window) = (Array::new(), Object::new());
+        let (calls, window, now) = (Array::new(), Object::new(), Array::of(&[0.into()]));
         // It answers with the URL that it was asked for.
-        let fetch = Function::new_with_args(
+        let fetch = made(
             "calls",
             "return (url, init) => { calls.push([url, JSON.stringify(init)]); return Promise.resolve(url); };",
+            &calls,
         );
-        let fetch = fetch.call1(&JsValue::UNDEFINED, &calls).unwrap();
-        let script = Function::new_with_args("location, window, fetch", &preload::script());
-        script.call3(&JsValue::UNDEFINED, &location, &window, &fetch).unwrap();
+        let storage = made(
+            "mark",
+            "return { getItem: (key) => key === 'tidewall-logged-in' ? mark : null };",
+            &if is_marked { "1".into() } else { JsValue::NULL },
+        );
+        let clock = made("now", "return { now: () => now[0] };", &now);
+        let script =
+            Function::new_with_args("location, window, fetch, localStorage, Date", &preload::script());
+        let given = Array::of(&[location, window.clone().into(), fetch, storage, clock]);
+        script.apply(&JsValue::UNDEFINED, &given).unwrap();
         let text = |value: JsValue| value.as_string().unwrap();
         let fetched = calls.iter().map(|call| {
             let call: Array = call.unchecked_into();
             (text(call.get(0)), text(call.get(1)))
         });
-        Self { fetched: fetched.collect(), window }
+        Self { fetched: fetched.collect(), window, now }
     }
 
     /// What somebody gets who asks the script for the answer to `url`.
@@ -55,13 +65,27 @@ impl Head {
     }
 }
 
+/// What a function with that body makes of `value`.
+fn made(name: &str, body: &str, value: &JsValue) -> JsValue {
+    Function::new_with_args(name, body).call1(&JsValue::UNDEFINED, value).unwrap()
+}
+
 /// What the head's script asks for there.
+fn all_preloaded(path: &str, search: &str, is_marked: bool) -> Vec<String> {
+    let fetched = Head::run(path, search, is_marked).fetched.into_iter();
+    fetched
+        .map(|(url, fields)| {
+            assert_eq!(fields, r#"{"headers":{"tidewall-api-version":"1"}}"#);
+            url
+        })
+        .collect()
+}
+
+/// The same for a guest.
 fn preloaded(path: &str, search: &str) -> Option<String> {
-    let head = Head::run(path, search);
-    assert!(head.fetched.len() < 2, "one page has one first answer");
-    let (url, fields) = head.fetched.into_iter().next()?;
-    assert_eq!(fields, r#"{"headers":{"tidewall-api-version":"1"}}"#);
-    Some(url)
+    let mut all = all_preloaded(path, search, false);
+    assert!(all.len() < 2, "one page has one first answer");
+    all.pop()
 }
 
 /// What the app asks for there.
@@ -132,14 +156,27 @@ fn the_head_asks_for_the_very_product_that_the_app_fetches() {
 }
 
 #[wasm_bindgen_test]
+fn the_head_asks_who_is_logged_in_and_for_their_cart_and_orders() {
+    let own = ["/api/me", "/api/cart"];
+    assert_eq!(all_preloaded("/login", "", true), own);
+    assert_eq!(all_preloaded("/", "", true), ["/api/products", own[0], own[1]]);
+    for (search, page) in [("", 1), ("?page=3", 3), ("?placed=7", 1), ("?page=0", 1), ("?page=x", 1)] {
+        let orders = format!("/api/orders?page={page}");
+        assert_eq!(all_preloaded("/orders", search, true), [own[0], own[1], &orders], "{search}");
+    }
+    assert_eq!(preloaded("/orders", ""), None);
+}
+
+#[wasm_bindgen_test]
 async fn the_heads_answer_is_for_who_asks_first_and_for_the_same() {
-    let head = Head::run("/products/42", "");
+    let head = Head::run("/products/42", "", false);
+    assert!(head.take("/api/products").is_undefined());
     let answer: Promise = head.take("/api/products/42").unchecked_into();
     assert_eq!(JsFuture::from(answer).await.unwrap().as_string().as_deref(), Some("/api/products/42"));
     assert!(head.take("/api/products/42").is_undefined());
 
-    let head = Head::run("/products/42", "");
-    assert!(head.take("/api/products").is_undefined());
+    let head = Head::run("/products/42", "", false);
+    head.now.set(0, 10_000.into());
     assert!(head.take("/api/products/42").is_undefined(), "it has grown old");
 }
 

@@ -17,6 +17,10 @@ pub(crate) const TESTS: &[Test] = &[
         "journeys::what_is_somebodys_own_leads_to_the_login_and_back",
         what_is_somebodys_own_leads_to_the_login_and_back,
     ),
+    (
+        "journeys::a_new_document_leads_back_to_the_list_seen_last",
+        a_new_document_leads_back_to_the_list_seen_last,
+    ),
     ("journeys::a_change_that_is_refused_is_taken_back", a_change_that_is_refused_is_taken_back),
     ("journeys::whose_session_has_ended_is_told_so", whose_session_has_ended_is_told_so),
     ("journeys::what_staff_change_is_seen_at_once", what_staff_change_is_seen_at_once),
@@ -115,6 +119,18 @@ fn what_is_somebodys_own_leads_to_the_login_and_back(world: &World) {
         tab.click(".site-nav button").await;
         tab.until("location.pathname === '/' && document.body.innerText.includes('Log in')").await;
         assert_eq!(tab.console(), Vec::<String>::new());
+        chromium.close().await;
+    });
+}
+
+/// As after a visit to a page that is another program's.
+fn a_new_document_leads_back_to_the_list_seen_last(world: &World) {
+    world.run(async {
+        let chromium = Chromium::launch().await;
+        let tab = chromium.open(&format!("{}/?sort=name", world.edge())).await;
+        tab.until("document.querySelector('.results .card img') !== null").await;
+        tab.page.goto(format!("{}/products/1", world.edge())).await.unwrap();
+        tab.until("document.querySelector('.back a')?.getAttribute('href') === '/?sort=name'").await;
         chromium.close().await;
     });
 }

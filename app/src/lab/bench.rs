@@ -26,7 +26,7 @@ pub fn Bench(
     let (when, source) = threshold(experiment.tool);
     let knob = experiment.knob.as_ref().map_or(0, |knob| knob.value);
     let load = Load::new(experiment.tool, experiment.ways.len(), experiment.load.0, knob);
-    let tallies = Signal::derive(move || load.tallies());
+    let lines = Memo::new(move |_| load.with_tallies(|all| all.iter().map(Tally::line).collect::<Vec<_>>()));
     view! {
         <section class="lab-bench" id=experiment.anchor aria-labelledby=format!("{}-title", experiment.anchor)>
             <h2 id=format!("{}-title", experiment.anchor)>{experiment.title}</h2>
@@ -37,7 +37,7 @@ pub fn Bench(
                 {move || load.failed.get().map(|why| view! { <p class="alert">{why}</p> }.into_any())}
             </div>
             <div class="lab-results">
-                <Chart tallies=tallies />
+                <Chart lines=lines />
                 <Figures experiment=experiment load=load />
             </div>
             {extra(experiment.tool, load, is_open)}
@@ -172,17 +172,19 @@ fn Figures(experiment: &'static Experiment, load: Load) -> impl IntoView {
         tally.and_then(told).unwrap_or_else(|| "–".to_owned())
     };
     let cells = move |told: fn(&Tally) -> Option<String>| {
-        let tallies = load.tallies();
-        (0..experiment.ways.len())
-            .map(|way| view! { <td>{of_tally(tallies.get(way), told)}</td> }.into_any())
-            .collect_view()
+        load.with_tallies(|tallies| {
+            (0..experiment.ways.len())
+                .map(|way| view! { <td>{of_tally(tallies.get(way), told)}</td> }.into_any())
+                .collect_view()
+        })
     };
     let figure = move |(index, figure): (usize, &'static Option<Figure>)| {
         let figure = figure.as_ref()?;
         let cells = move || {
-            let tallies = load.tallies();
             let text = |tally: &Tally| tell(tally, index, figure.told).unwrap_or_else(|| "–".to_owned());
-            tallies.iter().map(|tally| view! { <td>{text(tally)}</td> }.into_any()).collect_view()
+            load.with_tallies(|tallies| {
+                tallies.iter().map(|tally| view! { <td>{text(tally)}</td> }.into_any()).collect_view()
+            })
         };
         Some(view! {
             <tr>
@@ -242,7 +244,7 @@ fn Figures(experiment: &'static Experiment, load: Load) -> impl IntoView {
                     <tr>
                         <th scope="row">"Times faster here"</th>
                         <td></td>
-                        {move || ratios(&load.tallies(), experiment.ratio_of)}
+                        {move || load.with_tallies(|tallies| ratios(tallies, experiment.ratio_of))}
                     </tr>
                 </tfoot>
             </table>

@@ -3,16 +3,16 @@
 use leptos::prelude::*;
 
 use super::plot::{HEIGHT, Range, WIDTH, duration};
-use super::tally::Tally;
+use super::tally::Point;
 
 /// The time that half of the requests took at most, for each way of doing it. The figures below it say the
 /// same in words.
 #[component]
 pub fn Chart(
-    /// What each way came to.
-    tallies: Signal<Vec<Tally>>,
+    /// The line of each way.
+    #[prop(into)]
+    lines: Signal<Vec<Vec<Point>>>,
 ) -> impl IntoView {
-    let lines = Memo::new(move |_| tallies.with(|all| all.iter().map(Tally::line).collect::<Vec<_>>()));
     let range = Memo::new(move |_| lines.with(|lines| Range::of(lines)));
     let ticks = move || {
         let range = range.get();

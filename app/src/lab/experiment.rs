@@ -85,8 +85,8 @@ pub static EXPERIMENTS: [Experiment; 7] = [
         problem: "Each view of a page fetches files that have not changed, from a server that may be far away.",
         how: "A view fetches all files of this page: each time anew, or as their names allow. A file's name has \
               the hash of its content in it, so a browser and an edge may keep it for good, and a new version is \
-              another file.",
-        ways: &["Each view fetches all", "Files are kept by their names"],
+              another file. Of that, who has the one before fetches the difference only.",
+        ways: &["Each view fetches all", "Files are kept by their names", "After a deploy, the differences"],
         knob: None,
         load: (1, 1),
         figures: [each("Requests for a view"), each("Kilobytes for a view"), sum("Kilobytes in all")],

@@ -86,10 +86,10 @@ impl Load {
         self.begun.get().is_some()
     }
 
-    /// What each way came to, as it is drawn.
-    pub fn tallies(self) -> Vec<Tally> {
+    /// Reads what each way came to, whenever it is drawn.
+    pub fn with_tallies<T>(self, read: impl FnOnce(&[Tally]) -> T) -> T {
         self.drawn.track();
-        self.tallies.get_value()
+        self.tallies.with_value(|tallies| read(tallies))
     }
 
     /// Begins, with what was measured before forgotten.

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use tidewall_api::advice::Tool;
 use tidewall_api::lab::{Ping, Planned, ReadBack, ReadFrom, Reckoned, Step, Strategy, Took, Work};
+use tidewall_api::problem::Problem;
 use web_sys::{Performance, PerformanceResourceTiming, RequestCache};
 
 use super::tally::Seen;
@@ -39,9 +40,10 @@ const USERS: f64 = 900.0;
 /// # Errors
 /// It was not answered, or not with what was asked for.
 pub async fn once(course: Course) -> Result<Seen, ClientError> {
+    let files = if course.tool == Tool::Cdn { files_for(course.way).await? } else { Vec::new() };
     let begun = now();
     let counts = match course.tool {
-        Tool::Cdn => view(course.way).await?,
+        Tool::Cdn => view(files).await?,
         Tool::Cache => reckoned(course).await?,
         Tool::LoadBalancer => pinged(course.way).await?,
         Tool::Index => newest(course).await?,
@@ -82,18 +84,55 @@ fn files() -> Vec<String> {
     files
 }
 
-async fn view(way: usize) -> Result<[f64; 3], ClientError> {
-    let cache = if way == 0 { RequestCache::Reload } else { RequestCache::Default };
+/// The page's own files, and how a view of that way has them.
+async fn files_for(way: usize) -> Result<Vec<(String, RequestCache)>, ClientError> {
+    let files = files().into_iter();
+    match way {
+        0 => Ok(files.map(|file| (file, RequestCache::Reload)).collect()),
+        1 => Ok(files.map(|file| (file, RequestCache::Default)).collect()),
+        _ => after_deploy(files).await,
+    }
+}
+
+/// As a browser has them that has seen the build before: of what has changed it holds the contents
+/// from before, which is the dictionary for what they have become (RFC 9842), and what hasn't it keeps.
+async fn after_deploy(
+    files: impl Iterator<Item = String>,
+) -> Result<Vec<(String, RequestCache)>, ClientError> {
+    let mut known = Vec::new();
+    for file in files {
+        let cache = match client::predecessor(&file).await {
+            Some(earlier) => {
+                client::fetch_file(&earlier, RequestCache::Reload).await?;
+                RequestCache::Reload
+            }
+            None => RequestCache::Default,
+        };
+        known.push((file, cache));
+    }
+    if known.iter().all(|(_, cache)| *cache == RequestCache::Default) {
+        let problem = Problem::new(
+            404,
+            "no-earlier-build",
+            "No earlier build",
+            "This is the first build here, so there is no difference to an earlier one. Change something \
+             of the app, build it again, and come back.",
+        );
+        return Err(ClientError::Problem(Box::new(problem)));
+    }
+    Ok(known)
+}
+
+async fn view(files: Vec<(String, RequestCache)>) -> Result<[f64; 3], ClientError> {
     if let Some(performance) = performance() {
         // Its entries are kept up to a number, and these are read at once.
         performance.clear_resource_timings();
     }
-    let files = files();
-    for file in &files {
-        client::fetch_file(file, cache).await?;
+    for (file, cache) in &files {
+        client::fetch_file(file, *cache).await?;
     }
     let (mut requests, mut bytes) = (0.0, 0.0);
-    for file in &files {
+    for (file, _) in &files {
         let entries =
             performance().map_or_else(Array::new, |performance| performance.get_entries_by_name(file));
         for entry in entries.iter().filter_map(|entry| entry.dyn_into::<PerformanceResourceTiming>().ok()) {

@@ -5,7 +5,8 @@ use leptos_router::hooks::use_url;
 use tidewall_api::format;
 use tidewall_api::product::{PAGE_MAX, PER_PAGE_DEFAULT, Product, ProductPage};
 
-use super::{LastList, set_title};
+use super::last_list::LastList;
+use super::set_title;
 use crate::client;
 use crate::components::card::{CardSkeleton, ProductCard};
 use crate::components::chips::Chips;
@@ -20,7 +21,7 @@ use crate::query::ProductQuery;
 use crate::remembered::Remembered;
 
 /// Cards in view when a wide window opens: their pictures are loaded at once.
-const EAGER_PICTURES: usize = 8;
+pub(crate) const EAGER_PICTURES: usize = 8;
 
 /// The product list.
 #[component]
@@ -29,11 +30,11 @@ pub fn ListPage() -> impl IntoView {
     let query = Memo::new(move |_| ProductQuery::parse(url.read().search()));
     // The shell is the same for every query; what depends on it follows when mounted.
     let shown = RwSignal::new(ProductQuery::default());
-    let LastList(last_list) = expect_context();
+    let last_list = expect_context::<LastList>();
     effect(move || {
         let query = query.get();
         set_title(&subject(&query));
-        last_list.set(query.href());
+        last_list.shown(query.href());
         shown.set(query);
     });
 

@@ -4,6 +4,7 @@ pub mod advice;
 pub mod cart;
 pub mod edit;
 pub mod lab;
+pub mod last_list;
 pub mod list;
 pub mod login;
 pub mod not_found;
@@ -28,7 +29,3 @@ fn set_title(subject: &str) {
 pub fn title(subject: &str) -> String {
     if subject.is_empty() { SHOP.to_owned() } else { format!("{subject} · {SHOP}") }
 }
-
-/// A link's way back to the list the reader came from.
-#[derive(Clone, Copy, Debug)]
-pub struct LastList(pub RwSignal<String>);

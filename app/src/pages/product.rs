@@ -7,8 +7,9 @@ use tidewall_api::problem::Problem;
 use tidewall_api::product::Product;
 
 use super::edit::EditProduct;
+use super::last_list::LastList;
 use super::related::Related;
-use super::{LastList, set_title};
+use super::set_title;
 use crate::account::{Account, Who};
 use crate::basket::Basket;
 use crate::client::{self, ClientError};
@@ -47,7 +48,7 @@ pub fn ProductPage() -> impl IntoView {
         });
     });
 
-    let LastList(last_list) = expect_context();
+    let last_list = expect_context::<LastList>();
     // Who has gone on to another product meanwhile is shown that.
     let show = Callback::new(move |changed: Product| {
         if id.try_get_untracked().flatten() == Some(changed.id) {
@@ -82,7 +83,7 @@ pub fn ProductPage() -> impl IntoView {
     };
     view! {
         <p class="back">
-            <a href=move || last_list.get()>
+            <a href=move || last_list.path()>
                 <span aria-hidden="true">"← "</span>
                 "Back to the list"
             </a>

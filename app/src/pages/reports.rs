@@ -30,8 +30,22 @@ pub fn ReportsPage() -> impl IntoView {
         {move || match account.who() {
             Who::Guest => view! { <LogInFirst what="Reports" /> }.into_any(),
             Who::Known(_) => view! { <Reports /> }.into_any(),
-            Who::Unknown => view! { <h1>"Reports"</h1> }.into_any(),
+            Who::Unknown => view! { <Frame /> }.into_any(),
         }}
+    }
+}
+
+/// What is there whoever reads.
+#[component]
+fn Frame(#[prop(optional)] children: Option<Children>) -> impl IntoView {
+    view! {
+        <div class="narrow">
+            <h1>"Reports"</h1>
+            <p class="aside">
+                "Your orders of a stretch of time, as a table or a document. It is made in the background: you can leave this page, and come back."
+            </p>
+            {children.map(|children| children())}
+        </div>
     }
 }
 
@@ -44,15 +58,11 @@ fn Reports() -> impl IntoView {
     let failed = RwSignal::new(None::<ClientError>);
     follow(number, job, failed);
     view! {
-        <div class="narrow">
-            <h1>"Reports"</h1>
-            <p class="aside">
-                "Your orders of a stretch of time, as a table or a document. It is made in the background: you can leave this page, and come back."
-            </p>
+        <Frame>
             <AskForReport failed=failed />
             <Alert error=failed />
             {move || job.get().map(|job| view! { <Progress job=job failed=failed /> })}
-        </div>
+        </Frame>
     }
 }
 

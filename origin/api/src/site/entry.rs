@@ -1,7 +1,7 @@
 //! A file of the site, and what its kind is sent with.
 
 use super::dictionary;
-use crate::manifest::{Asset, Delta, File, Kept, Page};
+use crate::manifest::{Asset, Delta, File, Kept, PREDECESSOR, Page};
 
 /// For a file whose name changes with its content: a year, the longest that means
 /// anything to caches, and no revalidation (RFC 8246).
@@ -22,21 +22,26 @@ pub(super) struct Entry<'a> {
     kind: Kind<'a>,
 }
 
+/// A file's hash as in its `integrity`, without the algorithm's name.
+pub(super) fn digest(file: &File) -> &str {
+    file.integrity.strip_prefix("sha256-").unwrap_or(&file.integrity)
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Kind<'a> {
-    Asset { dictionary_for: Option<&'a str> },
+    Asset { dictionary_for: Option<&'a str>, predecessor: Option<&'a str> },
     File,
     Page(&'a Page),
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn asset(asset: &'a Asset) -> Self {
-        let kind = Kind::Asset { dictionary_for: asset.dictionary_for.as_deref() };
+    pub(super) fn asset(asset: &'a Asset, predecessor: Option<&'a str>) -> Self {
+        let kind = Kind::Asset { dictionary_for: asset.dictionary_for.as_deref(), predecessor };
         Self { path: &asset.path, file: &asset.file, deltas: &asset.deltas, kind }
     }
 
     pub(super) fn kept(path: &'a str, kept: &'a Kept) -> Self {
-        let kind = Kind::Asset { dictionary_for: kept.dictionary_for.as_deref() };
+        let kind = Kind::Asset { dictionary_for: kept.dictionary_for.as_deref(), predecessor: None };
         Self { path, file: &kept.file, deltas: &[], kind }
     }
 
@@ -51,8 +56,7 @@ impl<'a> Entry<'a> {
     /// The entity tag of the form with this ending: of the content's hash, so that it is strong.
     /// A file without a hash has none.
     pub(super) fn tag(&self, of_form: &str) -> Option<String> {
-        let integrity = &self.file.integrity;
-        let digest = integrity.strip_prefix("sha256-").unwrap_or(integrity);
+        let digest = digest(self.file);
         (!digest.is_empty()).then(|| format!("\"{digest}{of_form}\""))
     }
 
@@ -61,7 +65,8 @@ impl<'a> Entry<'a> {
         let mut fields =
             vec![("cache-control", self.cache_control().to_owned()), ("vary", self.vary().to_owned())];
         match self.kind {
-            Kind::Asset { dictionary_for } => {
+            Kind::Asset { dictionary_for, predecessor } => {
+                fields.extend(predecessor.map(|path| ("link", format!("<{path}>{PREDECESSOR}"))));
                 fields.extend(
                     dictionary_for
                         .and_then(dictionary::use_as_dictionary)
@@ -92,7 +97,7 @@ impl<'a> Entry<'a> {
     /// What the form that is sent was chosen by, whatever was chosen.
     fn vary(&self) -> &'static str {
         match self.kind {
-            Kind::Asset { dictionary_for } if dictionary_for.is_some() || !self.deltas.is_empty() => {
+            Kind::Asset { dictionary_for, .. } if dictionary_for.is_some() || !self.deltas.is_empty() => {
                 "accept-encoding, available-dictionary"
             }
             _ => "accept-encoding",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::Entry;
+use super::entry::{Entry, digest};
 use super::{ASSET_PREFIX, BUILD_PATH};
 use crate::manifest::Manifest;
 
@@ -10,8 +10,17 @@ use crate::manifest::Manifest;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     manifest: Manifest,
-    /// Authored names of current assets, by path.
-    names: BTreeMap<String, String>,
+    /// Current assets, by path.
+    current: BTreeMap<String, Current>,
+}
+
+/// A current asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Current {
+    /// Its authored name.
+    name: String,
+    /// The path of the newest content before that there is a difference to, if that is still here.
+    predecessor: Option<String>,
 }
 
 /// What is at a path.
@@ -27,11 +36,15 @@ pub(super) enum Found<'a> {
 impl Index {
     /// Of a manifest, whose version the caller has looked at.
     pub fn new(manifest: Manifest) -> Self {
-        let mut names = BTreeMap::new();
-        for (name, asset) in &manifest.assets {
-            names.insert(asset.path.clone(), name.clone());
-        }
-        Self { manifest, names }
+        let by_digest: BTreeMap<&str, &String> =
+            manifest.kept.iter().map(|(path, kept)| (digest(&kept.file), path)).collect();
+        let current = manifest.assets.iter().map(|(name, asset)| {
+            let predecessor = asset.deltas.iter().find_map(|delta| by_digest.get(delta.dictionary.as_str()));
+            let predecessor = predecessor.map(|path| (*path).clone());
+            (asset.path.clone(), Current { name: name.clone(), predecessor })
+        });
+        let current = current.collect();
+        Self { manifest, current }
     }
 
     /// The manifest.
@@ -53,9 +66,11 @@ impl Index {
     /// What is at a path.
     pub(super) fn find(&self, path: &str) -> Found<'_> {
         if path.starts_with(ASSET_PREFIX) {
-            let current = self.names.get(path).and_then(|name| self.manifest.assets.get(name));
+            let current = self.current.get(path).and_then(|Current { name, predecessor }| {
+                Some((self.manifest.assets.get(name)?, predecessor.as_deref()))
+            });
             return match (current, self.manifest.kept.get_key_value(path)) {
-                (Some(asset), _) => Found::File(Entry::asset(asset)),
+                (Some((asset, predecessor)), _) => Found::File(Entry::asset(asset, predecessor)),
                 (None, Some((path, kept))) => Found::File(Entry::kept(path, kept)),
                 (None, None) => Found::UnknownAsset,
             };

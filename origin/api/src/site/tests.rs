@@ -94,6 +94,17 @@ fn told(request: Request<'_>) -> Vec<String> {
 }
 
 #[test]
+fn an_asset_names_its_content_before_if_that_is_here_and_there_is_a_difference() {
+    assert_eq!(ask(get(APP)).field("link"), None, "what is here is not what the difference is to");
+    let mut manifest = site().manifest().clone();
+    manifest.kept.get_mut(OLD).unwrap().file.integrity = format!("sha256-{BEFORE}");
+    let link = |path| respond(&Index::new(manifest.clone()), &get(path)).field("link").map(str::to_owned);
+    assert_eq!(link(APP).as_deref(), Some("</assets/app.0000.js>; rel=\"predecessor-version\""));
+    assert_eq!(link(STYLES), None);
+    assert_eq!(link(OLD), None);
+}
+
+#[test]
 fn an_asset_is_kept_for_ever() {
     assert_eq!(
         told(get(STYLES)),
