@@ -113,7 +113,7 @@ pub async fn get_product(id: i64, signal: &AbortSignal) -> Result<Product, Clien
 /// # Errors
 /// See [`ClientError`]; nobody is, or no more.
 pub async fn get_me() -> Result<User, ClientError> {
-    private(Call::get("/api/me")).await
+    private(Call::get(paths::ME_API)).await
 }
 
 /// Makes an account, and logs in.
@@ -122,6 +122,7 @@ pub async fn get_me() -> Result<User, ClientError> {
 /// See [`ClientError`].
 pub async fn sign_up(credentials: &Credentials) -> Result<User, ClientError> {
     let signed_in: SignedIn = public(Call::with_body(Method::POST, "/api/users", credentials)).await?;
+    preload::forget();
     Ok(signed_in.user)
 }
 
@@ -131,6 +132,7 @@ pub async fn sign_up(credentials: &Credentials) -> Result<User, ClientError> {
 /// See [`ClientError`].
 pub async fn log_in(credentials: &Credentials) -> Result<User, ClientError> {
     let signed_in: SignedIn = public(Call::with_body(Method::POST, "/api/session", credentials)).await?;
+    preload::forget();
     Ok(signed_in.user)
 }
 
@@ -147,7 +149,7 @@ pub async fn log_out() -> Result<(), ClientError> {
 /// # Errors
 /// See [`ClientError`].
 pub async fn get_cart() -> Result<Cart, ClientError> {
-    private(Call::get("/api/cart")).await
+    private(Call::get(paths::CART_API)).await
 }
 
 /// Has so many of a product in the cart; 0 takes it out.
@@ -173,7 +175,7 @@ pub async fn place_order(key: &str) -> Result<Order, ClientError> {
 /// # Errors
 /// See [`ClientError`].
 pub async fn get_orders(page: u32, signal: &AbortSignal) -> Result<OrderPage, ClientError> {
-    let call = Call::get(format!("/api/orders?page={page}"));
+    let call = Call::get(paths::orders_api(page));
     private(Call { signal: Some(signal.clone()), ..call }).await
 }
 
@@ -288,22 +290,24 @@ pub async fn cache_status(path: &str) -> Option<String> {
     request.send().await.ok()?.headers().get("cache-status")
 }
 
-/// Fetches a file of the site, and leaves it.
+/// Fetches a file of the site, and leaves it; the path of its content before, where the site has that
+/// (RFC 5829, section 3.5).
 ///
 /// # Errors
 /// See [`ClientError`].
-pub async fn fetch_file(path: &str, cache: RequestCache) -> Result<(), ClientError> {
+pub async fn fetch_file(path: &str, cache: RequestCache) -> Result<Option<String>, ClientError> {
     let response = Request::get(path).cache(cache).send().await.map_err(|_| ClientError::Network)?;
     // To the end, or it isn't kept.
     response.binary().await.map_err(|_| ClientError::Network)?;
-    if response.ok() { Ok(()) } else { Err(ClientError::Status(response.status())) }
+    if !response.ok() {
+        return Err(ClientError::Status(response.status()));
+    }
+    Ok(response.headers().get("link").and_then(|link| before(&link).map(str::to_owned)))
 }
 
-/// The path of a file's earlier content, if the site has it (RFC 5829, section 3.5).
-pub async fn predecessor(path: &str) -> Option<String> {
-    let link = Request::get(path).method(Method::HEAD).send().await.ok()?.headers().get("link")?;
-    let (path, relation) = link.strip_prefix('<')?.split_once('>')?;
-    (relation == PREDECESSOR).then(|| path.to_owned())
+/// Where a file's content before is, by the file's `Link`.
+fn before(link: &str) -> Option<&str> {
+    link.strip_prefix('<')?.strip_suffix(PREDECESSOR)
 }
 
 /// The build of the site that is served now; `None` where nobody says.
@@ -463,8 +467,9 @@ async fn renew() -> Renewal {
 async fn renew_now() -> Result<JsValue, JsValue> {
     let status = |answer: Result<Answer, ClientError>| answer.ok().map(|answer| answer.status);
     // Another tab may have done it while this one waited for its turn.
-    let mut renewed = status(Call::get("/api/me").send().await);
+    let mut renewed = status(Call::get(paths::ME_API).send().await);
     if renewed == Some(401) {
+        preload::forget();
         renewed = status(Call::new(Method::POST, "/api/session/refresh").send().await);
     }
     Ok(renewed.map_or(JsValue::NULL, |status| JsValue::from_f64(status.into())))
@@ -566,6 +571,13 @@ mod tests {
     #[test]
     fn an_answer_is_read() {
         check(200, "7", Ok(7));
+    }
+
+    #[test]
+    fn a_file_may_name_its_content_before() {
+        assert_eq!(before("</assets/a.1.js>; rel=\"predecessor-version\""), Some("/assets/a.1.js"));
+        assert_eq!(before("</assets/a.1.js>; rel=\"preload\""), None);
+        assert_eq!(before(""), None);
     }
 
     #[test]

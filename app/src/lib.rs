@@ -8,8 +8,8 @@
 //!   such program for each group of pages ([`program`]).
 //!
 //! Data and wasm travel together: a script in the head ([`preload`]) asks for
-//! the page's first API answer before the wasm is there, and the app's own
-//! request for the same URL receives it.
+//! the page's first API answers before the wasm is there, and the app's own
+//! requests for the same URLs receive them.
 //!
 //! The map:
 //!

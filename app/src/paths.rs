@@ -22,6 +22,10 @@ pub const OPS: &str = "/ops";
 pub const NOT_FOUND: &str = "/404";
 /// Where product lists are fetched; a product lies below.
 pub const PRODUCTS_API: &str = "/api/products";
+/// Where it is told who is logged in.
+pub const ME_API: &str = "/api/me";
+/// Where their cart is fetched.
+pub const CART_API: &str = "/api/cart";
 
 /// Digits that always fit an id.
 const ID_DIGITS_MAX: usize = 18;
@@ -34,6 +38,11 @@ pub fn product(id: i64) -> String {
 /// Where the product `id` is fetched.
 pub fn product_api(id: i64) -> String {
     format!("{PRODUCTS_API}/{id}")
+}
+
+/// Where a page of one's orders is fetched.
+pub fn orders_api(page: u32) -> String {
+    format!("/api/orders?page={page}")
 }
 
 /// Where the job `id` is fetched.

@@ -1,19 +1,32 @@
-function preload(pageMax, sorts, fields, mark, pictures, freshMs) {
+function preload(pageMax, sorts, fields, mark, shown, freshMs) {
   var given = new URLSearchParams(location.search), wanted = new URLSearchParams(), path = location.pathname;
-  var product = /^\/products\/([1-9][0-9]{0,17})$/.exec(path), answers = {}, begun = Date.now();
+  var product = /^\/products\/([1-9][0-9]{0,17})$/.exec(path), answers = {}, arrived = {};
   function copy(name, isMeant) {
     var value = given.get(name);
     if (value && isMeant(value)) wanted.set(name, value);
   }
-  function show(item) {
-    var picture = (item.product || item).image;
-    if (picture) new Image().src = picture;
+  // Where the app will put them, until it is there. It takes such a place away, whatever is in it.
+  function show(item, index) {
+    var product = item.product || item;
+    var picture = document.querySelectorAll("[data-early=image]")[index];
+    var name = document.querySelectorAll("[data-early=name]")[index];
+    if (picture && product.image) {
+      picture.style.background = "center / cover url(" + JSON.stringify(product.image) + ")";
+      picture.classList.remove("skeleton");
+    }
+    if (name && product.name) {
+      name.textContent = product.name;
+      name.className = "";
+    }
   }
-  function ask(href) {
-    answers[href] = fetch(href, { headers: fields });
+  function ask(href, isShown, cache) {
+    answers[href] = fetch(href, { headers: fields, cache: cache });
+    answers[href].then(function (answer) {
+      arrived[href] = performance.now();
+      return isShown && answer.clone().json().then(function (body) {
+        [].concat(body.items || body).slice(0, shown).forEach(show);
+      });
     // Whoever takes it is told of a failure; until then nobody needs to be.
-    answers[href].then(function (answer) { return answer.clone().json(); }).then(function (body) {
-      [].concat(body.items || body).slice(0, pictures).forEach(show);
     }).catch(function () {});
   }
   function isMarked() {
@@ -23,21 +36,24 @@ function preload(pageMax, sorts, fields, mark, pictures, freshMs) {
       return null;
     }
   }
-  if (product) ask("/api/products/" + product[1]);
+  if (product) ask("/api/products/" + product[1], true);
   else if (path === "/") {
     copy("category", Boolean);
     copy("q", Boolean);
     copy("page", function (page) { return /^[1-9][0-9]*$/.test(page) && page > 1 && page <= pageMax; });
     copy("sort", function (sort) { return sorts.indexOf(sort) > 0; });
-    ask("/api/products" + (wanted.toString() && "?" + wanted));
+    ask("/api/products" + (wanted.toString() && "?" + wanted), true);
   }
   if (isMarked()) {
-    ask("/api/me");
-    ask("/api/cart");
-    if (path === "/orders") ask("/api/orders?page=" + (/^[1-9][0-9]{0,8}$/.exec(given.get("page")) || 1));
+    // On the way back, browsers take what they have kept, however old, and whoever asks by now.
+    ask("/api/me", false, "no-store");
+    ask("/api/cart", path === "/cart", "no-store");
+    if (path === "/orders") {
+      ask("/api/orders?page=" + (/^[1-9][0-9]{0,8}$/.exec(given.get("page")) || 1), false, "no-store");
+    }
   }
   window.takePreloaded = function (url) {
-    var taken = Date.now() - begun < freshMs ? answers[url] : undefined;
+    var taken = performance.now() - arrived[url] > freshMs ? undefined : answers[url];
     delete answers[url];
     return taken;
   };

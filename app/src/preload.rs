@@ -1,10 +1,11 @@
 //! The script in every page's head that asks for the page's first API answers
 //! while the wasm is on its way: what the page shows, and, where somebody is logged
-//! in, who that is and what is in their cart. The pictures of what comes are asked
-//! for as soon as it is there. It must name the very URLs that the app will ask for,
-//! or an answer is loaded twice: what [`crate::query`] and [`crate::paths`] say in
-//! Rust, `preload.js` says again in JavaScript, and `tests/node.rs` holds them to
-//! each other.
+//! in, who that is and what is in their cart. Pictures and names of what comes are
+//! shown in the skeleton's places (`data-early`) until the app puts the real ones
+//! there. It must name the very URLs that the app will ask for, or an answer is
+//! loaded twice: what [`crate::query`] and [`crate::paths`] say in Rust,
+//! `preload.js` says again in JavaScript, and `tests/node.rs` holds them to each
+//! other.
 //!
 //! It fetches rather than have a `<link>` do it: a link can't send the version
 //! of the shapes that the app reads, and nobody gets its answer who sends more
@@ -24,8 +25,8 @@ use crate::pages::list::EAGER_PICTURES;
 /// Under this name of the window the script hands its answer over.
 const TAKE: &str = "takePreloaded";
 
-/// What the script has asked for is of use for so long, in milliseconds: who asks later wants what is
-/// so then.
+/// An answer is of use for so long after it has come, in milliseconds: who asks later wants what is so
+/// then.
 const FRESH_MS: u32 = 10_000;
 
 /// The script's text, the same on every page.
@@ -42,4 +43,10 @@ pub async fn take(path: &str) -> Option<web_sys::Response> {
     let take: Function = Reflect::get(&window(), &TAKE.into()).ok()?.dyn_into().ok()?;
     let answer: Promise = take.call1(&JsValue::UNDEFINED, &path.into()).ok()?.dyn_into().ok()?;
     JsFuture::from(answer).await.ok().map(JsCast::unchecked_into)
+}
+
+/// Nobody takes what was asked for before: by now it is somebody else who asks.
+pub fn forget() {
+    // Fails on no property that can be set.
+    let _ = Reflect::set(&window(), &TAKE.into(), &JsValue::UNDEFINED);
 }

@@ -2,16 +2,16 @@
 #![cfg(target_arch = "wasm32")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests: clippy knows none outside of #[test]")]
 
-use js_sys::Promise;
 use js_sys::futures::JsFuture;
+use js_sys::{Array, Function, Promise};
 use leptos::mount::mount_to;
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
+use leptos::wasm_bindgen::{JsCast, JsValue};
 use tidewall_api::problem::Problem;
 use tidewall_api::product::Product;
 use tidewall_app::client::ClientError;
 use tidewall_app::components::alert::Alert;
-use tidewall_app::components::card::ProductCard;
+use tidewall_app::components::card::{CardSkeleton, ProductCard};
 use tidewall_app::components::failure::Failure;
 use tidewall_app::components::pager::Pager;
 use tidewall_app::components::update_notice::UpdateNotice;
@@ -19,6 +19,7 @@ use tidewall_app::lab::chart::Chart;
 use tidewall_app::lab::tally::Point;
 use tidewall_app::lookout::Lookout;
 use tidewall_app::pages::toolkit::Calculator;
+use tidewall_app::preload;
 use tidewall_app::query::ProductQuery;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Element, HtmlElement};
@@ -74,6 +75,30 @@ fn a_pager_marks_the_page_it_is_on() {
     assert_eq!(attribute(&place, "[rel=prev]", "href").as_deref(), Some("/?category=Lighting"));
     assert_eq!(attribute(&place, "[rel=next]", "href").as_deref(), Some("/?category=Lighting&page=3"));
     assert_eq!(find(&place, "ol").child_element_count(), 3);
+}
+
+#[wasm_bindgen_test]
+async fn the_head_shows_pictures_and_names_where_the_app_will() {
+    let place = mounted(|| view! { <CardSkeleton /><CardSkeleton /> });
+    let answer =
+        r#"{ "items": [{ "name": "Brass \u003cdesk\u003e lamp", "image": "/assets/pictures/07.svg" }] }"#;
+    let fetch = Function::new_with_args("url", &format!("return Promise.resolve(new Response({answer:?}))"));
+    let location = js_sys::JSON::parse(r#"{ "pathname": "/", "search": "" }"#).unwrap();
+    let storage = js_sys::JSON::parse("null").unwrap();
+    let script = Function::new_with_args("location, window, fetch, localStorage", &preload::script());
+    let given = Array::of(&[location, js_sys::Object::new().into(), fetch.into(), storage]);
+    script.apply(&JsValue::UNDEFINED, &given).unwrap();
+    let picture = || attribute(&place, ".card:first-child .picture", "style").unwrap_or_default();
+    while picture().is_empty() {
+        gloo_timers::future::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    assert!(picture().contains("url(\"/assets/pictures/07.svg\")"), "{}", picture());
+    assert_eq!(text(&place, ".card:first-child .card-name"), "Brass <desk> lamp");
+    assert_eq!(
+        find(&place, ".card:first-child").query_selector_all(".picture.skeleton").unwrap().length(),
+        0
+    );
+    assert_eq!(attribute(&place, ".card:last-child .picture", "style"), None);
 }
 
 #[wasm_bindgen_test]

@@ -47,7 +47,7 @@ impl Head {
         );
         let clock = made("now", "return { now: () => now[0] };", &now);
         let script =
-            Function::new_with_args("location, window, fetch, localStorage, Date", &preload::script());
+            Function::new_with_args("location, window, fetch, localStorage, performance", &preload::script());
         let given = Array::of(&[location, window.clone().into(), fetch, storage, clock]);
         script.apply(&JsValue::UNDEFINED, &given).unwrap();
         let text = |value: JsValue| value.as_string().unwrap();
@@ -74,8 +74,10 @@ fn made(name: &str, body: &str, value: &JsValue) -> JsValue {
 fn all_preloaded(path: &str, search: &str, is_marked: bool) -> Vec<String> {
     let fetched = Head::run(path, search, is_marked).fetched.into_iter();
     fetched
-        .map(|(url, fields)| {
-            assert_eq!(fields, r#"{"headers":{"tidewall-api-version":"1"}}"#);
+        .map(|(url, init)| {
+            let of_all = url.starts_with(paths::PRODUCTS_API);
+            let cache = if of_all { "" } else { r#","cache":"no-store""# };
+            assert_eq!(init, format!(r#"{{"headers":{{"tidewall-api-version":"1"}}{cache}}}"#), "{url}");
             url
         })
         .collect()
@@ -157,11 +159,11 @@ fn the_head_asks_for_the_very_product_that_the_app_fetches() {
 
 #[wasm_bindgen_test]
 fn the_head_asks_who_is_logged_in_and_for_their_cart_and_orders() {
-    let own = ["/api/me", "/api/cart"];
+    let own = [paths::ME_API, paths::CART_API];
     assert_eq!(all_preloaded("/login", "", true), own);
     assert_eq!(all_preloaded("/", "", true), ["/api/products", own[0], own[1]]);
     for (search, page) in [("", 1), ("?page=3", 3), ("?placed=7", 1), ("?page=0", 1), ("?page=x", 1)] {
-        let orders = format!("/api/orders?page={page}");
+        let orders = paths::orders_api(page);
         assert_eq!(all_preloaded("/orders", search, true), [own[0], own[1], &orders], "{search}");
     }
     assert_eq!(preloaded("/orders", ""), None);
@@ -175,9 +177,15 @@ async fn the_heads_answer_is_for_who_asks_first_and_for_the_same() {
     assert_eq!(JsFuture::from(answer).await.unwrap().as_string().as_deref(), Some("/api/products/42"));
     assert!(head.take("/api/products/42").is_undefined());
 
+    for (age, is_there) in [(10_000, true), (10_001, false)] {
+        let head = Head::run("/products/42", "", false);
+        JsFuture::from(Promise::resolve(&JsValue::NULL)).await.unwrap();
+        head.now.set(0, age.into());
+        assert_eq!(!head.take("/api/products/42").is_undefined(), is_there, "{age} ms after it has come");
+    }
     let head = Head::run("/products/42", "", false);
-    head.now.set(0, 10_000.into());
-    assert!(head.take("/api/products/42").is_undefined(), "it has grown old");
+    head.now.set(0, 60_000.into());
+    assert!(!head.take("/api/products/42").is_undefined(), "it is on its way");
 }
 
 #[wasm_bindgen_test]

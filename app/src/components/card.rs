@@ -44,10 +44,10 @@ pub fn ProductCard(
 pub fn CardSkeleton() -> impl IntoView {
     view! {
         <li class="card">
-            <div class="picture skeleton"></div>
+            <div class="picture skeleton" data-early="image"></div>
             <div class="card-text">
                 <p class="card-name">
-                    <span class="skeleton bar"></span>
+                    <span class="skeleton bar" data-early="name"></span>
                 </p>
                 <p class="card-category">
                     <span class="skeleton bar bar-short"></span>

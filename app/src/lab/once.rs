@@ -101,22 +101,22 @@ async fn after_deploy(
 ) -> Result<Vec<(String, RequestCache)>, ClientError> {
     let mut known = Vec::new();
     for file in files {
-        let cache = match client::predecessor(&file).await {
-            Some(earlier) => {
-                client::fetch_file(&earlier, RequestCache::Reload).await?;
+        // What is kept of it may name another.
+        let earlier = client::fetch_file(&file, RequestCache::Reload).await?;
+        let cache = match earlier {
+            Some(earlier) if client::fetch_file(&earlier, RequestCache::Reload).await.is_ok() => {
                 RequestCache::Reload
             }
-            None => RequestCache::Default,
+            _ => RequestCache::Default,
         };
         known.push((file, cache));
     }
     if known.iter().all(|(_, cache)| *cache == RequestCache::Default) {
         let problem = Problem::new(
             404,
-            "no-earlier-build",
-            "No earlier build",
-            "This is the first build here, so there is no difference to an earlier one. Change something \
-             of the app, build it again, and come back.",
+            "no-earlier-version",
+            "No earlier version",
+            "No file of this page has an earlier version here. Change the app, build it again, and come back.",
         );
         return Err(ClientError::Problem(Box::new(problem)));
     }

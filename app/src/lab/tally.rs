@@ -6,9 +6,8 @@ use std::collections::VecDeque;
 pub const COUNTS: usize = 3;
 /// Seconds that are kept.
 const SECONDS: usize = 60;
-/// Times of one second that are kept: as many tell a quantile well enough, and all are looked at each
-/// time that figures are drawn.
-const TIMES_MAX: usize = 100;
+/// Times of one second that are kept; of more, the mean of all is as good.
+const TIMES_MAX: usize = 500;
 
 /// What came of one request.
 #[derive(Clone, Copy, Debug, PartialEq)]

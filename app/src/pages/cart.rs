@@ -205,9 +205,9 @@ fn skeleton() -> impl IntoView {
                 .map(|_| {
                     view! {
                         <li class="line">
-                            <div class="picture skeleton"></div>
+                            <div class="picture skeleton" data-early="image"></div>
                             <div class="line-text">
-                                <span class="skeleton bar"></span>
+                                <span class="skeleton bar" data-early="name"></span>
                                 <span class="skeleton bar bar-short"></span>
                             </div>
                         </li>

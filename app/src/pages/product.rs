@@ -175,14 +175,14 @@ fn AddToCart(product: Product) -> impl IntoView {
 fn skeleton() -> impl IntoView {
     view! {
         <div class="product">
-            <div class="picture skeleton"></div>
+            <div class="picture skeleton" data-early="image"></div>
             <div class="product-text">
                 <p class="product-category">
                     <span class="skeleton bar bar-short"></span>
                 </p>
                 <h1>
                     <span class="visually-hidden">"Loading the product…"</span>
-                    <span class="skeleton bar"></span>
+                    <span class="skeleton bar" data-early="name"></span>
                 </h1>
                 <p class="product-price">
                     <span class="skeleton bar bar-short"></span>

@@ -13,8 +13,8 @@ use flat::Flat;
 pub const FILE_NAME: &str = "manifest.json";
 /// Where whoever serves a site says which build it is, for pages of an earlier one.
 pub const BUILD_PATH: &str = "/build.json";
-/// What an asset's `Link` to its content before says of it (RFC 5829, section 3.5).
-pub const PREDECESSOR: &str = "; rel=\"predecessor-version\"";
+/// What follows the path in an asset's `Link` to its content before (RFC 5829, section 3.5).
+pub const PREDECESSOR: &str = ">; rel=\"predecessor-version\"";
 /// The form this code reads and writes; another one is refused.
 pub const VERSION: u32 = 2;
 

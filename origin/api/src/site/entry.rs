@@ -66,7 +66,7 @@ impl<'a> Entry<'a> {
             vec![("cache-control", self.cache_control().to_owned()), ("vary", self.vary().to_owned())];
         match self.kind {
             Kind::Asset { dictionary_for, predecessor } => {
-                fields.extend(predecessor.map(|path| ("link", format!("<{path}>{PREDECESSOR}"))));
+                fields.extend(predecessor.map(|path| ("link", format!("<{path}{PREDECESSOR}"))));
                 fields.extend(
                     dictionary_for
                         .and_then(dictionary::use_as_dictionary)
