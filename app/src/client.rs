@@ -465,11 +465,11 @@ async fn renew() -> Renewal {
 
 /// The status with which it was renewed, if there was an answer.
 async fn renew_now() -> Result<JsValue, JsValue> {
+    preload::forget();
     let status = |answer: Result<Answer, ClientError>| answer.ok().map(|answer| answer.status);
     // Another tab may have done it while this one waited for its turn.
     let mut renewed = status(Call::get(paths::ME_API).send().await);
     if renewed == Some(401) {
-        preload::forget();
         renewed = status(Call::new(Method::POST, "/api/session/refresh").send().await);
     }
     Ok(renewed.map_or(JsValue::NULL, |status| JsValue::from_f64(status.into())))

@@ -1,11 +1,11 @@
 function preload(pageMax, sorts, fields, mark, shown, freshMs) {
   var given = new URLSearchParams(location.search), wanted = new URLSearchParams(), path = location.pathname;
-  var product = /^\/products\/([1-9][0-9]{0,17})$/.exec(path), answers = {}, arrived = {};
+  var product = /^\/products\/([1-9][0-9]{0,17})$/.exec(path), answers = {}, arrived = {}, isTakenOver = false;
   function copy(name, isMeant) {
     var value = given.get(name);
     if (value && isMeant(value)) wanted.set(name, value);
   }
-  // Where the app will put them, until it is there. It takes such a place away, whatever is in it.
+  // Where the app will put them. It takes such a place away, whatever is in it.
   function show(item, index) {
     var product = item.product || item;
     var picture = document.querySelectorAll("[data-early=image]")[index];
@@ -16,15 +16,16 @@ function preload(pageMax, sorts, fields, mark, shown, freshMs) {
     }
     if (name && product.name) {
       name.textContent = product.name;
-      name.className = "";
+      name.classList.remove("skeleton");
     }
   }
-  function ask(href, isShown, cache) {
-    answers[href] = fetch(href, { headers: fields, cache: cache });
+  function ask(href, isShown) {
+    answers[href] = fetch(href, { headers: fields });
     answers[href].then(function (answer) {
       arrived[href] = performance.now();
       return isShown && answer.clone().json().then(function (body) {
-        [].concat(body.items || body).slice(0, shown).forEach(show);
+        // By then it may show another page.
+        if (!isTakenOver) [].concat(body.items || body).slice(0, shown).forEach(show);
       });
     // Whoever takes it is told of a failure; until then nobody needs to be.
     }).catch(function () {});
@@ -45,15 +46,13 @@ function preload(pageMax, sorts, fields, mark, shown, freshMs) {
     ask("/api/products" + (wanted.toString() && "?" + wanted), true);
   }
   if (isMarked()) {
-    // On the way back, browsers take what they have kept, however old, and whoever asks by now.
-    ask("/api/me", false, "no-store");
-    ask("/api/cart", path === "/cart", "no-store");
-    if (path === "/orders") {
-      ask("/api/orders?page=" + (/^[1-9][0-9]{0,8}$/.exec(given.get("page")) || 1), false, "no-store");
-    }
+    ask("/api/me");
+    ask("/api/cart", path === "/cart");
+    if (path === "/orders") ask("/api/orders?page=" + (/^[1-9][0-9]{0,8}$/.exec(given.get("page")) || 1));
   }
   window.takePreloaded = function (url) {
     var taken = performance.now() - arrived[url] > freshMs ? undefined : answers[url];
+    isTakenOver = true;
     delete answers[url];
     return taken;
   };

@@ -45,7 +45,7 @@ pub async fn take(path: &str) -> Option<web_sys::Response> {
     JsFuture::from(answer).await.ok().map(JsCast::unchecked_into)
 }
 
-/// Nobody takes what was asked for before: by now it is somebody else who asks.
+/// Nobody takes what was asked for before: by now another session asks, or one that has been renewed.
 pub fn forget() {
     // Fails on no property that can be set.
     let _ = Reflect::set(&window(), &TAKE.into(), &JsValue::UNDEFINED);

@@ -2,8 +2,11 @@
 #![cfg(target_arch = "wasm32")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests: clippy knows none outside of #[test]")]
 
+use std::time::Duration;
+
+use gloo_timers::future::sleep;
 use js_sys::futures::JsFuture;
-use js_sys::{Array, Function, Promise};
+use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
 use leptos::mount::mount_to;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::{JsCast, JsValue};
@@ -77,28 +80,54 @@ fn a_pager_marks_the_page_it_is_on() {
     assert_eq!(find(&place, "ol").child_element_count(), 3);
 }
 
-#[wasm_bindgen_test]
-async fn the_head_shows_pictures_and_names_where_the_app_will() {
-    let place = mounted(|| view! { <CardSkeleton /><CardSkeleton /> });
+/// Runs the head's script as on the list's page, before a list of one product: the window that it has
+/// put its answers into.
+fn run_head() -> Object {
     let answer =
         r#"{ "items": [{ "name": "Brass \u003cdesk\u003e lamp", "image": "/assets/pictures/07.svg" }] }"#;
     let fetch = Function::new_with_args("url", &format!("return Promise.resolve(new Response({answer:?}))"));
-    let location = js_sys::JSON::parse(r#"{ "pathname": "/", "search": "" }"#).unwrap();
-    let storage = js_sys::JSON::parse("null").unwrap();
+    let location = JSON::parse(r#"{ "pathname": "/", "search": "" }"#).unwrap();
+    let head_window = Object::new();
     let script = Function::new_with_args("location, window, fetch, localStorage", &preload::script());
-    let given = Array::of(&[location, js_sys::Object::new().into(), fetch.into(), storage]);
+    let given = Array::of(&[location, head_window.clone().into(), fetch.into(), JsValue::NULL]);
     script.apply(&JsValue::UNDEFINED, &given).unwrap();
+    head_window
+}
+
+#[wasm_bindgen_test]
+async fn the_head_shows_pictures_and_names_where_the_app_will_until_that_is_there() {
+    let place = mounted(|| view! { <CardSkeleton /><CardSkeleton /> });
     let picture = || attribute(&place, ".card:first-child .picture", "style").unwrap_or_default();
+    let head_window = run_head();
+    let take: Function = Reflect::get(&head_window, &"takePreloaded".into()).unwrap().unchecked_into();
+    let answer: Promise = take.call1(&JsValue::UNDEFINED, &"/api/products".into()).unwrap().unchecked_into();
+    let answer: web_sys::Response = JsFuture::from(answer).await.unwrap().unchecked_into();
+    JsFuture::from(answer.text().unwrap()).await.unwrap();
+    sleep(Duration::ZERO).await;
+    assert_eq!(picture(), "", "the app is there");
+
+    run_head();
     while picture().is_empty() {
-        gloo_timers::future::sleep(std::time::Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(1)).await;
     }
     assert!(picture().contains("url(\"/assets/pictures/07.svg\")"), "{}", picture());
     assert_eq!(text(&place, ".card:first-child .card-name"), "Brass <desk> lamp");
-    assert_eq!(
-        find(&place, ".card:first-child").query_selector_all(".picture.skeleton").unwrap().length(),
-        0
-    );
+    let first = find(&place, ".card:first-child");
+    assert_eq!(first.query_selector_all("[data-early].skeleton").unwrap().length(), 0);
     assert_eq!(attribute(&place, ".card:last-child .picture", "style"), None);
+    place.remove();
+}
+
+#[wasm_bindgen_test]
+async fn what_was_asked_for_can_be_forgotten() {
+    let take = Function::new_with_args("url", "return Promise.resolve(new Response(url))");
+    for is_forgotten in [false, true] {
+        Reflect::set(&window(), &"takePreloaded".into(), &take).unwrap();
+        if is_forgotten {
+            preload::forget();
+        }
+        assert_eq!(preload::take("/api/me").await.is_some(), !is_forgotten);
+    }
 }
 
 #[wasm_bindgen_test]

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 pub const COUNTS: usize = 3;
 /// Seconds that are kept.
 const SECONDS: usize = 60;
-/// Times of one second that are kept; of more, the mean of all is as good.
+/// Times of one second that are kept: its first ones tell a quantile well enough.
 const TIMES_MAX: usize = 500;
 
 /// What came of one request.

@@ -22,14 +22,15 @@ pub fn CartPage() -> impl IntoView {
     effect(|| set_title("Cart"));
     let account = expect_context::<Account>();
     let basket = expect_context::<Basket>();
+    // What is shown stays where it is while it becomes known who reads.
+    let is_guest = Memo::new(move |_| account.who() == Who::Guest);
     let has_cart = Memo::new(move |_| basket.cart().is_some());
     effect(move || basket.forget_failure());
     view! {
-        {move || match (account.who(), has_cart.get()) {
-            (Who::Guest, _) => view! { <LogInFirst what="Your cart" /> }.into_any(),
-            (Who::Known(_), true) => view! { <Lines /> }.into_any(),
-            (Who::Known(_), false) => unknown(basket).into_any(),
-            (Who::Unknown, _) => skeleton().into_any(),
+        {move || match (is_guest.get(), has_cart.get()) {
+            (true, _) => view! { <LogInFirst what="Your cart" /> }.into_any(),
+            (false, true) => view! { <Lines /> }.into_any(),
+            (false, false) => unknown(basket).into_any(),
         }}
     }
 }
