@@ -258,16 +258,11 @@ mod tests {
 
     #[test]
     fn a_shell_has_skeletons_for_a_whole_page_and_no_data() {
+        const PICTURE: &str = "<div class=\"picture skeleton\" data-early=\"image\">";
         let html = page("/").html;
-        assert_eq!(html.matches("<div class=\"picture skeleton\" data-early=\"image\">").count(), 24);
+        assert_eq!(html.matches(PICTURE).count(), 24);
         assert!(!html.contains("<img"), "{html}");
-        assert_eq!(
-            page("/products/{id}")
-                .html
-                .matches("<div class=\"picture skeleton\" data-early=\"image\">")
-                .count(),
-            1
-        );
+        assert_eq!(page("/products/{id}").html.matches(PICTURE).count(), 1);
     }
 
     #[test]

@@ -19,9 +19,7 @@ impl LastList {
         let list = Self(RwSignal::new(paths::LIST.to_owned()));
         effect(move || {
             let kept = storage().and_then(|storage| storage.get_item(KEY).ok().flatten());
-            if kept.is_some() {
-                list.0.set(paths::next_page(kept.as_deref()).to_owned());
-            }
+            list.0.set(paths::next_page(kept.as_deref()).to_owned());
         });
         list
     }

@@ -22,11 +22,6 @@ pub(super) struct Entry<'a> {
     kind: Kind<'a>,
 }
 
-/// A file's hash as in its `integrity`, without the algorithm's name.
-pub(super) fn digest(file: &File) -> &str {
-    file.integrity.strip_prefix("sha256-").unwrap_or(&file.integrity)
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Kind<'a> {
     Asset { dictionary_for: Option<&'a str>, predecessor: Option<&'a str> },
@@ -56,7 +51,8 @@ impl<'a> Entry<'a> {
     /// The entity tag of the form with this ending: of the content's hash, so that it is strong.
     /// A file without a hash has none.
     pub(super) fn tag(&self, of_form: &str) -> Option<String> {
-        let digest = digest(self.file);
+        let integrity = &self.file.integrity;
+        let digest = integrity.strip_prefix("sha256-").unwrap_or(integrity);
         (!digest.is_empty()).then(|| format!("\"{digest}{of_form}\""))
     }
 

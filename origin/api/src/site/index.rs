@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Entry, digest};
+use super::dictionary::is_same;
+use super::entry::Entry;
 use super::{ASSET_PREFIX, BUILD_PATH};
-use crate::manifest::Manifest;
+use crate::manifest::{Delta, Manifest};
 
 /// The manifest, with its assets by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,11 +37,14 @@ pub(super) enum Found<'a> {
 impl Index {
     /// Of a manifest, whose version the caller has looked at.
     pub fn new(manifest: Manifest) -> Self {
-        let by_digest: BTreeMap<&str, &String> =
-            manifest.kept.iter().map(|(path, kept)| (digest(&kept.file), path)).collect();
+        let with_content = |delta: &Delta| {
+            let mut kept = manifest.kept.iter();
+            kept.find_map(|(path, kept)| {
+                is_same(&kept.file.integrity, &delta.dictionary).then(|| path.clone())
+            })
+        };
         let current = manifest.assets.iter().map(|(name, asset)| {
-            let predecessor = asset.deltas.iter().find_map(|delta| by_digest.get(delta.dictionary.as_str()));
-            let predecessor = predecessor.map(|path| (*path).clone());
+            let predecessor = asset.deltas.iter().find_map(with_content);
             (asset.path.clone(), Current { name: name.clone(), predecessor })
         });
         let current = current.collect();
