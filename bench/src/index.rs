@@ -84,5 +84,9 @@ async fn advised(own: &Own, rows: u32) -> Result<Duration, Reason> {
     let took = begun.elapsed();
     let is_found =
         advice.proposals.iter().any(|proposal| proposal.columns.first().is_some_and(|key| key == "user_id"));
-    if is_found { Ok(took) } else { Err(Reason::new("the advisor does not find the index that is the best")) }
+    if is_found {
+        return Ok(took);
+    }
+    let said = serde_json::to_string(&advice)?;
+    Err(Reason::new(&format!("the advisor does not find the index that is the best; it says {said}")))
 }
