@@ -398,3 +398,33 @@ fn no_tracked_file_holds_a_secret() {
         }
     }
 }
+
+/// What stands between backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn what_the_security_policy_names_is_there() {
+    let folders = ["app", "assets", "edge", "origin", "src", "tests"];
+    let files = folders.into_iter().flat_map(rust_files);
+    let sources: String = files.map(|file| fs::read_to_string(root().join(file)).unwrap()).collect();
+    let policy = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let mut checked = 0;
+    for row in policy.lines() {
+        let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
+        // A threat, what is done about it, where, and what fails if that breaks.
+        let &[_, _, places, tests] = cells.as_slice() else { continue };
+        for place in quoted(places) {
+            assert!(root().join(place).is_file(), "SECURITY.md names {place}, which isn't there");
+        }
+        for test in quoted(tests) {
+            // Those with a harness of their own are listed by name.
+            let is_listed = test.contains("::");
+            let name = if is_listed { format!("\"{test}\"") } else { format!("fn {test}(") };
+            assert!(sources.contains(&name), "SECURITY.md names the test {test}, which isn't there");
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "only {checked} tests were looked for");
+}
