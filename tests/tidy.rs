@@ -1,5 +1,5 @@
 //! The repository's rules, as tests: which way dependencies point, what the
-//! pure modules must not touch, what may not know of the shop.
+//! pure modules must not touch, what may not know of the shop, where secrets are named.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -240,4 +240,191 @@ fn every_source_file_says_what_it_is() {
             assert!(text.starts_with("//!"), "{} does not begin with what it is", file.display());
         }
     }
+}
+
+/// From this file's copy `wrangler dev` takes the secrets of a local Worker.
+const EXAMPLE: &str = ".dev.vars.example";
+
+/// Names of what the Worker reads from its environment.
+fn read_by_the_worker() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in rust_files("edge/src") {
+        let code = code(&file);
+        for call in ["variable(", ".secret(", ".var("] {
+            for rest in code.split(call).skip(1) {
+                let arguments = rest.split(')').next().unwrap_or_default();
+                names.extend(arguments.split('"').nth(1).map(str::to_owned));
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn local_secrets_are_ignored_and_their_example_names_what_the_worker_reads() {
+    let ignored = fs::read_to_string(root().join(".gitignore")).unwrap();
+    let place = |wanted: &str| ignored.lines().position(|line| line == wanted);
+    // Of two lines the later one counts.
+    assert!(place("/.dev.vars*").is_some() && place("/.dev.vars*") < place("!/.dev.vars.example"));
+
+    let read = read_by_the_worker();
+    let wrangler: toml::Table = fs::read_to_string(root().join("wrangler.toml")).unwrap().parse().unwrap();
+    // What isn't there for everybody to see is a secret.
+    let is_secret = |name: &&String| wrangler["vars"].get(name.as_str()).is_none();
+    let secrets: BTreeSet<String> = read.iter().filter(is_secret).cloned().collect();
+
+    let example = fs::read_to_string(root().join(EXAMPLE)).unwrap();
+    let lines: Vec<&str> = example.lines().collect();
+    let (mut named, mut set) = (BTreeSet::new(), BTreeSet::new());
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.starts_with("# ")) {
+        let Some((name, _)) = line.split_once('=') else { continue };
+        assert!(at > 0 && lines[at - 1].starts_with("# "), "{EXAMPLE} doesn't say what {name} is");
+        if !name.starts_with('#') {
+            set.insert(name.to_owned());
+        }
+        named.insert(name.trim_start_matches('#').to_owned());
+    }
+    assert_eq!(named, read, "what {EXAMPLE} names, and what the Worker reads");
+    assert_eq!(set, secrets, "what {EXAMPLE} sets, and the secrets that the Worker reads");
+}
+
+/// Whether git may track a file or folder of this name.
+fn is_tracked(name: &str) -> bool {
+    let is_local_secret = name.starts_with(".dev.vars") && name != EXAMPLE;
+    let is_made = [".git", ".wrangler", "node_modules", "target"].contains(&name) || name.ends_with(".log");
+    !is_local_secret && !is_made
+}
+
+/// Every file that git may track, named from the checkout's root.
+fn tracked_files() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            if !is_tracked(&entry.file_name().to_string_lossy()) {
+                continue;
+            }
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                found.push(entry.path().strip_prefix(root()).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// How secrets of well-known services begin, and how many letters and digits follow.
+const KNOWN_SECRETS: &[(&str, usize)] =
+    &[("AKIA", 16), ("ASIA", 16), ("ghp_", 36), ("gho_", 36), ("ghs_", 36), ("github_pat_", 22)];
+/// What a secret is called where it is assigned.
+const NAMES_OF_SECRETS: &[&str] = &["password", "secret", "token"];
+/// Fewest characters of a secret, and fewest digits among them: what people write has fewer.
+const SECRET_CHARS_MIN: usize = 20;
+const SECRET_DIGITS_MIN: usize = 2;
+
+/// What a line looks as if it held.
+fn secret(line: &str) -> Option<&'static str> {
+    let is_kind = |text: &str| text.chars().all(|letter| letter == ' ' || letter.is_ascii_uppercase());
+    let mut begun = line.split("-----BEGIN ").skip(1);
+    if begun.any(|rest| rest.split_once("PRIVATE KEY-----").is_some_and(|(kind, _)| is_kind(kind))) {
+        return Some("a private key");
+    }
+    let is_known = |&(begin, length): &(&str, usize)| {
+        let is_part = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+        line.split(begin).skip(1).any(|rest| rest.chars().take_while(is_part).count() >= length)
+    };
+    if KNOWN_SECRETS.iter().any(is_known) {
+        return Some("a key of a well-known service");
+    }
+    let lower = line.to_ascii_lowercase();
+    let is_assigned = |name: &&str| {
+        lower.match_indices(*name).any(|(at, _)| {
+            let rest = line[at + name.len()..].trim_start_matches(['"', '\'', ' ']);
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || "+/=_-".contains(letter);
+            rest.strip_prefix(['=', ':'])
+                .is_some_and(|value| value.split(|letter: char| !is_part(letter)).any(looks_random))
+        })
+    };
+    NAMES_OF_SECRETS.iter().any(is_assigned).then_some("a secret's value")
+}
+
+/// Whether a text is of the alphabet of base64 by chance rather than by language.
+fn looks_random(text: &str) -> bool {
+    let text = text.trim_end_matches('=');
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let has_letters = text.chars().any(|letter| letter.is_ascii_alphabetic());
+    text.len() >= SECRET_CHARS_MIN && digits >= SECRET_DIGITS_MIN && has_letters
+}
+
+#[test]
+fn a_secret_is_known_by_its_looks() {
+    const RANDOM: &str = "q7Zr1kTf9mXw3bLc5vNd8sHg2pYj4uRa6eWi";
+    for kind in ["", "RSA ", "OPENSSH "] {
+        assert!(secret(&format!("-----BEGIN {kind}PRIVATE KEY-----")).is_some(), "{kind}");
+    }
+    for line in [
+        format!("AKIA{}", &RANDOM.to_uppercase()[..16]),
+        format!("ghp_{RANDOM}"),
+        format!("PURGE_TOKEN={RANDOM}"),
+        format!("const SECRET: &str = \"{RANDOM}\";"),
+        format!("  \"password\": \"{RANDOM}==\","),
+    ] {
+        assert!(secret(&line).is_some(), "{line}");
+    }
+    for line in [
+        "-----BEGIN CERTIFICATE-----",
+        "SECRET: &str = \"a secret of the tests and of none other\"",
+        "let token = a_token_works_once_and_then_ends_the_session();",
+        "of a token: https://example.com/",
+        RANDOM,
+    ] {
+        assert_eq!(secret(line), None, "{line}");
+    }
+}
+
+#[test]
+fn no_tracked_file_holds_a_secret() {
+    let files = tracked_files();
+    assert!(files.len() > 500, "only {} files were checked", files.len());
+    for file in files {
+        let bytes = fs::read(root().join(&file)).unwrap();
+        for (number, line) in (1..).zip(String::from_utf8_lossy(&bytes).lines()) {
+            let found = secret(line);
+            assert!(found.is_none(), "{}:{number} holds {}", file.display(), found.unwrap_or_default());
+        }
+    }
+}
+
+/// What stands between backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn what_the_security_policy_names_is_there() {
+    let folders = ["app", "assets", "edge", "origin", "src", "tests"];
+    let files = folders.into_iter().flat_map(rust_files);
+    let sources: String = files.map(|file| fs::read_to_string(root().join(file)).unwrap()).collect();
+    let policy = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let mut checked = 0;
+    for row in policy.lines() {
+        let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
+        // A threat, what is done about it, where, and what fails if that breaks.
+        let &[_, _, places, tests] = cells.as_slice() else { continue };
+        for place in quoted(places) {
+            assert!(root().join(place).is_file(), "SECURITY.md names {place}, which isn't there");
+        }
+        for test in quoted(tests) {
+            // Those with a harness of their own are listed by name.
+            let is_listed = test.contains("::");
+            let name = if is_listed { format!("\"{test}\"") } else { format!("fn {test}(") };
+            assert!(sources.contains(&name), "SECURITY.md names the test {test}, which isn't there");
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "only {checked} tests were looked for");
 }

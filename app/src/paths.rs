@@ -51,9 +51,12 @@ pub fn job_api(id: i64) -> String {
 }
 
 /// Where who has logged in goes on: the page that they came from, if it is one of this site's. A
-/// path that begins with two slashes, or one and what browsers take for one, is another site's.
+/// path that begins with two slashes, or one and what browsers take for one, is another site's; tabs
+/// and ends of lines they take out before they look (URL standard, section 4.4).
 pub fn next_page(named: Option<&str>) -> &str {
-    let is_here = |path: &&str| path.starts_with('/') && !path[1..].starts_with(['/', '\\']);
+    let is_here = |path: &&str| {
+        path.starts_with('/') && !path[1..].starts_with(['/', '\\']) && !path.contains(['\t', '\n', '\r'])
+    };
     named.filter(is_here).unwrap_or(LIST)
 }
 
@@ -78,6 +81,10 @@ mod tests {
             (Some("//evil.example"), "/"),
             (Some("/\\evil.example"), "/"),
             (Some("https://evil.example"), "/"),
+            (Some("/\t/evil.example"), "/"),
+            (Some("/\n/evil.example"), "/"),
+            (Some("/\r\\evil.example"), "/"),
+            (Some("\t//evil.example"), "/"),
             (Some(""), "/"),
             (None, "/"),
         ] {

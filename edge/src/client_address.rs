@@ -22,6 +22,11 @@ impl ClientAddressField {
         }
     }
 
+    /// Whether it is one that Cloudflare writes, so that it stands before this edge.
+    pub fn is_cloudflares(&self) -> bool {
+        self.0.as_deref().is_some_and(|name| name.starts_with("cf-"))
+    }
+
     /// The address that a request came from. What isn't one address is none.
     pub fn read(&self, request: &Fields) -> Option<IpAddr> {
         request.get(self.0.as_deref()?)?.trim().parse().ok()
@@ -45,6 +50,13 @@ mod tests {
         assert_eq!(read("", request), None);
         assert_eq!(ClientAddressField::default().read(&Fields::from_lines(request)), None);
         assert_eq!(read("true-client-ip", request), None);
+    }
+
+    #[test]
+    fn cloudflare_stands_before_an_edge_that_goes_by_a_field_of_its() {
+        for (name, is_cloudflares) in [("CF-Connecting-IP", true), ("x-real-ip", false), ("", false)] {
+            assert_eq!(ClientAddressField::named(name).unwrap().is_cloudflares(), is_cloudflares, "{name}");
+        }
     }
 
     #[test]

@@ -193,7 +193,7 @@ impl Config {
             )?),
             origin_deadline: origin_deadline(vars.origin_deadline_ms.as_deref())?,
             control: control_limits(vars)?,
-            purge_token: vars.purge_token.clone().filter(|token| !token.is_empty()).map(Secret),
+            purge_token: purge_token(vars.purge_token.as_deref())?,
         })
     }
 }
@@ -217,6 +217,18 @@ fn signer(routes: &[Route], secret: Option<&str>) -> Result<Option<Signer>, Conf
                 route.path
             ),
         ),
+    }
+}
+
+fn purge_token(token: Option<&str>) -> Result<Option<Secret>, ConfigError> {
+    match token.filter(|token| !token.is_empty()) {
+        Some(token) if token.len() < SECRET_BYTES_MIN => invalid(
+            "PURGE_TOKEN",
+            format!(
+                "is shorter than {SECRET_BYTES_MIN} bytes, which could be found out by trying: set another with `wrangler secret put PURGE_TOKEN`"
+            ),
+        ),
+        token => Ok(token.map(|token| Secret(token.to_owned()))),
     }
 }
 
@@ -563,11 +575,18 @@ mod tests {
 
     #[test]
     fn the_secret_is_not_printed() {
-        let vars = Vars { purge_token: Some("hush".into()), ..with_origins(ONE) };
+        let vars = Vars { purge_token: Some("hush, hush, hush".into()), ..with_origins(ONE) };
         let config = Config::parse(&vars).unwrap();
-        assert!(!format!("{config:?}").contains("hush"));
+        assert!(config.purge_token.is_some() && !format!("{config:?}").contains("hush"));
         let vars = Vars { purge_token: Some(String::new()), ..with_origins(ONE) };
         assert!(Config::parse(&vars).unwrap().purge_token.is_none());
+    }
+
+    #[test]
+    fn a_purge_token_that_could_be_guessed_is_refused() {
+        let vars = Vars { purge_token: Some("guess".into()), ..with_origins(ONE) };
+        let refused = Config::parse(&vars).unwrap_err().to_string();
+        assert!(refused.contains("PURGE_TOKEN") && !refused.contains("guess"), "{refused}");
     }
 
     const ONE: &str = r#"[{"id":"a","url":"http://a"}]"#;

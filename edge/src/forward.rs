@@ -69,6 +69,9 @@ const SET_BY_PROXIES: [&str; 33] = [
 /// themselves what has been checked already.
 const SET_BY_PROXIES_BEGIN: [&str; 4] = ["x-envoy-", "x-forwarded", "x-middleware-", "x-original-"];
 
+/// Fields that Cloudflare writes.
+const CLOUDFLARES_BEGIN: &str = "cf-";
+
 /// Fields about a body that comes with a request.
 const OF_A_BODY_BEGIN: &str = "content-";
 
@@ -79,7 +82,7 @@ pub const DECODABLE: [&str; 2] = ["br", "gzip"];
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
 /// Further fields of a request that no client has the last word on: the edge, the
-/// runtime or the platform writes them. `cf-*` as well.
+/// runtime or the platform writes them. `cf-*` as well: where Cloudflare doesn't, they end at the edge.
 const WRITTEN_HERE: [&str; 5] = ["cdn-loop", "host", "via", TIDEWALL_BOOKMARK, X_REQUEST_ID];
 
 /// The other form of what an origin reports of its load.
@@ -104,6 +107,8 @@ const NOT_STORED: [&str; 9] = [
 pub struct Via<'a> {
     /// The client's address, as the platform tells it.
     pub client_address: Option<IpAddr>,
+    /// Whether Cloudflare stands before the edge, and writes `CF-*` itself.
+    pub is_behind_cloudflare: bool,
     /// Whether the request goes on without a body, as GET and HEAD do: there is nothing
     /// that one could mean (RFC 9110, section 9.3.1), and no key that would hold it.
     pub is_read: bool,
@@ -146,7 +151,9 @@ pub fn upgrades(method: &str, request: &Fields) -> bool {
 pub fn is_rewritten(name: &str) -> bool {
     let names: [&[&str]; 5] =
         [&HOP_BY_HOP, &METHOD_OVERRIDES, &RANGE_FIELDS, &CACHE_PRECONDITIONS, &WRITTEN_HERE];
-    name.starts_with("cf-") || is_set_by_proxies(name) || names.iter().any(|names| names.contains(&name))
+    name.starts_with(CLOUDFLARES_BEGIN)
+        || is_set_by_proxies(name)
+        || names.iter().any(|names| names.contains(&name))
 }
 
 fn is_set_by_proxies(name: &str) -> bool {
@@ -177,7 +184,8 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
     let for_the_whole = matches!(purpose, Purpose::Fill | Purpose::Validate(_));
     let for_the_store = for_the_whole || purpose == Purpose::Part;
     fields.retain(|name| {
-        let spoofed = is_set_by_proxies(name);
+        let spoofed =
+            is_set_by_proxies(name) || (name.starts_with(CLOUDFLARES_BEGIN) && !via.is_behind_cloudflare);
         let of_no_body = via.is_read && (name.starts_with(OF_A_BODY_BEGIN) || name == "expect");
         let partial = RANGE_FIELDS.contains(&name) || CACHE_PRECONDITIONS.contains(&name);
         let unkeyed = (for_the_whole && partial) || (for_the_store && METHOD_OVERRIDES.contains(&name));
@@ -256,6 +264,7 @@ mod tests {
 
     const VIA: Via<'_> = Via {
         client_address: Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9))),
+        is_behind_cloudflare: false,
         is_read: true,
         host: "a.example",
         scheme: "https",
@@ -280,6 +289,14 @@ mod tests {
                        x-middleware-subrequest\n1";
         check(spoofed, Purpose::Pass, "");
         check(spoofed, Purpose::Fill, "");
+    }
+
+    #[test]
+    fn what_cloudflare_says_is_believed_where_it_stands_before_the_edge() {
+        let said = Fields::from_lines("cf-ipcountry\nDE");
+        check("cf-ipcountry\nDE\ncf-anything\nx", Purpose::Fill, "");
+        let via = Via { is_behind_cloudflare: true, ..VIA };
+        assert_eq!(to_origin(&said, &via, Purpose::Fill).get("cf-ipcountry"), Some("DE"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal};
 
+use tokio_postgres::error::DbError;
 use tracing_subscriber::EnvFilter;
 
 /// What is said unless `RUST_LOG` says otherwise: what happens here, and of the
@@ -23,7 +24,8 @@ pub fn init() {
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error and what caused it, in one line, and without what rows hold: a server's error quotes them
+/// in its details, and where it is about a value (SQLSTATE class 22) in its message as well.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + use<'a> {
     Chain(error)
 }
@@ -32,11 +34,11 @@ struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = self.0.to_string();
+        let mut said = words(self.0);
         f.write_str(&said)?;
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            let text = error.to_string();
+            let text = words(error);
             // Some errors quote their cause already.
             if !said.contains(&text) {
                 write!(f, ": {text}")?;
@@ -45,6 +47,16 @@ impl fmt::Display for Chain<'_> {
             cause = error.source();
         }
         Ok(())
+    }
+}
+
+fn words(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<DbError>() {
+        Some(error) if error.code().code().starts_with("22") => {
+            format!("{}: SQLSTATE {}", error.severity(), error.code().code())
+        }
+        Some(error) => format!("{}: {}", error.severity(), error.message()),
+        None => error.to_string(),
     }
 }
 

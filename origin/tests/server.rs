@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use tidewall_origin::http::server::serve;
+use tidewall_origin::http::server::{HEAD_MAX, serve};
 use tidewall_origin::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,4 +51,27 @@ async fn a_request_in_flight_ends_before_the_server_does() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
     server.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_too_slow_to_say_what_they_want_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_stop, shutdown) = Shutdown::manual();
+    tokio::spawn(serve(listener, Router::new().route("/", get(async || "done")), shutdown));
+    let begun = tokio::time::Instant::now();
+    let mut answer = Vec::new();
+
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ").await.unwrap();
+    // The end of the connection, however it is told.
+    let _ = slow.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
+    assert!((HEAD_MAX..2 * HEAD_MAX).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    answer.clear();
+    let _ = idle.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"done"), "{answer:?}");
 }

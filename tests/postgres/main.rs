@@ -13,6 +13,7 @@ mod answers;
 mod edge;
 mod example;
 mod ledger;
+mod logs;
 mod outbox;
 mod pairs;
 mod pool;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         example::TESTS,
         accounts::TESTS,
         answers::TESTS,
+        logs::TESTS,
         outbox::TESTS,
         queue::TESTS,
         queue_faults::TESTS,

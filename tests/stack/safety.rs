@@ -182,7 +182,7 @@ fn echo(asked: &Asked) -> String {
 }
 
 /// Fields that a key doesn't hold, with something in them to know them by.
-const UNKEYED: [&str; 47] = [
+const UNKEYED: [&str; 48] = [
     "x-forwarded-host: evil",
     "x-forwarded-for: evil",
     "x-forwarded-proto: evil",
@@ -207,6 +207,7 @@ const UNKEYED: [&str; 47] = [
     "x-client-ip: evil",
     "true-client-ip: evil",
     "cf-connecting-ip: evil",
+    "cf-ipcountry: evil",
     "x-envoy-original-path: /evil",
     "x-middleware-subrequest: evil",
     "front-end-https: evil",

@@ -23,6 +23,7 @@ use crate::time::Timestamp;
 const NOW: Timestamp = Timestamp::from_millis(784_111_777_000);
 const VIA: Via<'_> = Via {
     client_address: None,
+    is_behind_cloudflare: false,
     host: "a.example",
     scheme: "https",
     request_id: "id-1",

@@ -300,6 +300,7 @@ pub(super) fn presented(edge: &Edge<'_>, purpose: Purpose<'_>) -> Fields {
     let request = edge.request;
     let via = Via {
         client_address: edge.client_address(),
+        is_behind_cloudflare: edge.config.client_address_field.is_cloudflares(),
         is_read: request.is_read(),
         host: edge.target.host,
         scheme: edge.target.scheme,

@@ -2,12 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::connect_info::Connected;
 use axum::http::HeaderMap;
 use axum::http::header::HeaderName;
-use axum::serve::IncomingStream;
-
-use super::server::Acceptor;
 
 /// Bits of an IPv6 address that tell one customer of a provider from another.
 const IPV6_PREFIX_BITS: u32 = 64;
@@ -15,12 +11,6 @@ const IPV6_PREFIX_BITS: u32 = 64;
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
-
-impl Connected<IncomingStream<'_, Acceptor>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Acceptor>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
 
 /// How a client's address is known.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,9 @@
 //! 2. Whoever has connected by then is accepted, and nobody after: new connections
 //!    are refused, which tells a client that its request was not begun.
 //! 3. Connections that wait for a request are closed, and what was begun ends.
+//!
+//! Whoever is too slow to say what they want is not waited for: the head of a request, the first of
+//! a connection and any later one, must be there in time.
 
 use std::future::pending;
 use std::io;
@@ -12,10 +15,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use super::client::Peer;
 use crate::shutdown::{self, Shutdown};
@@ -25,13 +35,34 @@ const NOTICE: Duration = Duration::from_millis(500);
 /// Time for those who connected last to send their request.
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
+/// Longest wait for the head of a request. A connection that is kept for the next one waits as long.
+pub const HEAD_MAX: Duration = Duration::from_secs(30);
+/// Wait after a connection could not be accepted, for want of descriptors most likely.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
+
 /// Serves `router` until `shutdown` begins, and ends within [`shutdown::DEADLINE`] of it.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
-    let address = listener.local_addr()?;
     let (noticed, closing) = (CancellationToken::new(), CancellationToken::new());
-    let acceptor = Acceptor { listener: Some(listener), last: Vec::new(), address, noticed: noticed.clone() };
-    let server = axum::serve(acceptor, router.into_make_service_with_connect_info::<Peer>())
-        .with_graceful_shutdown(closing.clone().cancelled_owned());
+    let mut acceptor = Acceptor { listener: Some(listener), last: Vec::new(), noticed: noticed.clone() };
+    let served = async {
+        let (mut http, connections) = (http1::Builder::new(), GracefulShutdown::new());
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);
+        loop {
+            let (stream, address) = tokio::select! {
+                connection = acceptor.accept() => connection,
+                () = closing.cancelled() => break,
+            };
+            let router = router.clone();
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(Peer(address)));
+                router.clone().oneshot(request)
+            });
+            let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+            // It ends with an error where the client is gone, or was too slow: nobody is left to tell.
+            tokio::spawn(async { drop(connection.await) });
+        }
+        connections.shutdown().await;
+    };
     let stop = async {
         shutdown.begun().await;
         tracing::info!("stopping: not ready any more, requests in flight may end");
@@ -42,7 +73,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
         sleep(shutdown::DEADLINE.saturating_sub(NOTICE + LAST_REQUESTS)).await;
     };
     tokio::select! {
-        served = server.into_future() => served,
+        () = served => Ok(()),
         () = stop => {
             tracing::warn!("stopped with requests in flight: the deadline has passed");
             Ok(())
@@ -53,24 +84,23 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
 /// Accepts connections until everyone had notice and nobody waits any more. The
 /// system accepts them before this process does, and would reset those that still
 /// wait when the listener is closed.
-pub(super) struct Acceptor {
+struct Acceptor {
     /// `None` once closed.
     listener: Option<TcpListener>,
     /// Those that waited when it was closed.
     last: Vec<(TcpStream, SocketAddr)>,
-    address: SocketAddr,
     noticed: CancellationToken,
 }
 
-impl Listener for Acceptor {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
+impl Acceptor {
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        if let Some(listener) = &mut self.listener {
+        while let Some(listener) = &mut self.listener {
             tokio::select! {
-                connection = Listener::accept(listener) => return connection,
-                () = self.noticed.cancelled() => {}
+                connection = listener.accept() => match connection {
+                    Ok(connection) => return connection,
+                    Err(_) => sleep(ACCEPT_AGAIN).await,
+                },
+                () = self.noticed.cancelled() => break,
             }
         }
         if let Some(listener) = self.listener.take() {
@@ -80,10 +110,6 @@ impl Listener for Acceptor {
             Some(connection) => connection,
             None => pending().await,
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
     }
 }
 
