@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::build::{self, Part};
 use crate::cli::DevArgs;
 use crate::data::{self, DataDir};
+use crate::detour::Detour;
 use crate::failure::Failure;
 use crate::leftovers::Records;
 use crate::origins::{self, Origins};
@@ -64,6 +65,62 @@ pub(crate) async fn with_stack<T>(
     plan.during(work, || Err(Failure::new("stopped before it was done")), progress).await
 }
 
+/// As [`with_stack`] for one's own machine, with ways between edge, origins and servers that can be made
+/// slow, and cut.
+///
+/// # Errors
+/// As of [`with_stack`].
+pub(crate) async fn with_detours<T>(
+    args: DevArgs,
+    progress: &Progress,
+    work: impl AsyncFnOnce(ready::Stack, &Detours, &Supervisor) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut plan = Plan::make(args, Flavor::Dev, progress).await?;
+    let detours = Detours::open(&plan.origin_ports, &plan.postgres_ports).await?;
+    plan.reached = detours.to_origins(&plan.origins)?;
+    plan.detours = Some(detours);
+    let work = async |stack: &Stack, supervisor: &Supervisor| {
+        plan.write_ready_file(stack)?;
+        let detours = plan.detours.as_ref().ok_or_else(|| Failure::new("there are no detours"))?;
+        work(plan.describe(stack), detours, supervisor).await
+    };
+    plan.during(work, || Err(Failure::new("stopped before it was done")), progress).await
+}
+
+/// Ways to the origins and to the servers.
+pub(crate) struct Detours {
+    /// From the edge.
+    pub(crate) origins: Vec<Detour>,
+    /// From origins and worker: to the primary, then to the replicas.
+    pub(crate) servers: Vec<Detour>,
+}
+
+impl Detours {
+    async fn open(origins: &[u16], servers: &[u16]) -> Result<Self, Failure> {
+        let mut detours = Self { origins: Vec::new(), servers: Vec::new() };
+        for (ports, ways) in [(origins, &mut detours.origins), (servers, &mut detours.servers)] {
+            for port in ports {
+                ways.push(Detour::open(*port).await?);
+            }
+        }
+        Ok(detours)
+    }
+
+    /// The origins, as the edge is told of them.
+    fn to_origins(&self, origins: &[Origin]) -> Result<Vec<Origin>, Failure> {
+        let by = |(origin, way): (&Origin, &Detour)| Ok(Origin::new(origin.id.clone(), way.by(&origin.url)?));
+        origins.iter().zip(&self.origins).map(by).collect()
+    }
+
+    /// The servers, as the origins are told of them.
+    fn to_servers(&self, servers: &Servers) -> Result<Servers, Failure> {
+        let all = std::iter::once(&servers.primary).chain(&servers.replicas);
+        let mut all = all.zip(&self.servers).map(|(url, way)| way.by(url)).collect::<Result<Vec<_>, _>>()?;
+        let primary = all.remove(0);
+        Ok(Servers { primary, replicas: all, ..servers.clone() })
+    }
+}
+
 /// What is to run where: decided, and found to be possible, before anything starts.
 struct Plan {
     args: DevArgs,
@@ -76,6 +133,8 @@ struct Plan {
     /// Servers that run already, where the person named some.
     foreign: Option<Servers>,
     origins: Vec<Origin>,
+    /// The same as the edge reaches them.
+    reached: Vec<Origin>,
     origin_ports: Vec<u16>,
     postgres_ports: Vec<u16>,
     edge_port: u16,
@@ -83,6 +142,7 @@ struct Plan {
     purge_token: String,
     staff: origins::Staff,
     sticky_secret: String,
+    detours: Option<Detours>,
 }
 
 /// Whose servers are used.
@@ -128,7 +188,7 @@ impl Plan {
             .iter()
             .enumerate()
             .map(|(index, port)| Origin::new(origin_id(index), format!("http://127.0.0.1:{port}")))
-            .collect();
+            .collect::<Vec<_>>();
         let foreign = match &args.database_url {
             Some(url) => Some(Servers::foreign(url.clone(), args.replica_urls.clone()).await?),
             None => None,
@@ -145,6 +205,7 @@ impl Plan {
             records,
             ready_files,
             foreign,
+            reached: origins.clone(),
             origins,
             origin_ports,
             postgres_ports,
@@ -153,6 +214,7 @@ impl Plan {
             purge_token,
             staff,
             sticky_secret,
+            detours: None,
         })
     }
 
@@ -194,7 +256,7 @@ impl Plan {
         Ok(Local {
             workspace: &self.workspace,
             config: &self.config,
-            origins: &self.origins,
+            origins: &self.reached,
             flavor: self.flavor,
             serves_site: true,
             port: self.edge_port,
@@ -235,7 +297,11 @@ impl Plan {
         )?;
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
         let edge = self.edge_url().map(|url| origins::Edge { url, purge_token: &self.purge_token });
-        let origins = Origins { program, data: &self.data, servers: &servers, edge, has_lab: true };
+        let reached = match &self.detours {
+            Some(detours) => detours.to_servers(&servers)?,
+            None => servers.clone(),
+        };
+        let origins = Origins { program, data: &self.data, servers: &reached, edge, has_lab: true };
         let site = self.workspace.site(self.flavor);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         tokio::try_join!(

@@ -66,6 +66,12 @@ impl Supervisor {
         Ok(service)
     }
 
+    /// The service of this name.
+    pub(crate) fn service(&self, name: &str) -> Option<Arc<Service>> {
+        let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        services.iter().find(|service| service.name == name).map(Arc::clone)
+    }
+
     /// Runs a program to its end.
     ///
     /// # Errors
