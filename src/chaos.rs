@@ -70,7 +70,7 @@ pub(crate) async fn run(args: &ChaosArgs, progress: &Progress) -> Result<(), Fai
             None => strike_all(&target, &stack, &faults, hold, args.json, progress).await,
         }
     };
-    let broken = dev::with_detours(system, progress, work).await?;
+    let broken = dev::with_faults(system, progress, work).await?;
     DataDir::open(&data)?.remove()?;
     match broken.is_empty() {
         true => Ok(()),

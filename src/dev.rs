@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::build::{self, Part};
 use crate::cli::DevArgs;
+use crate::clocks::Clocks;
 use crate::data::{self, DataDir};
 use crate::detour::Detour;
 use crate::failure::Failure;
@@ -65,18 +66,19 @@ pub(crate) async fn with_stack<T>(
     plan.during(work, || Err(Failure::new("stopped before it was done")), progress).await
 }
 
-/// As [`with_stack`] for one's own machine, with ways between edge, origins and servers that can be made
-/// slow, and cut.
+/// As [`with_stack`], as it is run to develop, with ways between edge, origins and servers that can be
+/// made slow, and cut, and with clocks that can be set off.
 ///
 /// # Errors
 /// As of [`with_stack`].
-pub(crate) async fn with_detours<T>(
+pub(crate) async fn with_faults<T>(
     args: DevArgs,
     progress: &Progress,
     work: impl AsyncFnOnce(ready::Stack, &Detours, &Supervisor) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut plan = Plan::make(args, Flavor::Dev, progress).await?;
     let detours = Detours::open(&plan.origin_ports, &plan.postgres_ports).await?;
+    plan.has_clocks = true;
     plan.reached = detours.to_origins(&plan.origins)?;
     plan.detours = Some(detours);
     let work = async |stack: &Stack, supervisor: &Supervisor| {
@@ -143,6 +145,8 @@ struct Plan {
     staff: origins::Staff,
     sticky_secret: String,
     detours: Option<Detours>,
+    /// Whether clocks can be set off.
+    has_clocks: bool,
 }
 
 /// Whose servers are used.
@@ -215,6 +219,7 @@ impl Plan {
             staff,
             sticky_secret,
             detours: None,
+            has_clocks: false,
         })
     }
 
@@ -225,7 +230,10 @@ impl Plan {
         stopped: impl FnOnce() -> Result<T, Failure>,
         progress: &Progress,
     ) -> Result<T, Failure> {
-        let supervisor = Supervisor::new(self.records.clone(), *progress);
+        let mut supervisor = Supervisor::new(self.records.clone(), *progress);
+        if self.has_clocks {
+            supervisor = supervisor.with_clocks(Clocks::make()?);
+        }
         let outcome = tokio::select! {
             outcome = async {
                 let stack = self.bring_up(&supervisor, progress).await?;

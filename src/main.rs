@@ -22,6 +22,7 @@ mod chaos;
 mod check;
 mod child;
 mod cli;
+mod clocks;
 mod cost;
 mod data;
 mod detour;

@@ -20,6 +20,8 @@ const DELAY: Duration = Duration::from_millis(100);
 const RUNS: Duration = Duration::from_millis(20);
 /// and then stands still so long.
 const STANDS: Duration = Duration::from_millis(80);
+/// Seconds that a clock is off: more than a copy's and a lease's limits.
+const OFF: i64 = 60;
 /// How often is looked for processes that have no limit yet.
 const LIMIT_POLL: Duration = Duration::from_millis(10);
 /// Time that a part has to be started again.
@@ -67,9 +69,19 @@ impl Target<'_> {
                 services.iter().for_each(|service| service.restart());
                 return until_others(&services, &before).await;
             }
+            Blow::ClockAhead => self.set_off(fault.part, OFF, hold).await?,
+            Blow::ClockBehind => self.set_off(fault.part, -OFF, hold).await?,
             Blow::DiskFull => fill_disk(&services, hold).await,
         }
         Ok(())
+    }
+
+    async fn set_off(&self, part: Part, seconds: i64, hold: Duration) -> Result<(), Failure> {
+        let clocks = self.supervisor.clocks().ok_or_else(|| Failure::new("clocks can't be set off"))?;
+        let set = |seconds| part.services().iter().try_for_each(|name| clocks.set_off(name, seconds));
+        set(seconds)?;
+        sleep(hold).await;
+        set(0)
     }
 
     fn services(&self, part: Part) -> Result<Vec<Arc<Service>>, Failure> {

@@ -41,17 +41,6 @@ impl Part {
             Self::Worker => vec!["worker".to_owned()],
         }
     }
-
-    /// What a fault of it may do to reads of what is public, and to everything else.
-    fn may_cost(self) -> [Cost; 2] {
-        match self {
-            // There is one of it here, where a platform has many.
-            Self::Edge => [Cost::Failed; 2],
-            Self::Origin(_) | Self::Replica(_) | Self::Worker => [Cost::Nothing; 2],
-            Self::Origins | Self::Replicas => [Cost::Refused; 2],
-            Self::Primary => [Cost::Nothing, Cost::Refused],
-        }
-    }
 }
 
 impl fmt::Display for Part {
@@ -78,6 +67,10 @@ pub(super) enum Blow {
     Cut,
     /// It is told to stop, and started again.
     Restart,
+    /// Its clock is a minute ahead for a while.
+    ClockAhead,
+    /// Its clock is a minute behind for a while.
+    ClockBehind,
     /// It can't write a byte for a while.
     DiskFull,
 }
@@ -90,6 +83,8 @@ impl Blow {
             Self::Slow => "slow",
             Self::Cut => "cut",
             Self::Restart => "restart",
+            Self::ClockAhead => "clock-ahead",
+            Self::ClockBehind => "clock-behind",
             Self::DiskFull => "disk-full",
         }
     }
@@ -114,14 +109,16 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// What it may do to reads of what is public.
-    pub(super) fn of_reads(self) -> Cost {
-        self.part.may_cost()[0]
-    }
-
-    /// What it may do to everything else.
-    pub(super) fn of_writes(self) -> Cost {
-        self.part.may_cost()[1]
+    /// What it may do to reads of what is public, and to everything else.
+    pub(super) fn may_cost(self) -> [Cost; 2] {
+        match (self.part, self.blow) {
+            (_, Blow::ClockAhead | Blow::ClockBehind) => [Cost::Nothing; 2],
+            // There is one of it here, where a platform has many.
+            (Part::Edge, Blow::Kill | Blow::Restart) => [Cost::Failed; 2],
+            (Part::Edge | Part::Origin(_) | Part::Replica(_) | Part::Worker, _) => [Cost::Nothing; 2],
+            (Part::Origins | Part::Replicas, _) => [Cost::Refused; 2],
+            (Part::Primary, _) => [Cost::Nothing, Cost::Refused],
+        }
     }
 }
 
@@ -133,7 +130,8 @@ impl fmt::Display for Fault {
 
 /// Every fault.
 fn all() -> Vec<Fault> {
-    use Blow::{Cut, DiskFull, Kill, Restart, Slow, Stop};
+    use Blow::{ClockAhead, ClockBehind, Cut, DiskFull, Kill, Restart, Slow, Stop};
+    const CLOCKS: &[Blow] = &[ClockAhead, ClockBehind];
     const NETWORKED: &[Blow] = &[Kill, Stop, Slow, Cut, Restart];
     const ALONE: &[Blow] = &[Kill, Stop, Slow, Restart];
     let mut parts = vec![(Part::Edge, ALONE)];
@@ -144,6 +142,7 @@ fn all() -> Vec<Fault> {
     parts.push((Part::Worker, ALONE));
     parts.push((Part::Primary, NETWORKED));
     parts.push((Part::Primary, &[DiskFull]));
+    parts.extend([Part::Edge, Part::Origin(0), Part::Primary, Part::Worker].map(|part| (part, CLOCKS)));
     let of = |(part, blows): (Part, &'static [Blow])| blows.iter().map(move |&blow| Fault { part, blow });
     parts.into_iter().flat_map(of).collect()
 }
@@ -189,7 +188,14 @@ mod tests {
     fn a_part_stands_for_its_faults() {
         assert_eq!(
             names(&["worker"]).unwrap(),
-            ["worker/kill", "worker/stop", "worker/slow", "worker/restart"]
+            [
+                "worker/kill",
+                "worker/stop",
+                "worker/slow",
+                "worker/restart",
+                "worker/clock-ahead",
+                "worker/clock-behind"
+            ]
         );
         assert_eq!(names(&["origin-b/cut", "origin-b/cut"]).unwrap(), ["origin-b/cut"]);
     }

@@ -137,9 +137,8 @@ impl Ledger {
 /// In which way a fault cost more than it may; in none, where it kept to that.
 pub(super) fn broken(fault: Fault, toll: &Toll, losses: &Losses) -> Vec<String> {
     let mut broken = Vec::new();
-    for (what, count, allowed) in
-        [("reads", toll.reads, fault.of_reads()), ("writes", toll.writes, fault.of_writes())]
-    {
+    let [of_reads, of_writes] = fault.may_cost();
+    for (what, count, allowed) in [("reads", toll.reads, of_reads), ("writes", toll.writes, of_writes)] {
         if count.cost() > allowed {
             broken.push(format!("{what}: {} failed and {} refused", count.failed, count.refused));
         }
