@@ -76,25 +76,7 @@ pub(crate) async fn run(args: &AuditArgs, progress: &Progress) -> Result<(), Fai
     fs::copy(workspace.join(FOLDER).join("audit.mjs"), &script).or_fail("copy to", &script)?;
     let output = args.output.clone().unwrap_or_else(|| workspace.join(OUTPUT));
     let data = output.join(SYSTEM);
-    let stack = DevArgs {
-        edge_port: 0,
-        origin_port: 0,
-        origins: 2,
-        pg_port: 0,
-        replicas: 1,
-        synchronous: false,
-        ready_file: None,
-        data: Some(data.clone()),
-        seed: Some(ORDERS),
-        no_open: true,
-        no_edge: false,
-        no_worker: false,
-        watch: false,
-        no_watch: true,
-        watch_folder: None,
-        database_url: None,
-        replica_urls: Vec::new(),
-    };
+    let stack = DevArgs::of_its_own(data.clone(), 1, ORDERS);
     let look = async |running| look(&workspace, &script, &output, &pages, running, args.runs, progress).await;
     dev::with_stack(stack, Flavor::Release, progress, look).await?;
     DataDir::open(&data)?.remove()?;

@@ -35,6 +35,10 @@ pub(crate) enum Command {
     ///
     /// Fails where something is not as it should be.
     Audit(AuditArgs),
+    /// Make each part of a system fail under load, one after the other, and say what that cost.
+    ///
+    /// On a system of its own, on this machine. Fails where a fault cost more than it may.
+    Chaos(ChaosArgs),
     /// Restart the origins of a running `tidewall dev` one by one, as a deployment does.
     RollingRestart(RollingRestartArgs),
     /// Look at background jobs, retry and cancel them.
@@ -118,6 +122,32 @@ pub(crate) struct DevArgs {
     pub(crate) replica_urls: Vec<String>,
 }
 
+impl DevArgs {
+    /// A system of a command's own, in the folder `data` and on free ports: two origins, so many
+    /// replicas, so many orders.
+    pub(crate) fn of_its_own(data: PathBuf, replicas: u16, orders: u32) -> Self {
+        Self {
+            edge_port: 0,
+            origin_port: 0,
+            origins: 2,
+            pg_port: 0,
+            replicas,
+            synchronous: false,
+            ready_file: None,
+            data: Some(data),
+            seed: Some(orders),
+            no_open: true,
+            no_edge: false,
+            no_worker: false,
+            watch: false,
+            no_watch: true,
+            watch_folder: None,
+            database_url: None,
+            replica_urls: Vec::new(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EdgeArgs {
     /// An origin's base URL, such as http://127.0.0.1:3000; repeat it for more.
@@ -171,6 +201,25 @@ pub(crate) struct AuditArgs {
     /// Write the figures into README.md, in the place of those that it has.
     #[arg(long)]
     pub(crate) readme: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ChaosArgs {
+    /// Faults, such as origin-a/kill, or parts, such as primary [default: every fault].
+    #[arg(value_name = "FAULT")]
+    pub(crate) what: Vec<String>,
+    /// Let each fault last for a shorter time.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Instead of faults, load for so many minutes: whether a part takes more and more memory.
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["what", "quick"], value_parser = clap::value_parser!(u16).range(3..=600))]
+    pub(crate) soak: Option<u16>,
+    /// Where the system is meanwhile [default: target/chaos].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Debug, Args)]

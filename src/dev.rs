@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use crate::build::{self, Part};
 use crate::cli::DevArgs;
+use crate::clocks::Clocks;
 use crate::data::{self, DataDir};
+use crate::detour::Detour;
 use crate::failure::Failure;
 use crate::leftovers::Records;
 use crate::origins::{self, Origins};
@@ -64,6 +66,63 @@ pub(crate) async fn with_stack<T>(
     plan.during(work, || Err(Failure::new("stopped before it was done")), progress).await
 }
 
+/// As [`with_stack`], as it is run to develop, with ways between edge, origins and servers that can be
+/// made slow, and cut, and with clocks that can be set off.
+///
+/// # Errors
+/// As of [`with_stack`].
+pub(crate) async fn with_faults<T>(
+    args: DevArgs,
+    progress: &Progress,
+    work: impl AsyncFnOnce(ready::Stack, &Detours, &Supervisor) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut plan = Plan::make(args, Flavor::Dev, progress).await?;
+    let detours = Detours::open(&plan.origin_ports, &plan.postgres_ports).await?;
+    plan.has_clocks = true;
+    plan.reached = detours.to_origins(&plan.origins)?;
+    plan.detours = Some(detours);
+    let work = async |stack: &Stack, supervisor: &Supervisor| {
+        plan.write_ready_file(stack)?;
+        let detours = plan.detours.as_ref().ok_or_else(|| Failure::new("there are no detours"))?;
+        work(plan.describe(stack), detours, supervisor).await
+    };
+    plan.during(work, || Err(Failure::new("stopped before it was done")), progress).await
+}
+
+/// Ways to the origins and to the servers.
+pub(crate) struct Detours {
+    /// From the edge.
+    pub(crate) origins: Vec<Detour>,
+    /// From origins and worker: to the primary, then to the replicas.
+    pub(crate) servers: Vec<Detour>,
+}
+
+impl Detours {
+    async fn open(origins: &[u16], servers: &[u16]) -> Result<Self, Failure> {
+        let mut detours = Self { origins: Vec::new(), servers: Vec::new() };
+        for (ports, ways) in [(origins, &mut detours.origins), (servers, &mut detours.servers)] {
+            for port in ports {
+                ways.push(Detour::open(*port).await?);
+            }
+        }
+        Ok(detours)
+    }
+
+    /// The origins, as the edge is told of them.
+    fn to_origins(&self, origins: &[Origin]) -> Result<Vec<Origin>, Failure> {
+        let by = |(origin, way): (&Origin, &Detour)| Ok(Origin::new(origin.id.clone(), way.by(&origin.url)?));
+        origins.iter().zip(&self.origins).map(by).collect()
+    }
+
+    /// The servers, as the origins are told of them.
+    fn to_servers(&self, servers: &Servers) -> Result<Servers, Failure> {
+        let all = std::iter::once(&servers.primary).chain(&servers.replicas);
+        let mut all = all.zip(&self.servers).map(|(url, way)| way.by(url)).collect::<Result<Vec<_>, _>>()?;
+        let primary = all.remove(0);
+        Ok(Servers { primary, replicas: all, ..servers.clone() })
+    }
+}
+
 /// What is to run where: decided, and found to be possible, before anything starts.
 struct Plan {
     args: DevArgs,
@@ -76,6 +135,8 @@ struct Plan {
     /// Servers that run already, where the person named some.
     foreign: Option<Servers>,
     origins: Vec<Origin>,
+    /// The same as the edge reaches them.
+    reached: Vec<Origin>,
     origin_ports: Vec<u16>,
     postgres_ports: Vec<u16>,
     edge_port: u16,
@@ -83,6 +144,9 @@ struct Plan {
     purge_token: String,
     staff: origins::Staff,
     sticky_secret: String,
+    detours: Option<Detours>,
+    /// Whether clocks can be set off.
+    has_clocks: bool,
 }
 
 /// Whose servers are used.
@@ -128,7 +192,7 @@ impl Plan {
             .iter()
             .enumerate()
             .map(|(index, port)| Origin::new(origin_id(index), format!("http://127.0.0.1:{port}")))
-            .collect();
+            .collect::<Vec<_>>();
         let foreign = match &args.database_url {
             Some(url) => Some(Servers::foreign(url.clone(), args.replica_urls.clone()).await?),
             None => None,
@@ -145,6 +209,7 @@ impl Plan {
             records,
             ready_files,
             foreign,
+            reached: origins.clone(),
             origins,
             origin_ports,
             postgres_ports,
@@ -153,6 +218,8 @@ impl Plan {
             purge_token,
             staff,
             sticky_secret,
+            detours: None,
+            has_clocks: false,
         })
     }
 
@@ -163,7 +230,10 @@ impl Plan {
         stopped: impl FnOnce() -> Result<T, Failure>,
         progress: &Progress,
     ) -> Result<T, Failure> {
-        let supervisor = Supervisor::new(self.records.clone(), *progress);
+        let mut supervisor = Supervisor::new(self.records.clone(), *progress);
+        if self.has_clocks {
+            supervisor = supervisor.with_clocks(Clocks::make()?);
+        }
         let outcome = tokio::select! {
             outcome = async {
                 let stack = self.bring_up(&supervisor, progress).await?;
@@ -194,7 +264,7 @@ impl Plan {
         Ok(Local {
             workspace: &self.workspace,
             config: &self.config,
-            origins: &self.origins,
+            origins: &self.reached,
             flavor: self.flavor,
             serves_site: true,
             port: self.edge_port,
@@ -235,7 +305,11 @@ impl Plan {
         )?;
         progress.step(format!("Postgres is ready: a primary and {} replicas", servers.replicas.len()));
         let edge = self.edge_url().map(|url| origins::Edge { url, purge_token: &self.purge_token });
-        let origins = Origins { program, data: &self.data, servers: &servers, edge, has_lab: true };
+        let reached = match &self.detours {
+            Some(detours) => detours.to_servers(&servers)?,
+            None => servers.clone(),
+        };
+        let origins = Origins { program, data: &self.data, servers: &reached, edge, has_lab: true };
         let site = self.workspace.site(self.flavor);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         tokio::try_join!(

@@ -5,6 +5,7 @@
 //! - [`build`] makes what is deployed: the site and the Worker;
 //! - [`bench`](mod@bench) measures Tidewall's parts beside their peers;
 //! - [`audit`] looks at the pages with axe and Lighthouse;
+//! - [`chaos`] makes each part of a system fail under load, and says what that cost;
 //! - [`rolling`] restarts the origins of a running system one by one;
 //! - [`check`] replays a session over all origins;
 //! - [`administer`] looks after background jobs, webhooks and indexes, by the origin's program;
@@ -17,11 +18,14 @@ mod audit;
 mod bench;
 mod build;
 mod cargo;
+mod chaos;
 mod check;
 mod child;
 mod cli;
+mod clocks;
 mod cost;
 mod data;
+mod detour;
 mod dev;
 mod edge;
 mod explain;
@@ -61,6 +65,7 @@ async fn main() -> ExitCode {
         Some(Command::Edge(args)) => edge::run(args, &progress).await,
         Some(Command::Build(args)) => build::run(&args, &progress).await,
         Some(Command::Bench(args)) => bench::run(&args, &progress).await,
+        Some(Command::Chaos(args)) => chaos::run(&args, &progress).await,
         Some(Command::RollingRestart(args)) => rolling::run(&args, &progress).await,
         Some(Command::Check(command)) => check::run(&command, &progress).await,
         Some(Command::Jobs(args)) => {

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::child::{Spec, see_log};
+use crate::clocks::Clocks;
 use crate::failure::{Failure, IoContext};
 use crate::leftovers::Records;
 use crate::progress::Progress;
@@ -35,19 +36,35 @@ pub(crate) struct Supervisor {
     progress: Progress,
     services: Mutex<Vec<Arc<Service>>>,
     changes: watch::Sender<u64>,
+    /// Of its services, where they can be set off.
+    clocks: Option<Clocks>,
 }
 
 impl Supervisor {
     /// Keeps note of what it starts in `records`.
     pub(crate) fn new(records: Records, progress: Progress) -> Self {
-        Self { records, progress, services: Mutex::default(), changes: watch::Sender::new(0) }
+        let changes = watch::Sender::new(0);
+        Self { records, progress, services: Mutex::default(), changes, clocks: None }
+    }
+
+    /// With clocks of its services that can be set off.
+    pub(crate) fn with_clocks(self, clocks: Clocks) -> Self {
+        Self { clocks: Some(clocks), ..self }
+    }
+
+    /// The clocks of its services.
+    pub(crate) fn clocks(&self) -> Option<&Clocks> {
+        self.clocks.as_ref()
     }
 
     /// Starts a program and keeps it running.
     ///
     /// # Errors
-    /// Its log can't be written.
-    pub(crate) fn start(&self, spec: Spec) -> Result<Arc<Service>, Failure> {
+    /// Its log can't be written, or its clock.
+    pub(crate) fn start(&self, mut spec: Spec) -> Result<Arc<Service>, Failure> {
+        if let Some(clocks) = &self.clocks {
+            spec.env.extend(clocks.environment(&spec.name)?);
+        }
         File::create(&spec.log).or_fail("write", &spec.log)?;
         let (state_sender, state) = watch::channel(State::Starting);
         let (phase, phase_receiver) = watch::channel(Phase::Starting);
@@ -64,6 +81,12 @@ impl Supervisor {
         let service = Arc::new(Service { name, log, state, phase, task });
         self.services.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&service));
         Ok(service)
+    }
+
+    /// The service of this name.
+    pub(crate) fn service(&self, name: &str) -> Option<Arc<Service>> {
+        let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        services.iter().find(|service| service.name == name).map(Arc::clone)
     }
 
     /// Runs a program to its end.
