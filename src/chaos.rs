@@ -57,14 +57,12 @@ pub(crate) async fn run(args: &ChaosArgs, progress: &Progress) -> Result<(), Fai
         return Err(Failure::new("processes are found by /proc, which only Linux has: run it there"));
     }
     let faults = fault::chosen(&args.what)?;
-    let data = match &args.data {
-        Some(data) => data.clone(),
-        None => Workspace::find()?.join(FOLDER),
-    };
+    let workspace = Workspace::find()?;
+    let data = args.data.clone().unwrap_or_else(|| workspace.join(FOLDER));
     let hold = if args.quick { HOLD_QUICK } else { HOLD };
     let system = DevArgs::of_its_own(data.clone(), u16::try_from(REPLICAS).unwrap_or(u16::MAX), ORDERS);
     let work = async |stack: Stack, detours: &Detours, supervisor: &Supervisor| {
-        let target = Target { supervisor, detours };
+        let target = Target { supervisor, detours, data: &data, node: &workspace.npm_program("node") };
         match args.soak {
             Some(minutes) => soak(&target, &stack, minutes, args.json, progress).await,
             None => strike_all(&target, &stack, &faults, hold, args.json, progress).await,

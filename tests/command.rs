@@ -103,6 +103,12 @@ fn an_origin_that_the_edge_would_refuse_is_refused_before_it_runs() {
 }
 
 #[test]
+fn a_fault_that_is_none_is_refused_with_those_that_there_are() {
+    check(&["chaos", "moon/full"], &["there is no fault `moon/full`", "origin-a/kill", "primary/disk-full"]);
+    check(&["chaos", "--soak", "10", "worker/kill"], &["--soak"]);
+}
+
+#[test]
 fn what_can_not_be_explained_is_refused_with_what_to_do() {
     check(&["explain"], &["<URL>"]);
     check(&["explain", "/api/products"], &["/api/products is no URL", "--ready-file"]);

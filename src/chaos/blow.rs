@@ -1,9 +1,14 @@
 //! Makes a part of a running system fail, and lets it go again.
 
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use rustix::process::Signal;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{Blow, Fault, Part};
@@ -11,9 +16,11 @@ use super::processes::{limit_files, signal};
 use crate::child::signal_group;
 use crate::detour::{Detour, Way};
 use crate::dev::Detours;
-use crate::failure::Failure;
+use crate::failure::{Failure, IoContext as _};
 use crate::service::{Service, Supervisor};
 
+/// Locks databases.
+const HOLD: &str = include_str!("hold.mjs");
 /// How much later things arrive over a slow network, there and back.
 const DELAY: Duration = Duration::from_millis(100);
 /// A process that is slow runs so long,
@@ -33,6 +40,10 @@ const BACK_POLL: Duration = Duration::from_millis(20);
 pub(super) struct Target<'a> {
     pub(super) supervisor: &'a Supervisor,
     pub(super) detours: &'a Detours,
+    /// Where its data is.
+    pub(super) data: &'a Path,
+    /// The program that knows SQLite.
+    pub(super) node: &'a Path,
 }
 
 impl Target<'_> {
@@ -72,6 +83,7 @@ impl Target<'_> {
             Blow::ClockAhead => self.set_off(fault.part, OFF, hold).await?,
             Blow::ClockBehind => self.set_off(fault.part, -OFF, hold).await?,
             Blow::DiskFull => fill_disk(&services, hold).await,
+            Blow::Locked => self.lock(fault.part, hold).await?,
         }
         Ok(())
     }
@@ -82,6 +94,42 @@ impl Target<'_> {
         set(seconds)?;
         sleep(hold).await;
         set(0)
+    }
+
+    /// Keeps the databases of a store of the edge from being written to.
+    async fn lock(&self, part: Part, hold: Duration) -> Result<(), Failure> {
+        let of_store = match part {
+            Part::Kv => "kv",
+            _ => "do/tidewall-Control",
+        };
+        let databases = databases(&self.data.join("edge"), of_store).or_fail("read", self.data)?;
+        if databases.is_empty() {
+            return Err(Failure::new(format!("the edge has no database of its {part}")));
+        }
+        let script = self.data.join("hold.mjs");
+        fs::write(&script, HOLD).or_fail("write", &script)?;
+        let refused = |error| Failure::new(format!("the databases of {part} can't be locked: {error}"));
+        let mut holder = Command::new(self.node)
+            .arg(&script)
+            .args(&databases)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(refused)?;
+        let mut said = String::new();
+        if let Some(stdout) = &mut holder.stdout {
+            BufReader::new(stdout).read_line(&mut said).await.map_err(refused)?;
+        }
+        if said.trim() != "held" {
+            return Err(Failure::new(format!("the databases of {part} can't be locked")));
+        }
+        sleep(hold).await;
+        // It ends with its input.
+        drop(holder.stdin.take());
+        holder.wait().await.map_err(refused)?;
+        Ok(())
     }
 
     fn services(&self, part: Part) -> Result<Vec<Arc<Service>>, Failure> {
@@ -96,7 +144,7 @@ impl Target<'_> {
     fn ways(&self, part: Part) -> Vec<&Detour> {
         let Detours { origins, servers } = self.detours;
         match part {
-            Part::Edge | Part::Worker => Vec::new(),
+            Part::Edge | Part::Worker | Part::Kv | Part::Control => Vec::new(),
             Part::Origin(index) => origins.get(index).into_iter().collect(),
             Part::Origins => origins.iter().collect(),
             Part::Primary => servers.first().into_iter().collect(),
@@ -104,6 +152,26 @@ impl Target<'_> {
             Part::Replicas => servers.iter().skip(1).collect(),
         }
     }
+}
+
+/// The databases below the folders of the edge's states that end in `of_store`.
+fn databases(edge: &Path, of_store: &str) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![edge.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let is_of_store = path.parent().is_some_and(|folder| {
+                folder.ends_with(of_store) || folder.parent().is_some_and(|above| above.ends_with(of_store))
+            });
+            if path.is_dir() {
+                folders.push(path);
+            } else if is_of_store && path.extension().is_some_and(|extension| extension == "sqlite") {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn pids(services: &[Arc<Service>]) -> Result<Vec<u32>, Failure> {

@@ -24,6 +24,10 @@ pub(super) enum Part {
     /// All of them at once.
     Replicas,
     Worker,
+    /// Where the edge stores answers.
+    Kv,
+    /// The object that keeps the control log.
+    Control,
 }
 
 impl Part {
@@ -32,7 +36,8 @@ impl Part {
         let origin = |index| format!("origin-{}", origin_id(index));
         let replica = |index: usize| format!("replica{}", index + 1);
         match self {
-            Self::Edge => vec!["edge".to_owned()],
+            // The runtime of the edge has the stores in its processes.
+            Self::Edge | Self::Kv | Self::Control => vec!["edge".to_owned()],
             Self::Origin(index) => vec![origin(index)],
             Self::Origins => (0..ORIGINS).map(origin).collect(),
             Self::Primary => vec!["primary".to_owned()],
@@ -48,6 +53,8 @@ impl fmt::Display for Part {
         match self {
             Self::Origins => f.write_str("origins"),
             Self::Replicas => f.write_str("replicas"),
+            Self::Kv => f.write_str("kv"),
+            Self::Control => f.write_str("control"),
             one => f.write_str(&one.services().concat()),
         }
     }
@@ -73,6 +80,8 @@ pub(super) enum Blow {
     ClockBehind,
     /// It can't write a byte for a while.
     DiskFull,
+    /// Its database takes no writes for a while.
+    Locked,
 }
 
 impl Blow {
@@ -86,6 +95,7 @@ impl Blow {
             Self::ClockAhead => "clock-ahead",
             Self::ClockBehind => "clock-behind",
             Self::DiskFull => "disk-full",
+            Self::Locked => "locked",
         }
     }
 }
@@ -115,9 +125,9 @@ impl Fault {
             (_, Blow::ClockAhead | Blow::ClockBehind) => [Cost::Nothing; 2],
             // There is one of it here, where a platform has many.
             (Part::Edge, Blow::Kill | Blow::Restart) => [Cost::Failed; 2],
-            (Part::Edge | Part::Origin(_) | Part::Replica(_) | Part::Worker, _) => [Cost::Nothing; 2],
             (Part::Origins | Part::Replicas, _) => [Cost::Refused; 2],
             (Part::Primary, _) => [Cost::Nothing, Cost::Refused],
+            _ => [Cost::Nothing; 2],
         }
     }
 }
@@ -130,7 +140,7 @@ impl fmt::Display for Fault {
 
 /// Every fault.
 fn all() -> Vec<Fault> {
-    use Blow::{ClockAhead, ClockBehind, Cut, DiskFull, Kill, Restart, Slow, Stop};
+    use Blow::{ClockAhead, ClockBehind, Cut, DiskFull, Kill, Locked, Restart, Slow, Stop};
     const CLOCKS: &[Blow] = &[ClockAhead, ClockBehind];
     const NETWORKED: &[Blow] = &[Kill, Stop, Slow, Cut, Restart];
     const ALONE: &[Blow] = &[Kill, Stop, Slow, Restart];
@@ -142,6 +152,7 @@ fn all() -> Vec<Fault> {
     parts.push((Part::Worker, ALONE));
     parts.push((Part::Primary, NETWORKED));
     parts.push((Part::Primary, &[DiskFull]));
+    parts.extend([Part::Kv, Part::Control].map(|part| (part, &[Locked] as &[_])));
     parts.extend([Part::Edge, Part::Origin(0), Part::Primary, Part::Worker].map(|part| (part, CLOCKS)));
     let of = |(part, blows): (Part, &'static [Blow])| blows.iter().map(move |&blow| Fault { part, blow });
     parts.into_iter().flat_map(of).collect()
