@@ -1,5 +1,6 @@
 //! Makes a part of a running system fail, and lets it go again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{Blow, Fault, Part};
-use super::processes::{limit_files, signal};
+use super::processes::{family, limit_files, signal};
 use crate::child::signal_group;
 use crate::detour::{Detour, Way};
 use crate::dev::Detours;
@@ -82,7 +83,7 @@ impl Target<'_> {
             }
             Blow::ClockAhead => self.set_off(fault.part, OFF, hold).await?,
             Blow::ClockBehind => self.set_off(fault.part, -OFF, hold).await?,
-            Blow::DiskFull => fill_disk(&services, hold).await,
+            Blow::DiskFull => fill_disk(&services, hold).await?,
             Blow::Locked => self.lock(fault.part, hold).await?,
         }
         Ok(())
@@ -191,13 +192,24 @@ async fn run_slowly(pids: &[u32], hold: Duration) {
 }
 
 /// Lets services write nothing, also those that are started meanwhile because they ended of it.
-async fn fill_disk(services: &[Arc<Service>], hold: Duration) {
+async fn fill_disk(services: &[Arc<Service>], hold: Duration) -> Result<(), Failure> {
     let begun = Instant::now();
+    let mut limited = BTreeSet::new();
     while begun.elapsed() < hold {
-        services.iter().filter_map(|service| service.pid()).for_each(|pid| limit_files(pid, Some(0)));
+        for pid in services.iter().filter_map(|service| service.pid()).flat_map(family) {
+            if !limited.contains(&pid) && limit_files(pid, "0") {
+                limited.insert(pid);
+            }
+        }
+        if limited.is_empty() {
+            return Err(Failure::new("no file limit can be set: `prlimit` of util-linux is needed for it"));
+        }
         sleep(LIMIT_POLL).await;
     }
-    services.iter().filter_map(|service| service.pid()).for_each(|pid| limit_files(pid, None));
+    for pid in services.iter().filter_map(|service| service.pid()).flat_map(family) {
+        limit_files(pid, "unlimited");
+    }
+    Ok(())
 }
 
 /// Waits until each service has another process.
