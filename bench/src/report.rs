@@ -72,7 +72,7 @@ pub struct Measurement {
     article: Option<Figure>,
     /// What can't be passed here.
     limit: Option<Figure>,
-    /// Why it isn't the article's.
+    /// Why it isn't the article's, or how it was come to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<Cow<'static, str>>,
     /// What others came to, each the median of its rounds.
@@ -109,6 +109,11 @@ impl Measurement {
         self
     }
 
+    /// The note, where it isn't about the article's figure.
+    fn remark(&self) -> Option<&str> {
+        self.note.as_deref().filter(|_| self.article.is_none())
+    }
+
     /// The bench that it is a result of.
     fn bench(&self) -> &str {
         self.name.split('/').next().unwrap_or_default()
@@ -126,7 +131,7 @@ impl Measurement {
         self
     }
 
-    /// Unlike the article's, for this reason.
+    /// Unlike the article's for this reason; or, without one of the article's, come to in this way.
     pub fn note(mut self, why: &'static str) -> Self {
         self.note = Some(why.into());
         self
@@ -153,7 +158,8 @@ impl Measurement {
         lines.extend(self.limit.map(|figure| line("limit", figure)));
         let note = self.note.as_deref().unwrap_or_default();
         lines.extend(self.article.map(|figure| ["article".to_owned(), figure.to_string(), note.to_owned()]));
-        lines.extend(self.growth.iter().map(|growth| ["growth".to_owned(), growth.text(), String::new()]));
+        lines.extend(self.growth.iter().map(|growth| ["growth".to_owned(), String::new(), growth.text()]));
+        lines.extend(self.remark().map(|note| ["note".to_owned(), String::new(), note.to_owned()]));
         lines
             .extend(self.missing.iter().map(|(name, reason)| [name.clone(), "–".to_owned(), reason.clone()]));
         lines
@@ -206,6 +212,29 @@ mod tests {
                 Measurement::new("queue/cost", "ms", Better::Lower, &cost).article(6.0),
             ],
         }
+    }
+
+    #[test]
+    fn growth_and_a_note_are_told_and_read_again() {
+        let growth = Growth::new("rows", &[(10.0, 1.0), (1_000.0, 10.0)]).unwrap();
+        let cost = Sample::new(vec![10.0]).unwrap();
+        let result =
+            Measurement::new("queue/cost", "ms", Better::Lower, &cost).growth(growth).note("simulated");
+        assert_eq!(
+            result.lines()[1..],
+            [
+                ["growth", "", "1 at 10, 10 at 1000 rows: as the power 0.50"].map(str::to_owned),
+                ["note", "", "simulated"].map(str::to_owned),
+            ]
+        );
+        let json = serde_json::to_value(&result).unwrap();
+        assert_eq!(
+            json["growth"],
+            serde_json::json!({"of": "rows", "points": [[10, 1], [1000, 10]], "exponent": 0.5})
+        );
+        assert_eq!(serde_json::from_value::<Measurement>(json).unwrap(), result);
+        let remark_of_article = result.article(5.0);
+        assert_eq!(remark_of_article.lines()[1..2], [["article", "5", "simulated"].map(str::to_owned)]);
     }
 
     #[test]

@@ -45,14 +45,14 @@ async fn told(program: &str) -> Option<String> {
 
 async fn server(primary: &str) -> Result<String, Reason> {
     let client = connect(&primary.parse()?).await?;
-    let version: String = client.query_one("SHOW server_version", &[]).await?.get(0);
+    let version: String = client.query_one("SHOW server_version", &[]).await?.try_get(0)?;
     number(&version).ok_or_else(|| Reason::new(&format!("no version: {version}")))
 }
 
 /// The first word that begins as a version does.
 fn number(text: &str) -> Option<String> {
-    let words = text.split_whitespace().map(|word| word.trim_start_matches('v'));
-    words.into_iter().find(|word| word.starts_with(|first: char| first.is_ascii_digit())).map(str::to_owned)
+    let mut words = text.split_whitespace().map(|word| word.trim_start_matches('v'));
+    words.find(|word| word.starts_with(|first: char| first.is_ascii_digit())).map(str::to_owned)
 }
 
 #[cfg(test)]

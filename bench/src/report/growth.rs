@@ -1,4 +1,4 @@
-//! How a cost grows with the work.
+//! How a figure, mostly a cost, grows with the work.
 
 use std::borrow::Cow;
 
@@ -38,11 +38,22 @@ impl Growth {
         &self.points
     }
 
-    /// In a line: from how much to how much, and the power.
-    pub fn text(&self) -> String {
+    /// To which power of the work it grows, with two decimals.
+    pub fn power(&self) -> String {
+        // A power just below zero is none, and not less than none.
+        format!("{:.2}", (self.exponent.value() * 100.0).round() / 100.0 + 0.0)
+    }
+
+    /// In a line: what it came to at how much.
+    pub fn figures(&self) -> String {
         let points: Vec<String> =
             self.points.iter().map(|[work, cost]| format!("{cost} at {work}")).collect();
-        format!("{} {}: as the power {:.2}", points.join(", "), self.of, self.exponent.value())
+        format!("{} {}", points.join(", "), self.of)
+    }
+
+    /// The same, and the power.
+    pub fn text(&self) -> String {
+        format!("{}: as the power {}", self.figures(), self.power())
     }
 }
 
@@ -91,5 +102,16 @@ mod tests {
     fn points_are_told_from_little_to_much() {
         let growth = Growth::new("rows", &[(1_000.0, 2.0), (10.0, 1.0), (100.0, 1.5)]).unwrap();
         assert_eq!(growth.text(), "1 at 10, 1.5 at 100, 2 at 1000 rows: as the power 0.15");
+    }
+
+    #[test]
+    fn a_power_is_told_with_two_decimals() {
+        for (points, power) in [
+            ([(10.0, 1.0), (1_000.0, 0.999)], "0.00"),
+            ([(10.0, 1.0), (1_000.0, 10.0)], "0.50"),
+            ([(1.0, 8.0), (2.0, 4.0)], "-1.00"),
+        ] {
+            assert_eq!(Growth::new("rows", &points).unwrap().power(), power);
+        }
     }
 }

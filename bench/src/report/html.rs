@@ -60,10 +60,11 @@ fn section(page: &mut String, result: &Measurement) {
     let most = rows.iter().map(|row| row.2.value()).fold(0.0, f64::max);
     let _ = writeln!(
         page,
-        "<section>\n<h3>{}</h3>\n<p class=\"soft\">{}, {} is better</p>\n<table>",
+        "<section>\n<h3>{}</h3>\n<p class=\"soft\">{}, {} is better{}</p>\n<table>",
         escaped(&result.name),
         escaped(&result.unit),
         result.better.as_str(),
+        result.remark().map(|note| format!("; {}", escaped(note))).unwrap_or_default(),
     );
     for (class, name, figure, remark) in rows {
         let percent = if most > 0.0 { (figure.value() / most * 100.0).clamp(0.0, 100.0) } else { 0.0 };
@@ -103,11 +104,10 @@ fn line(growth: &Growth) -> String {
         growth.points().iter().map(|point| point.map(|figure| figure.value().log10())).collect();
     let range = |of: usize| {
         let values = || logs.iter().map(|log| log[of]);
-        let (least, most) = (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max));
-        // The same length on both: the widest of the two says how steep it is.
-        (least, most)
+        (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max))
     };
     let ((least_work, most_work), (least_cost, most_cost)) = (range(0), range(1));
+    // As many powers of ten on either scale, or the line would not say how steep the growth is.
     let decades = (most_work - least_work).max(most_cost - least_cost).max(1.0);
     let x = |log: f64| MARGIN + (log - least_work) / decades * (WIDTH - 2.0 * MARGIN);
     let y = |log: f64| HEIGHT - MARGIN - (log - least_cost) / decades * (HEIGHT - 2.0 * MARGIN);
@@ -125,8 +125,7 @@ fn line(growth: &Growth) -> String {
         );
     }
     format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{} by {}\"><polyline points=\"{}\"/>{marks}</svg>",
-        "cost",
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"by {}\"><polyline points=\"{}\"/>{marks}</svg>",
         escaped(growth.of()),
         points.trim_end(),
     )

@@ -18,13 +18,9 @@ pub fn markdown(reports: &[Report]) -> String {
 
 fn section(text: &mut String, report: &Report) {
     let name = report.results.first().map_or("nothing", Measurement::bench);
-    let commit = report.commit.as_deref().unwrap_or("unknown");
     // It can't fail in memory.
-    let _ = write!(text, "\n## {name}\n\n{}; commit {commit}, {}", cell(&report.machine), report.day);
-    for (what, version) in &report.versions {
-        let _ = write!(text, "; {} {}", cell(what), cell(version));
-    }
-    text.push_str(".\n\n| result | Tidewall | rounds | beside it | article |\n|---|---|---|---|---|\n");
+    let _ = write!(text, "\n## {name}\n\n{}", ran_on(report));
+    text.push_str("\n\n| result | Tidewall | rounds | beside it | article |\n|---|---|---|---|---|\n");
     for result in &report.results {
         row(text, result);
     }
@@ -37,6 +33,7 @@ fn row(text: &mut String, result: &Measurement) {
     beside.extend(result.limit.map(|figure| format!("limit {figure}")));
     beside.extend(result.missing.iter().map(|(name, why)| format!("{} – ({})", cell(name), cell(why))));
     beside.extend(result.growth.iter().map(|growth| cell(&growth.text())));
+    beside.extend(result.remark().map(cell));
     let article = match (result.article, &result.note) {
         (Some(figure), Some(note)) => format!("{figure}: {}", cell(note)),
         (Some(figure), None) => figure.to_string(),
@@ -53,6 +50,33 @@ fn row(text: &mut String, result: &Measurement) {
     );
 }
 
+/// The results of one bench, each with how it grows where that was looked at.
+pub fn growths(report: &Report) -> String {
+    let mut text = ran_on(report);
+    text.push_str("\n\n| result | figure | grows as the power |\n|---|---|---|\n");
+    for result in &report.results {
+        let (figures, power) = match &result.growth {
+            Some(growth) => (cell(&growth.figures()), growth.power()),
+            None => (result.tidewall.to_string(), String::new()),
+        };
+        let note = result.remark().map(|note| format!("; {}", cell(note))).unwrap_or_default();
+        // It can't fail in memory.
+        let _ = writeln!(text, "| `{}`, {}{note} | {figures} | {power} |", result.name, cell(&result.unit));
+    }
+    text
+}
+
+/// The machine, what was measured, when, and what took part.
+fn ran_on(report: &Report) -> String {
+    let commit = report.commit.as_deref().unwrap_or("unknown");
+    let mut text = format!("{}; commit {commit}, {}", cell(&report.machine), report.day);
+    for (what, version) in &report.versions {
+        let _ = write!(text, "; {} {}", cell(what), cell(version));
+    }
+    text.push('.');
+    text
+}
+
 /// Text within a cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
@@ -60,6 +84,7 @@ fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::growth::Growth;
     use super::super::tests::report;
     use super::*;
 
@@ -81,6 +106,23 @@ mod tests {
                 "| `queue/cost`, ms, lower is better | 2.5 | 2.5 to 2.5 |  | 6 |",
             ]
         );
+    }
+
+    #[test]
+    fn what_grows_stands_in_a_table_of_its_own() {
+        let mut report = report();
+        let growth = Growth::new("rows", &[(10.0, 1.0), (1_000.0, 10.0)]).unwrap();
+        let result = report.results.pop().unwrap();
+        report.results.push(Measurement { article: None, ..result }.growth(growth).note("simulated"));
+        assert_eq!(
+            growths(&report),
+            "2 CPUs; commit 0123456789ab, 2026-11-30; PostgreSQL 18.1.\n\n\
+             | result | figure | grows as the power |\n|---|---|---|\n\
+             | `queue/end-to-end`, jobs/s | 37000 |  |\n\
+             | `queue/cost`, ms; simulated | 1 at 10, 10 at 1000 rows | 0.50 |\n"
+        );
+        let row = markdown(&[report]);
+        assert!(row.ends_with("| 1 at 10, 10 at 1000 rows: as the power 0.50<br>simulated |  |\n"), "{row}");
     }
 
     #[test]
