@@ -2,7 +2,7 @@
 //! run on one machine.
 //!
 //! - [`catalog`]: which benches there are. [`edge`], [`index`], [`pool`], [`queue`],
-//!   [`replicas`]: these.
+//!   [`replicas`], [`scale`]: these.
 //! - [`contest`]: several contestants under the same load, in turn, again and
 //!   again, so that what the machine does meanwhile meets all of them.
 //!   [`load`]: that load. [`effort`]: for how long.
@@ -38,5 +38,6 @@ pub mod replicas;
 pub mod report;
 pub mod results;
 pub mod sample;
+pub mod scale;
 pub mod scenario;
 pub mod versions;
