@@ -2,7 +2,7 @@
 //!
 //! The servers are named by `DATABASE_URL` and `REPLICA_URLS`, never on the
 //! command line: they hold passwords. Worker and site are those in target/edge and target/site. What a
-//! run that isn't quick came to is kept in bench/results.
+//! run that isn't quick came to is kept in bench/results, and what `scale` did in docs/scale.md as well.
 
 #![expect(clippy::print_stdout, reason = "a command's results go to standard output")]
 
@@ -15,8 +15,9 @@ use tidewall_bench::effort::Effort;
 use tidewall_bench::error::{BenchError, Reason};
 use tidewall_bench::queue::scale::Scale;
 use tidewall_bench::report::Report;
+use tidewall_bench::results::Kept;
 use tidewall_bench::scenario::{self, Definition, Place};
-use tidewall_bench::{checkout, database, machine, progress, results, versions};
+use tidewall_bench::{checkout, database, machine, progress, versions};
 
 /// Measure Tidewall beside its peers.
 #[derive(Debug, Parser)]
@@ -113,6 +114,8 @@ fn replicas() -> Vec<String> {
 
 /// Where results are kept.
 const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results");
+/// What quotes those of `scale`.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scale.md");
 /// Folder of the built Worker.
 const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/edge");
 
@@ -149,8 +152,8 @@ async fn measure(cli: &Cli) -> Result<Report, BenchError> {
         report.results.extend(bench.run(&setting).await?);
         // What is too short to quote is not quoted; and what was measured is kept whatever comes next.
         if !cli.quick {
-            let folder = Path::new(RESULTS);
-            results::keep(folder, &report)
+            let kept = Kept { folder: Path::new(RESULTS), document: Path::new(DOCUMENT) };
+            kept.keep(&report)
                 .map_err(|error| BenchError::Kept { folder: RESULTS.to_owned(), reason: error.into() })?;
         }
     }
