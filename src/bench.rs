@@ -32,6 +32,7 @@ const KNOWN: &[(&str, On)] = &[
     ("pool", On::Database),
     ("queue", On::Database),
     ("replicas", On::Database),
+    ("scale", On::Database),
 ];
 /// A primary and two replicas.
 const SERVERS: u16 = 3;
@@ -207,7 +208,7 @@ mod tests {
         let failure = check(&["pool".to_owned(), "pond".to_owned()]).unwrap_err().to_string();
         assert_eq!(
             failure,
-            "there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas, and all of them without a name"
+            "there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas, scale, and all of them without a name"
         );
     }
 }

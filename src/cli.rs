@@ -170,7 +170,7 @@ pub(crate) struct BuildArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// What to measure (balance, cdn, edge, index, pool, queue, replicas) [default: everything].
+    /// What to measure (balance, cdn, edge, index, pool, queue, replicas, scale) [default: everything].
     #[arg(value_name = "WHAT")]
     pub(crate) what: Vec<String>,
     /// Measure for a shorter time: enough to see that it runs, too short to quote.

@@ -23,11 +23,13 @@ fn an_unknown_bench_is_refused_in_a_sentence_with_the_known_ones() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         error,
-        "tidewall: there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas, and all of them without a name\n"
+        "tidewall: there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas, scale, and all of them without a name\n"
     );
     assert!(output.stdout.is_empty());
     let help = support::tidewall::output(&["bench", "--help"]).stdout;
-    assert!(String::from_utf8_lossy(&help).contains("(balance, cdn, edge, index, pool, queue, replicas)"));
+    assert!(
+        String::from_utf8_lossy(&help).contains("(balance, cdn, edge, index, pool, queue, replicas, scale)")
+    );
 }
 
 /// Just enough to see that there are figures.
@@ -129,6 +131,48 @@ async fn the_queue_is_measured_beside_a_bare_loop_and_peers_that_are_not_there_a
         assert!(result["limit"].as_f64().unwrap() > 0.0, "{result}");
         assert!(result["missing"]["node bullmq"].is_string(), "{result}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_grows_is_measured_at_several_amounts() {
+    let folder = Folder::new();
+    let args = ["--seed", "100", "--no-edge", "--no-worker", "--origins", "1", "--replicas", "0"];
+    let stack = Running::dev(&folder.0, &args);
+    let setting = Setting { primary: stack.text("/primary"), ..built() };
+    let results = serde_json::to_value(Bench::Scale.run(&setting).await.unwrap()).unwrap();
+    let results = results.as_array().unwrap();
+    let names: Vec<_> = results.iter().map(|result| result["name"].as_str().unwrap()).collect();
+    let expected = [
+        "scale/products-read",
+        "scale/products-list",
+        "scale/groups-decision",
+        "scale/groups-append",
+        "scale/groups-lasting",
+        "scale/origins-choice-round-robin",
+        "scale/origins-evenness-round-robin",
+        "scale/origins-choice-least-connections",
+        "scale/origins-evenness-least-connections",
+        "scale/origins-choice-ip-hash",
+        "scale/origins-evenness-ip-hash",
+        "scale/isolates-evenness",
+        "scale/isolates-questions",
+        "scale/jobs-done",
+        "scale/jobs-added",
+    ];
+    assert_eq!(names, expected);
+    for result in results {
+        let name = result["name"].as_str().unwrap();
+        assert!(result["tidewall"].as_f64().unwrap() > 0.0, "{result}");
+        if name != "scale/groups-lasting" {
+            let points = result["growth"]["points"].as_array().unwrap();
+            assert!(points.len() >= 2 && points.last().unwrap()[1] == result["tidewall"], "{result}");
+        }
+        let is_simulated = result["note"].as_str().is_some_and(|note| note.starts_with("simulated"));
+        let is_told = ["evenness", "questions", "lasting"].iter().any(|word| name.contains(word));
+        assert_eq!(is_simulated, is_told, "{result}");
+    }
+    let questions = results.iter().find(|result| result["name"] == "scale/isolates-questions").unwrap();
+    assert_eq!(questions["limit"].as_f64(), Some(1_000.0));
 }
 
 /// The Worker of a stack that runs nothing else is the one that is measured, though not

@@ -6,7 +6,7 @@ use crate::effort::Effort;
 use crate::error::BenchError;
 use crate::queue::scale::Scale;
 use crate::report::Measurement;
-use crate::{edge, index, pool, queue, replicas};
+use crate::{edge, index, pool, queue, replicas, scale};
 
 /// Something that can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Bench {
     Queue,
     /// The replicas, and the router before them.
     Replicas,
+    /// How costs grow with the work.
+    Scale,
 }
 
 /// What a bench measures with.
@@ -48,8 +50,16 @@ pub struct Setting {
 
 impl Bench {
     /// All of them, in the order in which they run.
-    pub const ALL: &[Self] =
-        &[Self::Balance, Self::Cdn, Self::Edge, Self::Index, Self::Pool, Self::Queue, Self::Replicas];
+    pub const ALL: &[Self] = &[
+        Self::Balance,
+        Self::Cdn,
+        Self::Edge,
+        Self::Index,
+        Self::Pool,
+        Self::Queue,
+        Self::Replicas,
+        Self::Scale,
+    ];
 
     /// As a person types it, and as its results' names begin.
     pub const fn name(self) -> &'static str {
@@ -61,6 +71,7 @@ impl Bench {
             Self::Pool => "pool",
             Self::Queue => "queue",
             Self::Replicas => "replicas",
+            Self::Scale => "scale",
         }
     }
 
@@ -68,7 +79,7 @@ impl Bench {
     pub const fn needs_database(self) -> bool {
         match self {
             Self::Balance | Self::Cdn | Self::Edge => false,
-            Self::Index | Self::Pool | Self::Queue | Self::Replicas => true,
+            Self::Index | Self::Pool | Self::Queue | Self::Replicas | Self::Scale => true,
         }
     }
 
@@ -85,6 +96,7 @@ impl Bench {
             Self::Pool => pool::run(setting).await,
             Self::Queue => queue::run(setting).await,
             Self::Replicas => replicas::run(setting).await,
+            Self::Scale => scale::run(setting).await,
         }
     }
 }
@@ -125,7 +137,9 @@ mod tests {
     fn an_unknown_name_is_refused_with_the_known_ones() {
         check(
             &["pool", "pond"],
-            Err("there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas"),
+            Err(
+                "there is no bench `pond`; there are: balance, cdn, edge, index, pool, queue, replicas, scale",
+            ),
         );
     }
 }

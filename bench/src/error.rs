@@ -24,6 +24,14 @@ pub enum BenchError {
         /// What it said.
         reason: Reason,
     },
+    /// The results can't be kept.
+    #[error("the results can't be kept in {folder}: {reason}")]
+    Kept {
+        /// Where.
+        folder: String,
+        /// What the system said.
+        reason: Reason,
+    },
     /// A contestant that the results are about can't go on.
     #[error("{name} can't be measured: {reason}")]
     Contestant {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Digits that count. Rounds differ by some percent, so more would say nothing.
 const DIGITS: usize = 4;
@@ -10,7 +10,7 @@ const DIGITS: usize = 4;
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A number with four digits that count.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Deserialize)]
 pub struct Figure(f64);
 
 impl Figure {
@@ -19,6 +19,11 @@ impl Figure {
         // In decimal, so that what is printed is what was meant.
         let rounded = format!("{value:.*e}", DIGITS - 1);
         Self(rounded.parse().unwrap_or(value))
+    }
+
+    /// The number.
+    pub fn value(self) -> f64 {
+        self.0
     }
 }
 

@@ -1,10 +1,12 @@
 //! The program that `tidewall bench` builds and runs: measures, and prints the report.
 //!
 //! The servers are named by `DATABASE_URL` and `REPLICA_URLS`, never on the
-//! command line: they hold passwords. Worker and site are those in target/edge and target/site.
+//! command line: they hold passwords. Worker and site are those in target/edge and target/site. What a
+//! run that isn't quick came to is kept in bench/results, and what `scale` did in docs/scale.md as well.
 
 #![expect(clippy::print_stdout, reason = "a command's results go to standard output")]
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,8 +15,9 @@ use tidewall_bench::effort::Effort;
 use tidewall_bench::error::{BenchError, Reason};
 use tidewall_bench::queue::scale::Scale;
 use tidewall_bench::report::Report;
+use tidewall_bench::results::Kept;
 use tidewall_bench::scenario::{self, Definition, Place};
-use tidewall_bench::{checkout, database, machine, progress};
+use tidewall_bench::{checkout, database, machine, progress, versions};
 
 /// Measure Tidewall beside its peers.
 #[derive(Debug, Parser)]
@@ -109,6 +112,10 @@ fn replicas() -> Vec<String> {
     named.split(',').filter(|url| !url.trim().is_empty()).map(str::to_owned).collect()
 }
 
+/// Where results are kept.
+const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results");
+/// What quotes those of `scale`.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scale.md");
 /// Folder of the built Worker.
 const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/edge");
 
@@ -134,9 +141,21 @@ async fn measure(cli: &Cli) -> Result<Report, BenchError> {
     if needs_database {
         database::settle(&setting.primary).await?;
     }
-    let mut results = Vec::new();
+    let mut report = Report {
+        machine: machine::describe(),
+        commit: checkout::commit().await,
+        day: time::OffsetDateTime::now_utc().date().to_string(),
+        versions: versions::all(needs_database.then_some(&*setting.primary)).await,
+        results: Vec::new(),
+    };
     for bench in benches {
-        results.extend(bench.run(&setting).await?);
+        report.results.extend(bench.run(&setting).await?);
+        // What is too short to quote is not quoted; and what was measured is kept whatever comes next.
+        if !cli.quick {
+            let kept = Kept { folder: Path::new(RESULTS), document: Path::new(DOCUMENT) };
+            kept.keep(&report)
+                .map_err(|error| BenchError::Kept { folder: RESULTS.to_owned(), reason: error.into() })?;
+        }
     }
-    Ok(Report { machine: machine::describe(), commit: checkout::commit().await, results })
+    Ok(report)
 }

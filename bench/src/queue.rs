@@ -42,6 +42,7 @@ use crate::catalog::Setting;
 use crate::error::{BenchError, Reason};
 use crate::peers;
 use crate::report::Measurement;
+use backlog::Backlog;
 use field::Field;
 
 /// Connections on which jobs are added one by one.
@@ -70,6 +71,32 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measurement>, BenchError> {
     let results = measured.await;
     field.leave().await;
     results
+}
+
+/// Jobs a second of one backlog.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rates {
+    /// Added by the batch API.
+    pub(crate) added: f64,
+    /// Done, from the start of the workers to the last completion.
+    pub(crate) done: f64,
+}
+
+/// What Tidewall's queue alone makes of backlogs of so many jobs each, round by round.
+///
+/// # Errors
+/// It can't be measured.
+pub(crate) async fn backlogs(
+    primary: &str,
+    jobs: &[u32],
+    rounds: u32,
+) -> Result<Vec<Vec<Rates>>, BenchError> {
+    let mut field = Field::new(primary);
+    field.enter(TIDEWALL, &tidewall::PLACE, tidewall::connect).await?;
+    let measured = backlog::of_each(&mut field, jobs, rounds).await;
+    field.leave().await;
+    let rates = |backlog: Backlog| Rates { added: backlog.enqueued.rate(), done: backlog.done.rate() };
+    Ok(measured?.into_iter().map(|round| round.into_iter().map(rates).collect()).collect())
 }
 
 async fn enter(field: &mut Field) -> Result<(), BenchError> {

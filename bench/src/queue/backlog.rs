@@ -40,6 +40,26 @@ pub(super) async fn run(field: &mut Field, scale: &Scale) -> Result<Vec<Measurem
     ])
 }
 
+/// Backlogs of so many jobs each, in every round, of the only one that is there.
+pub(super) async fn of_each(
+    field: &mut Field,
+    jobs: &[u32],
+    rounds: u32,
+) -> Result<Vec<Vec<Backlog>>, BenchError> {
+    let warm_up = jobs.first().copied().unwrap_or_default();
+    field.rounds("backlogs, warming up", 1, |_| true, async |entry| measure(entry, warm_up).await).await?;
+    let all = async |entry: &mut Entry| {
+        let mut backlogs = Vec::new();
+        for &jobs in jobs {
+            backlogs.push(measure(entry, jobs).await?);
+            entry.place.clear().await?;
+        }
+        Ok(backlogs)
+    };
+    let outcome = field.rounds("backlogs", rounds, |_| true, all).await?;
+    Ok(outcome.loads.into_values().next().unwrap_or_default())
+}
+
 async fn measure(entry: &mut Entry, jobs: u32) -> Result<Backlog, Reason> {
     let Entry { contestant, place, .. } = entry;
     let before = place.wal().await?;
