@@ -69,14 +69,12 @@ pub(crate) async fn run(args: &ChaosArgs, progress: &Progress) -> Result<(), Fai
         }
     };
     let broken = dev::with_faults(system, progress, work).await?;
-    DataDir::open(&data)?.remove()?;
-    match broken.is_empty() {
-        true => Ok(()),
-        false => {
-            Err(Failure::new(format!("{} promises are not kept", broken.len()))
-                .with_output(broken.join("\n")))
-        }
+    if broken.is_empty() {
+        return DataDir::open(&data)?.remove();
     }
+    let logs = data.join("logs");
+    let sentence = format!("{} promises are not kept; the logs are in {}", broken.len(), logs.display());
+    Err(Failure::new(sentence).with_output(broken.join("\n")))
 }
 
 /// Every fault, one after the other; what was broken.
@@ -147,7 +145,8 @@ async fn soak(
         all.asked.extend(ledger.asked);
     }
     let toll = all.toll(Duration::ZERO);
-    let failed = [toll.reads, toll.writes].iter().map(|count| count.refused + count.failed).sum();
+    let failed =
+        [toll.reads, toll.writes].iter().map(|count| count.refused + count.unknown + count.failed).sum();
     let memory = services.iter().zip(&seen).map(|(service, seen)| Memory::of(service, seen)).collect();
     let soak = Soak { memory, reads: toll.reads.asked, writes: toll.writes.asked, failed };
     tell(&soak, json, progress)?;

@@ -105,7 +105,7 @@ impl Blow {
 pub(super) enum Cost {
     /// Every request is answered as ever, if later.
     Nothing,
-    /// Some get a 503 that says when to come again.
+    /// Some get a 503 that says when to come again, or hear that nobody knows whether it was done.
     Refused,
     /// Some get another error, or none at all.
     Failed,

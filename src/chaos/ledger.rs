@@ -12,9 +12,9 @@ const EXAMPLES_MAX: usize = 5;
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// What is public.
+    /// What is public, as anybody reads it.
     Read,
-    /// Everything else: it needs the primary.
+    /// Everything else. It needs the primary, or may: what was written a moment ago no replica may have yet.
     Write,
 }
 
@@ -25,6 +25,8 @@ pub(super) enum Outcome {
     Done,
     /// A 503 with `Retry-After`.
     Refused,
+    /// The database was lost while it committed, and the answer says that nobody knows whether it did.
+    Unknown,
     /// Something else, in words.
     Failed(String),
 }
@@ -70,12 +72,14 @@ pub(super) struct Losses {
 pub(super) struct Count {
     pub(super) asked: u32,
     pub(super) refused: u32,
+    /// Told that nobody knows what became of it.
+    pub(super) unknown: u32,
     pub(super) failed: u32,
 }
 
 impl Count {
     fn cost(self) -> Cost {
-        match (self.failed, self.refused) {
+        match (self.failed, self.refused + self.unknown) {
             (0, 0) => Cost::Nothing,
             (0, _) => Cost::Refused,
             _ => Cost::Failed,
@@ -116,6 +120,7 @@ impl Ledger {
             match outcome {
                 Outcome::Done => continue,
                 Outcome::Refused => count.refused += 1,
+                Outcome::Unknown => count.unknown += 1,
                 Outcome::Failed(words) => {
                     count.failed += 1;
                     if toll.examples.len() < EXAMPLES_MAX && !toll.examples.contains(words) {
@@ -140,7 +145,8 @@ pub(super) fn broken(fault: Fault, toll: &Toll, losses: &Losses) -> Vec<String> 
     let [of_reads, of_writes] = fault.may_cost();
     for (what, count, allowed) in [("reads", toll.reads, of_reads), ("writes", toll.writes, of_writes)] {
         if count.cost() > allowed {
-            broken.push(format!("{what}: {} failed and {} refused", count.failed, count.refused));
+            let Count { refused, unknown, failed, .. } = count;
+            broken.push(format!("{what}: {failed} failed, {refused} refused, {unknown} of unknown outcome"));
         }
     }
     let zero = [
@@ -185,7 +191,10 @@ mod tests {
             asked(Kind::Read, 12, Outcome::Done),
         ];
         let toll = Ledger { asked, missed: 0, stale: 0 }.toll(Duration::from_secs(7));
-        assert_eq!((toll.reads.asked, toll.writes), (2, Count { asked: 3, refused: 1, failed: 2 }));
+        assert_eq!(
+            (toll.reads.asked, toll.writes),
+            (2, Count { asked: 3, refused: 1, unknown: 0, failed: 2 })
+        );
         assert_eq!((toll.outage_seconds, toll.back_after_seconds, toll.slowest_seconds), (5.0, 2.0, 1.0));
         assert_eq!(toll.examples, ["status 500"]);
     }
@@ -199,8 +208,9 @@ mod tests {
 
     #[test]
     fn each_part_may_cost_what_is_promised_and_no_more() {
-        let refused = Count { asked: 9, refused: 1, failed: 0 };
-        let failed = Count { asked: 9, refused: 1, failed: 1 };
+        let refused = Count { asked: 9, refused: 1, ..Count::default() };
+        let unknown = Count { asked: 9, unknown: 1, ..Count::default() };
+        let failed = Count { asked: 9, refused: 1, unknown: 1, failed: 1 };
         let well = Count { asked: 9, ..Count::default() };
         for (name, reads, writes, broken_ways) in [
             ("origin-a/kill", well, well, 0),
@@ -208,6 +218,8 @@ mod tests {
             ("origin-a/kill", well, refused, 1),
             ("replica1/kill", well, refused, 1),
             ("primary/kill", well, refused, 0),
+            ("primary/kill", well, unknown, 0),
+            ("worker/kill", well, unknown, 1),
             ("primary/kill", refused, refused, 1),
             ("primary/kill", well, failed, 1),
             ("origins/stop", refused, refused, 0),

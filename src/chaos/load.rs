@@ -254,7 +254,7 @@ impl Shared {
                 .await;
             product.acknowledge();
             let read = self.request(Method::GET, &path).header("tidewall-bookmark", &written.bookmark);
-            let read = self.ask(Kind::Read, read).await;
+            let read = self.ask(Kind::Write, read).await;
             if read.is_some_and(|read| read.body["price_cents"].as_i64() != Some(price)) {
                 self.ledger().missed += 1;
             }
@@ -330,6 +330,9 @@ async fn answer(request: RequestBuilder) -> Result<Answer, Outcome> {
     if !status.is_success() {
         let by = if origin { "an origin" } else { "the edge" };
         let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        if problem["type"].as_str() == Some("/problems/outcome-unknown") {
+            return Err(Outcome::Unknown);
+        }
         let detail = problem["detail"].as_str().unwrap_or_default();
         return Err(Outcome::Failed(format!("{} of {by}: {detail}", status.as_u16())));
     }

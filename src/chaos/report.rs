@@ -42,8 +42,8 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = [
-            "fault", "reads", "refused", "failed", "writes", "refused", "failed", "outage", "back",
-            "slowest", "stale", "lost", "doubled",
+            "fault", "reads", "refused", "failed", "writes", "refused", "unknown", "failed", "outage",
+            "back", "slowest", "stale", "lost", "doubled",
         ];
         let rows: Vec<Vec<String>> = self.faults.iter().map(row).collect();
         let head: Vec<String> = head.map(str::to_owned).into();
@@ -74,6 +74,7 @@ fn row(struck: &Struck) -> Vec<String> {
         toll.reads.failed.to_string(),
         toll.writes.asked.to_string(),
         toll.writes.refused.to_string(),
+        toll.writes.unknown.to_string(),
         toll.writes.failed.to_string(),
         seconds(toll.outage_seconds),
         seconds(toll.back_after_seconds),
@@ -161,10 +162,13 @@ mod tests {
             fault: "origin-a/kill".to_owned(),
             toll,
             losses: Losses::default(),
-            broken: vec!["reads: 1 failed and 0 refused".to_owned()],
+            broken: vec!["reads: 1 failed, 0 refused, 0 of unknown outcome".to_owned()],
         };
         let report = Report { faults: vec![struck] };
-        assert_eq!(report.broken(), ["origin-a/kill: reads: 1 failed and 0 refused (500 of an origin: no)"]);
+        assert_eq!(
+            report.broken(),
+            ["origin-a/kill: reads: 1 failed, 0 refused, 0 of unknown outcome (500 of an origin: no)"]
+        );
         assert_eq!(report.to_string().lines().count(), 2);
     }
 }

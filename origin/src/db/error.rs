@@ -179,10 +179,16 @@ fn is_gone(error: &tokio_postgres::Error) -> bool {
                 || *code == SqlState::T_R_SERIALIZATION_FAILURE
                 // Undone, so that another transaction could go on.
                 || *code == SqlState::T_R_DEADLOCK_DETECTED
-                || *code == SqlState::TOO_MANY_CONNECTIONS
+                || is_short_of_resources(code)
         }
         None => error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>()),
     }
+}
+
+/// The server lacks what it needs: room on its disk, memory, connections (class 53), or its disk fails
+/// (class 58).
+fn is_short_of_resources(code: &SqlState) -> bool {
+    ["53", "58"].iter().any(|class| code.code().starts_with(class))
 }
 
 pub(super) fn is_shutdown(code: &SqlState) -> bool {
