@@ -69,7 +69,7 @@ pub fn upload_deadline(content_length: Option<u64>) -> Duration {
 }
 
 /// `CONTROL_MAX_AGE_MS` where it isn't set: what a purge takes at most to be seen
-/// everywhere, and the least time between an isolate's questions to the control log.
+/// everywhere; an isolate asks the control log twice in that time at most.
 const CONTROL_MAX_AGE_MS: u64 = 1_000;
 /// `CONTROL_GRACE_MS` where it isn't set.
 const CONTROL_GRACE_MS: u64 = 5_000;
