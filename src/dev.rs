@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::build::{self, Part};
 use crate::cli::DevArgs;
-use crate::clocks::Clocks;
 use crate::data::{self, DataDir};
 use crate::detour::Detour;
 use crate::failure::Failure;
+use crate::interpose::Interposer;
 use crate::leftovers::Records;
 use crate::origins::{self, Origins};
 use crate::ports::Ports;
@@ -67,7 +67,7 @@ pub(crate) async fn with_stack<T>(
 }
 
 /// As [`with_stack`], as it is run to develop, with ways between edge, origins and servers that can be
-/// made slow, and cut, and with clocks that can be set off.
+/// made slow, and cut, and with clocks and disks that can be made to fail.
 ///
 /// # Errors
 /// As of [`with_stack`].
@@ -78,7 +78,7 @@ pub(crate) async fn with_faults<T>(
 ) -> Result<T, Failure> {
     let mut plan = Plan::make(args, Flavor::Dev, progress).await?;
     let detours = Detours::open(&plan.origin_ports, &plan.postgres_ports).await?;
-    plan.has_clocks = true;
+    plan.is_interposed = true;
     plan.reached = detours.to_origins(&plan.origins)?;
     plan.detours = Some(detours);
     let work = async |stack: &Stack, supervisor: &Supervisor| {
@@ -145,8 +145,8 @@ struct Plan {
     staff: origins::Staff,
     sticky_secret: String,
     detours: Option<Detours>,
-    /// Whether clocks can be set off.
-    has_clocks: bool,
+    /// Whether something is between the services and the C library.
+    is_interposed: bool,
 }
 
 /// Whose servers are used.
@@ -219,7 +219,7 @@ impl Plan {
             staff,
             sticky_secret,
             detours: None,
-            has_clocks: false,
+            is_interposed: false,
         })
     }
 
@@ -231,8 +231,8 @@ impl Plan {
         progress: &Progress,
     ) -> Result<T, Failure> {
         let mut supervisor = Supervisor::new(self.records.clone(), *progress);
-        if self.has_clocks {
-            supervisor = supervisor.with_clocks(Clocks::make()?);
+        if self.is_interposed {
+            supervisor = supervisor.with_interposer(Interposer::make()?);
         }
         let outcome = tokio::select! {
             outcome = async {

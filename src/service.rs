@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::child::{Spec, see_log};
-use crate::clocks::Clocks;
 use crate::failure::{Failure, IoContext};
+use crate::interpose::Interposer;
 use crate::leftovers::Records;
 use crate::progress::Progress;
 
@@ -36,34 +36,34 @@ pub(crate) struct Supervisor {
     progress: Progress,
     services: Mutex<Vec<Arc<Service>>>,
     changes: watch::Sender<u64>,
-    /// Of its services, where they can be set off.
-    clocks: Option<Clocks>,
+    /// Between its services and the C library, where something is to be.
+    interposer: Option<Interposer>,
 }
 
 impl Supervisor {
     /// Keeps note of what it starts in `records`.
     pub(crate) fn new(records: Records, progress: Progress) -> Self {
         let changes = watch::Sender::new(0);
-        Self { records, progress, services: Mutex::default(), changes, clocks: None }
+        Self { records, progress, services: Mutex::default(), changes, interposer: None }
     }
 
-    /// With clocks of its services that can be set off.
-    pub(crate) fn with_clocks(self, clocks: Clocks) -> Self {
-        Self { clocks: Some(clocks), ..self }
+    /// With something between its services and the C library.
+    pub(crate) fn with_interposer(self, interposer: Interposer) -> Self {
+        Self { interposer: Some(interposer), ..self }
     }
 
-    /// The clocks of its services.
-    pub(crate) fn clocks(&self) -> Option<&Clocks> {
-        self.clocks.as_ref()
+    /// What is between its services and the C library, if anything.
+    pub(crate) fn interposer(&self) -> Option<&Interposer> {
+        self.interposer.as_ref()
     }
 
     /// Starts a program and keeps it running.
     ///
     /// # Errors
-    /// Its log can't be written, or its clock.
+    /// A file of its own can't be written.
     pub(crate) fn start(&self, mut spec: Spec) -> Result<Arc<Service>, Failure> {
-        if let Some(clocks) = &self.clocks {
-            spec.env.extend(clocks.environment(&spec.name)?);
+        if let Some(interposer) = &self.interposer {
+            spec.env.extend(interposer.environment(&spec.name)?);
         }
         File::create(&spec.log).or_fail("write", &spec.log)?;
         let (state_sender, state) = watch::channel(State::Starting);

@@ -1,6 +1,5 @@
 //! Makes a part of a running system fail, and lets it go again.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -13,11 +12,12 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{Blow, Fault, Part};
-use super::processes::{family, limit_files, signal};
+use super::processes::signal;
 use crate::child::signal_group;
 use crate::detour::{Detour, Way};
 use crate::dev::Detours;
 use crate::failure::{Failure, IoContext as _};
+use crate::interpose::Interposer;
 use crate::service::{Service, Supervisor};
 
 /// Locks databases.
@@ -30,8 +30,6 @@ const RUNS: Duration = Duration::from_millis(20);
 const STANDS: Duration = Duration::from_millis(80);
 /// Seconds that a clock is off: more than a copy's and a lease's limits.
 const OFF: i64 = 60;
-/// How often is looked for processes that have no limit yet.
-const LIMIT_POLL: Duration = Duration::from_millis(10);
 /// Time that a part has to be started again.
 const BACK_MAX: Duration = Duration::from_secs(60);
 /// How often is looked whether it was.
@@ -83,18 +81,32 @@ impl Target<'_> {
             }
             Blow::ClockAhead => self.set_off(fault.part, OFF, hold).await?,
             Blow::ClockBehind => self.set_off(fault.part, -OFF, hold).await?,
-            Blow::DiskFull => fill_disk(&services, hold).await?,
+            Blow::DiskFull => self.fill_disk(fault.part, hold).await?,
             Blow::Locked => self.lock(fault.part, hold).await?,
         }
         Ok(())
     }
 
     async fn set_off(&self, part: Part, seconds: i64, hold: Duration) -> Result<(), Failure> {
-        let clocks = self.supervisor.clocks().ok_or_else(|| Failure::new("clocks can't be set off"))?;
-        let set = |seconds| part.services().iter().try_for_each(|name| clocks.set_off(name, seconds));
+        let interposer = self.interposer()?;
+        let set = |seconds| part.services().iter().try_for_each(|name| interposer.set_clock(name, seconds));
         set(seconds)?;
         sleep(hold).await;
         set(0)
+    }
+
+    /// Lets a part write nothing, also what is started meanwhile because it ended of it.
+    async fn fill_disk(&self, part: Part, hold: Duration) -> Result<(), Failure> {
+        let interposer = self.interposer()?;
+        let set = |full| part.services().iter().try_for_each(|name| interposer.set_disk_full(name, full));
+        set(true)?;
+        sleep(hold).await;
+        set(false)
+    }
+
+    fn interposer(&self) -> Result<&Interposer, Failure> {
+        let interposer = self.supervisor.interposer();
+        interposer.ok_or_else(|| Failure::new("nothing is between the services and the C library"))
     }
 
     /// Keeps the databases of a store of the edge from being written to.
@@ -189,27 +201,6 @@ async fn run_slowly(pids: &[u32], hold: Duration) {
         pids.iter().for_each(|pid| signal(*pid, Signal::CONT));
         sleep(RUNS).await;
     }
-}
-
-/// Lets services write nothing, also those that are started meanwhile because they ended of it.
-async fn fill_disk(services: &[Arc<Service>], hold: Duration) -> Result<(), Failure> {
-    let begun = Instant::now();
-    let mut limited = BTreeSet::new();
-    while begun.elapsed() < hold {
-        for pid in services.iter().filter_map(|service| service.pid()).flat_map(family) {
-            if !limited.contains(&pid) && limit_files(pid, "0") {
-                limited.insert(pid);
-            }
-        }
-        if limited.is_empty() {
-            return Err(Failure::new("no file limit can be set: `prlimit` of util-linux is needed for it"));
-        }
-        sleep(LIMIT_POLL).await;
-    }
-    for pid in services.iter().filter_map(|service| service.pid()).flat_map(family) {
-        limit_files(pid, "unlimited");
-    }
-    Ok(())
 }
 
 /// Waits until each service has another process.

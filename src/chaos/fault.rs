@@ -78,7 +78,7 @@ pub(super) enum Blow {
     ClockAhead,
     /// Its clock is a minute behind for a while.
     ClockBehind,
-    /// It can't write a byte for a while.
+    /// There is no room for what it writes, for a while.
     DiskFull,
     /// Its database takes no writes for a while.
     Locked,
@@ -191,7 +191,7 @@ mod tests {
         different.dedup();
         assert_eq!(different.len(), all.len());
         for name in &all {
-            assert_eq!(names(&[name]).unwrap(), [name.clone()]);
+            assert_eq!(names(&[name]).unwrap(), std::slice::from_ref(name));
         }
     }
 

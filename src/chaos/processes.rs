@@ -3,9 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -41,21 +38,6 @@ pub(super) fn signal(root: u32, signal: Signal) {
     }
 }
 
-/// Lets a process, and what it will start, write files of so many bytes at most, or of any length again
-/// (`unlimited`): who writes more is told so, as on a full disk. Whether that could be done, which it
-/// can't be where the process has ended.
-pub(super) fn limit_files(pid: u32, bytes: &str) -> bool {
-    // As its owner: even who may do all else may not do this to another's.
-    let Ok(owner) = fs::metadata(format!("/proc/{pid}")) else { return false };
-    let status = Command::new("prlimit")
-        .args(["--pid", &pid.to_string(), &format!("--fsize={bytes}:")])
-        .uid(owner.uid())
-        .gid(owner.gid())
-        .stderr(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
-}
-
 /// Memory of a family in bytes: what is shared counts for each as its share (`Pss`; proc(5)).
 pub(super) fn memory(root: u32) -> u64 {
     family(root).into_iter().filter_map(share).sum()
@@ -74,6 +56,8 @@ fn to_pid(pid: u32) -> Option<Pid> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -92,28 +76,5 @@ mod tests {
         assert!(memory(root) > 0);
         signal(root, Signal::KILL);
         shell.wait().unwrap();
-    }
-
-    #[test]
-    fn a_process_with_a_limit_can_not_write_beyond_it() {
-        let folder = std::env::temp_dir().join(format!("tidewall-chaos-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let script = "trap '' XFSZ; while read line; do echo $line >> file; done";
-        let mut shell = Command::new("/bin/sh")
-            .args(["-c", script])
-            .current_dir(&folder)
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        assert!(limit_files(shell.id(), "2"));
-        let mut stdin = shell.stdin.take().unwrap();
-        std::io::Write::write_all(&mut stdin, b"much\n").unwrap();
-        drop(stdin);
-        shell.wait().unwrap();
-        let written = fs::read(folder.join("file")).unwrap().len();
-        fs::remove_dir_all(folder).unwrap();
-        assert!(written <= 2, "{written}");
-        assert!(!limit_files(shell.id(), "2"), "it has ended");
     }
 }
