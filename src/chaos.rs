@@ -27,12 +27,14 @@ use crate::service::Supervisor;
 use crate::workspace::Workspace;
 use blow::Target;
 use fault::{Fault, Part, REPLICAS};
-use ledger::Ledger;
+use ledger::{Ledger, Losses, Toll};
 use load::Load;
 use report::{Memory, Report, Soak, Struck};
 
 /// Where the system is.
 const FOLDER: &str = "target/chaos";
+/// Where in there it is.
+const SYSTEM: &str = "system";
 /// Orders that it has.
 const ORDERS: u32 = 2_000;
 /// Load before the fault.
@@ -58,7 +60,12 @@ pub(crate) async fn run(args: &ChaosArgs, progress: &Progress) -> Result<(), Fai
     }
     let faults = fault::chosen(&args.what)?;
     let workspace = Workspace::find()?;
-    let data = args.data.clone().unwrap_or_else(|| workspace.join(FOLDER));
+    // In a folder of its own within that one: nobody's data are to fail with it.
+    let data = args.data.clone().unwrap_or_else(|| workspace.join(FOLDER)).join(SYSTEM);
+    if data.exists() {
+        // Of a run that kept its logs.
+        DataDir::open(&data)?.remove()?;
+    }
     let hold = if args.quick { HOLD_QUICK } else { HOLD };
     let system = DevArgs::of_its_own(data.clone(), u16::try_from(REPLICAS).unwrap_or(u16::MAX), ORDERS);
     let work = async |stack: Stack, detours: &Detours, supervisor: &Supervisor| {
@@ -89,7 +96,14 @@ async fn strike_all(
     let mut report = Report { faults: Vec::new() };
     for fault in faults {
         progress.step(fault.to_string());
-        report.faults.push(strike(target, stack, *fault, hold).await?);
+        // What can't be looked at is no kept promise, and keeps nobody from looking at the others.
+        let struck = strike(target, stack, *fault, fault.lasts(hold)).await;
+        report.faults.push(struck.unwrap_or_else(|failure| Struck {
+            fault: fault.to_string(),
+            toll: Toll::default(),
+            losses: Losses::default(),
+            broken: vec![failure.to_string()],
+        }));
     }
     tell(&report, json, progress)?;
     Ok(report.broken())
@@ -97,10 +111,10 @@ async fn strike_all(
 
 /// One fault under load.
 async fn strike(target: &Target<'_>, stack: &Stack, fault: Fault, hold: Duration) -> Result<Struck, Failure> {
-    // Whatever failed before is there again.
-    drop(settle::primary(&stack.primary, REPLICAS).await?);
+    settle::all_is_up(stack, target.supervisor).await?;
     let load = Load::begin(edge(stack)?, &stack.staff).await?;
     sleep(BEFORE).await;
+    let struck = load.elapsed();
     target.strike(fault, hold).await?;
     let lifted = load.elapsed();
     let begun = Instant::now();
@@ -113,7 +127,7 @@ async fn strike(target: &Target<'_>, stack: &Stack, fault: Fault, hold: Duration
     let (ledger, acknowledged) = load.end().await?;
     let primary = settle::primary(&stack.primary, REPLICAS).await?;
     let losses = settle::losses(&primary, &acknowledged).await?;
-    let toll = ledger.toll(lifted);
+    let toll = ledger.toll(struck, lifted);
     let broken = ledger::broken(fault, &toll, &losses);
     Ok(Struck { fault: fault.to_string(), toll, losses, broken })
 }
@@ -129,7 +143,7 @@ async fn soak(
     let parts = [Part::Edge, Part::Origins, Part::Primary, Part::Replicas, Part::Worker];
     let services: Vec<String> = parts.iter().flat_map(|part| part.services()).collect();
     let mut seen: Vec<Vec<u64>> = vec![Vec::new(); services.len()];
-    let mut all = Ledger::default();
+    let (mut all, mut broken) = (Ledger::default(), Vec::new());
     for minute in 0..minutes {
         progress.step(format!("minute {} of {minutes}", minute + 1));
         let begun = Instant::now();
@@ -141,21 +155,27 @@ async fn soak(
                 seen.push(pid.map_or(0, processes::memory));
             }
         }
-        let (ledger, _) = load.end().await?;
-        all.asked.extend(ledger.asked);
+        let (ledger, acknowledged) = load.end().await?;
+        let primary = settle::primary(&stack.primary, REPLICAS).await?;
+        let losses = settle::losses(&primary, &acknowledged).await?;
+        // Nothing fails, so nothing may cost anything.
+        let toll = ledger.toll(Duration::ZERO, Duration::ZERO);
+        broken.extend(ledger::broken(fault::NONE, &toll, &losses));
+        all.add(ledger);
     }
-    let toll = all.toll(Duration::ZERO);
+    let toll = all.toll(Duration::ZERO, Duration::ZERO);
     let failed =
         [toll.reads, toll.writes].iter().map(|count| count.refused + count.unknown + count.failed).sum();
     let memory = services.iter().zip(&seen).map(|(service, seen)| Memory::of(service, seen)).collect();
     let soak = Soak { memory, reads: toll.reads.asked, writes: toll.writes.asked, failed };
     tell(&soak, json, progress)?;
-    let mut broken: Vec<String> = Vec::new();
-    broken.extend((failed > 0).then(|| format!("{failed} requests failed: {}", toll.examples.join("; "))));
-    let grown = soak.memory.iter().filter(|memory| memory.grew());
-    broken.extend(grown.map(|memory| {
-        format!("{} grew from {:.1} to {:.1} MiB", memory.part, memory.second_minute, memory.last_minute)
-    }));
+    for memory in soak.memory.iter().filter(|memory| memory.grew()) {
+        let Memory { part, second_minute_mib, last_minute_mib, is_known } = memory;
+        broken.push(match is_known {
+            true => format!("{part} grew from {second_minute_mib:.1} to {last_minute_mib:.1} MiB"),
+            false => format!("{part} didn't run all the time, or its memory can't be read"),
+        });
+    }
     Ok(broken)
 }
 

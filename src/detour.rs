@@ -6,6 +6,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -37,6 +39,7 @@ pub(crate) enum Way {
 pub(crate) struct Detour {
     port: u16,
     way: watch::Sender<Way>,
+    held_back: Arc<AtomicU64>,
     accepting: JoinHandle<()>,
 }
 
@@ -50,13 +53,20 @@ impl Detour {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(refused)?;
         let port = listener.local_addr().map_err(refused)?.port();
         let (way, seen) = watch::channel(Way::Open);
-        let accepting = tokio::spawn(accept(listener, to, seen));
-        Ok(Self { port, way, accepting })
+        let held_back = Arc::default();
+        let traffic = Traffic { way: seen, held_back: Arc::clone(&held_back) };
+        let accepting = tokio::spawn(accept(listener, to, traffic));
+        Ok(Self { port, way, held_back, accepting })
     }
 
     /// What becomes of what is sent from now on.
     pub(crate) fn set(&self, way: Way) {
         self.way.send_replace(way);
+    }
+
+    /// How much was held back so far: pieces of what was sent, and connections.
+    pub(crate) fn held_back(&self) -> u64 {
+        self.held_back.load(Ordering::Relaxed)
     }
 
     /// `url`, by this way.
@@ -78,20 +88,27 @@ impl Drop for Detour {
     }
 }
 
-async fn accept(listener: TcpListener, to: u16, way: watch::Receiver<Way>) {
+/// What a connection goes by.
+#[derive(Clone)]
+struct Traffic {
+    way: watch::Receiver<Way>,
+    held_back: Arc<AtomicU64>,
+}
+
+async fn accept(listener: TcpListener, to: u16, traffic: Traffic) {
     loop {
         // It fails for want of descriptors, which others give back.
         let Ok((client, _)) = listener.accept().await else {
             sleep(Duration::from_millis(10)).await;
             continue;
         };
-        tokio::spawn(lead(client, to, way.clone()));
+        tokio::spawn(lead(client, to, traffic.clone()));
     }
 }
 
 /// Leads one connection on. Whatever goes wrong on one side closes the other.
-async fn lead(client: TcpStream, to: u16, way: watch::Receiver<Way>) {
-    if pass(&mut way.clone()).await.is_none() {
+async fn lead(client: TcpStream, to: u16, mut traffic: Traffic) {
+    if traffic.pass().await.is_none() {
         return;
     }
     let Ok(server) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, to))).await else { return };
@@ -100,23 +117,19 @@ async fn lead(client: TcpStream, to: u16, way: watch::Receiver<Way>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     // A side that has said all there is still hears the other out; one that failed ends both.
-    let there = carry(from_client, to_server, way.clone());
-    let _ = tokio::try_join!(there, carry(from_server, to_client, way));
+    let there = carry(from_client, to_server, traffic.clone());
+    let _ = tokio::try_join!(there, carry(from_server, to_client, traffic));
 }
 
 /// Carries what comes to the other side, to its end.
 ///
 /// # Errors
 /// A side is gone.
-async fn carry(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut way: watch::Receiver<Way>,
-) -> io::Result<()> {
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut traffic: Traffic) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let length = from.read(&mut chunk).await?;
-        if pass(&mut way).await.is_none() {
+        if traffic.pass().await.is_none() {
             return Err(io::ErrorKind::NotConnected.into());
         }
         if length == 0 {
@@ -126,13 +139,18 @@ async fn carry(
     }
 }
 
-/// Waits as long as the way takes. `None` where it is no more.
-async fn pass(way: &mut watch::Receiver<Way>) -> Option<()> {
-    let now = *way.wait_for(|way| *way != Way::Cut).await.ok()?;
-    if let Way::Slow(delay) = now {
-        sleep(delay).await;
+impl Traffic {
+    /// Waits as long as the way takes. `None` where it is no more.
+    async fn pass(&mut self) -> Option<()> {
+        if *self.way.borrow() != Way::Open {
+            self.held_back.fetch_add(1, Ordering::Relaxed);
+        }
+        let now = *self.way.wait_for(|way| *way != Way::Cut).await.ok()?;
+        if let Way::Slow(delay) = now {
+            sleep(delay).await;
+        }
+        Some(())
     }
-    Some(())
 }
 
 #[cfg(test)]
@@ -166,7 +184,7 @@ mod tests {
         let mut late = TcpStream::connect((Ipv4Addr::LOCALHOST, detour.port)).await.unwrap();
         late.write_u8(7).await.unwrap();
         let heard = tokio::time::timeout(Duration::from_millis(50), client.read_u8()).await;
-        assert!(heard.is_err(), "{heard:?}");
+        assert!(heard.is_err() && detour.held_back() > 0, "{heard:?}");
         detour.set(Way::Slow(Duration::from_millis(1)));
         assert_eq!((client.read_u8().await.unwrap(), late.read_u8().await.unwrap()), (6, 8));
         server.abort();

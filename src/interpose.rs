@@ -5,7 +5,7 @@
 //! compiled where it is needed, by the compiler that Rust links with.
 
 use std::fs;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,6 +34,7 @@ impl Interposer {
         let name = format!("tidewall-interpose-{}-{:08x}", std::process::id(), crate::data::random_u32()?);
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).or_fail("create", &folder)?;
+        readable(&folder, 0o755)?;
         let interposer = Self { folder };
         let source = interposer.folder.join("interpose.c");
         fs::write(&source, SOURCE).or_fail("write", &source)?;
@@ -47,6 +48,7 @@ impl Interposer {
             let said = String::from_utf8_lossy(&compiled.stderr).into_owned();
             return Err(Failure::new("cc refuses what goes before the C library").with_output(said));
         }
+        readable(&interposer.library(), 0o644)?;
         Ok(interposer)
     }
 
@@ -84,16 +86,23 @@ impl Interposer {
         let path = self.file(service);
         // In place: it is mapped.
         let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        file.and_then(|file| file.write_all_at(&number.to_ne_bytes(), at)).or_fail("write", &path)
+        file.and_then(|file| file.write_all_at(&number.to_ne_bytes(), at)).or_fail("write", &path)?;
+        readable(&path, 0o644)
     }
 
-    fn library(&self) -> PathBuf {
+    /// The library's file.
+    pub(crate) fn library(&self) -> PathBuf {
         self.folder.join("interpose.so")
     }
 
     fn file(&self, service: &str) -> PathBuf {
         self.folder.join(service)
     }
+}
+
+/// Whatever new files are to be, others may read this one.
+fn readable(path: &Path, mode: u32) -> Result<(), Failure> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).or_fail("open to others", path)
 }
 
 impl Drop for Interposer {

@@ -83,10 +83,17 @@ impl Supervisor {
         Ok(service)
     }
 
-    /// The service of this name.
+    /// The service of this name, which was started last: a server is started once to be made.
     pub(crate) fn service(&self, name: &str) -> Option<Arc<Service>> {
         let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        services.iter().find(|service| service.name == name).map(Arc::clone)
+        services.iter().rev().find(|service| service.name == name).map(Arc::clone)
+    }
+
+    /// Whether every service that is to go on has a process.
+    pub(crate) fn all_run(&self) -> bool {
+        let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped = |service: &Service| *service.phase.borrow() == Phase::Stop;
+        services.iter().all(|service| service.pid().is_some() || stopped(service))
     }
 
     /// Runs a program to its end.

@@ -14,7 +14,7 @@ use crate::support::tidewall::{Folder, output};
 #[test]
 fn while_a_part_fails_users_notice_no_more_than_is_promised() {
     let folder = Folder::new();
-    let data = folder.join("system");
+    let data = folder.join("chaos");
     let faults = ["edge/kill", "origin-a/cut", "worker/kill", "primary/kill", "control/locked"];
     let args = [&["chaos", "--quick", "--json", "--data", data.to_str().unwrap()], &faults[..]].concat();
     let output = output(&args);
@@ -32,8 +32,13 @@ fn while_a_part_fails_users_notice_no_more_than_is_promised() {
         assert!(struck["writes"]["asked"].as_u64().unwrap() > 5, "{struck}");
     }
     // What nobody can be spared is seen: the load isn't blind.
-    let edge = struck.iter().find(|struck| struck["fault"] == "edge/kill").unwrap();
-    assert!(edge["reads"]["failed"].as_u64().unwrap() > 0, "{edge}");
+    let count = |fault: &str, kind: &str, what: &str| {
+        let struck = struck.iter().find(|struck| struck["fault"] == fault).unwrap();
+        struck[kind][what].as_u64().unwrap()
+    };
+    assert!(count("edge/kill", "reads", "failed") > 0, "{said}");
+    let not_written = ["refused", "unknown"].map(|what| count("primary/kill", "writes", what));
+    assert!(not_written.iter().sum::<u64>() > 0, "{said}");
     assert!(output.status.success(), "{said}");
-    assert!(!data.exists(), "the system is gone");
+    assert!(!data.join("system").exists(), "the system is gone");
 }

@@ -48,10 +48,10 @@ impl Kept<'_> {
         fs::write(self.folder.join("report.html"), html(&kept))
     }
 
-    /// What is kept of a bench; `None` where it was never measured.
+    /// What is kept of a bench; `None` where it was never measured, or told in an earlier form.
     fn read(&self, bench: Bench) -> io::Result<Option<Report>> {
         match fs::read(self.file(bench)) {
-            Ok(json) => Ok(Some(serde_json::from_slice(&json)?)),
+            Ok(json) => Ok(serde_json::from_slice(&json).ok()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -69,8 +69,11 @@ const SET_BY_PROXIES: [&str; 33] = [
 /// themselves what has been checked already.
 const SET_BY_PROXIES_BEGIN: [&str; 4] = ["x-envoy-", "x-forwarded", "x-middleware-", "x-original-"];
 
-/// Fields that Cloudflare writes.
+/// Fields that Cloudflare writes, some of them in any case
+/// (<https://developers.cloudflare.com/fundamentals/reference/http-headers/>). The others are a client's
+/// where the zone's owner has not asked for them, so they aren't part of what may be stored.
 const CLOUDFLARES_BEGIN: &str = "cf-";
+const CLOUDFLARES: [&str; 3] = ["cf-ipcountry", "cf-ray", "cf-visitor"];
 
 /// Fields about a body that comes with a request.
 const OF_A_BODY_BEGIN: &str = "content-";
@@ -184,8 +187,8 @@ pub fn to_origin(client: &Fields, via: &Via<'_>, purpose: Purpose<'_>) -> Fields
     let for_the_whole = matches!(purpose, Purpose::Fill | Purpose::Validate(_));
     let for_the_store = for_the_whole || purpose == Purpose::Part;
     fields.retain(|name| {
-        let spoofed =
-            is_set_by_proxies(name) || (name.starts_with(CLOUDFLARES_BEGIN) && !via.is_behind_cloudflare);
+        let is_cloudflares = via.is_behind_cloudflare && (!for_the_store || CLOUDFLARES.contains(&name));
+        let spoofed = is_set_by_proxies(name) || (name.starts_with(CLOUDFLARES_BEGIN) && !is_cloudflares);
         let of_no_body = via.is_read && (name.starts_with(OF_A_BODY_BEGIN) || name == "expect");
         let partial = RANGE_FIELDS.contains(&name) || CACHE_PRECONDITIONS.contains(&name);
         let unkeyed = (for_the_whole && partial) || (for_the_store && METHOD_OVERRIDES.contains(&name));
@@ -293,10 +296,13 @@ mod tests {
 
     #[test]
     fn what_cloudflare_says_is_believed_where_it_stands_before_the_edge() {
-        let said = Fields::from_lines("cf-ipcountry\nDE");
+        let said = Fields::from_lines("cf-ipcountry\nDE\ncf-anything\nx");
         check("cf-ipcountry\nDE\ncf-anything\nx", Purpose::Fill, "");
         let via = Via { is_behind_cloudflare: true, ..VIA };
-        assert_eq!(to_origin(&said, &via, Purpose::Fill).get("cf-ipcountry"), Some("DE"));
+        for (purpose, anything) in [(Purpose::Fill, None), (Purpose::Pass, Some("x"))] {
+            let fields = to_origin(&said, &via, purpose);
+            assert_eq!((fields.get("cf-ipcountry"), fields.get("cf-anything")), (Some("DE"), anything));
+        }
     }
 
     #[test]

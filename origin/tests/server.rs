@@ -72,6 +72,8 @@ async fn who_is_too_slow_to_say_what_they_want_is_not_waited_for() {
     let mut idle = TcpStream::connect(address).await.unwrap();
     idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     answer.clear();
+    let asked = tokio::time::Instant::now();
     let _ = idle.read_to_end(&mut answer).await;
+    assert!(asked.elapsed() >= HEAD_MAX, "it is kept for the next request: {:?}", asked.elapsed());
     assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"done"), "{answer:?}");
 }

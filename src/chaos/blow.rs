@@ -12,7 +12,7 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use super::fault::{Blow, Fault, Part};
-use super::processes::signal;
+use super::processes::{Still, has_mapped};
 use crate::child::signal_group;
 use crate::detour::{Detour, Way};
 use crate::dev::Detours;
@@ -30,6 +30,8 @@ const RUNS: Duration = Duration::from_millis(20);
 const STANDS: Duration = Duration::from_millis(80);
 /// Seconds that a clock is off: more than a copy's and a lease's limits.
 const OFF: i64 = 60;
+/// Time that databases may take to be locked.
+const LOCK_MAX: Duration = Duration::from_secs(30);
 /// Time that a part has to be started again.
 const BACK_MAX: Duration = Duration::from_secs(60);
 /// How often is looked whether it was.
@@ -46,75 +48,94 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Makes a part fail; returns when that is over, which, where it lasts, is after `hold`.
+    /// Makes a part fail; returns when that is over: after `hold`, or where it ended once it runs again.
     ///
     /// # Errors
-    /// The part doesn't run, or isn't started again.
+    /// The part doesn't run, isn't started again, or the fault had no effect.
     pub(super) async fn strike(&self, fault: Fault, hold: Duration) -> Result<(), Failure> {
         let services = self.services(fault.part)?;
+        let pids = pids(&services)?;
         match fault.blow {
             Blow::Kill => {
-                for pid in pids(&services)? {
-                    // It can't see to its children any more; those of the database have groups of their own,
-                    // and end when they see that it is gone.
-                    signal_group(pid, Signal::KILL);
-                }
+                // It can't see to its children any more; those of the database have groups of their own,
+                // and end when they see that it is gone.
+                pids.iter().for_each(|pid| signal_group(*pid, Signal::KILL));
+                until_others(&services, &pids).await
+            }
+            Blow::Restart => {
+                services.iter().for_each(|service| service.restart());
+                until_others(&services, &pids).await
             }
             Blow::Stop => {
-                let pids = pids(&services)?;
-                pids.iter().for_each(|pid| signal(*pid, Signal::STOP));
+                let still = Still::stand(&pids);
                 sleep(hold).await;
-                pids.iter().for_each(|pid| signal(*pid, Signal::CONT));
+                had_effect(still.stands(), "its processes don't stand still")
             }
-            Blow::Slow | Blow::Cut if !self.ways(fault.part).is_empty() => {
-                let way = if fault.blow == Blow::Cut { Way::Cut } else { Way::Slow(DELAY) };
-                let ways = self.ways(fault.part);
-                ways.iter().for_each(|detour| detour.set(way));
-                sleep(hold).await;
-                ways.iter().for_each(|detour| detour.set(Way::Open));
+            Blow::RunSlow => {
+                let begun = Instant::now();
+                let mut stood = false;
+                while begun.elapsed() < hold {
+                    let still = Still::stand(&pids);
+                    sleep(STANDS).await;
+                    stood |= still.stands();
+                    drop(still);
+                    sleep(RUNS).await;
+                }
+                had_effect(stood, "its processes don't stand still")
             }
-            Blow::Slow | Blow::Cut => run_slowly(&pids(&services)?, hold).await,
-            Blow::Restart => {
-                let before = pids(&services)?;
-                services.iter().for_each(|service| service.restart());
-                return until_others(&services, &before).await;
+            Blow::Slow => self.hold_back(fault.part, Way::Slow(DELAY), hold).await,
+            Blow::Cut => self.hold_back(fault.part, Way::Cut, hold).await,
+            Blow::ClockAhead => {
+                self.interpose(fault.part, &pids, hold, |by, name, is_on| {
+                    by.set_clock(name, if is_on { OFF } else { 0 })
+                })
+                .await
             }
-            Blow::ClockAhead => self.set_off(fault.part, OFF, hold).await?,
-            Blow::ClockBehind => self.set_off(fault.part, -OFF, hold).await?,
-            Blow::DiskFull => self.fill_disk(fault.part, hold).await?,
-            Blow::Locked => self.lock(fault.part, hold).await?,
+            Blow::ClockBehind => {
+                self.interpose(fault.part, &pids, hold, |by, name, is_on| {
+                    by.set_clock(name, if is_on { -OFF } else { 0 })
+                })
+                .await
+            }
+            Blow::DiskFull => self.interpose(fault.part, &pids, hold, Interposer::set_disk_full).await,
+            Blow::Locked => self.lock(fault.part, hold).await,
         }
-        Ok(())
     }
 
-    async fn set_off(&self, part: Part, seconds: i64, hold: Duration) -> Result<(), Failure> {
-        let interposer = self.interposer()?;
-        let set = |seconds| part.services().iter().try_for_each(|name| interposer.set_clock(name, seconds));
-        set(seconds)?;
+    /// Holds back what is sent to a part.
+    async fn hold_back(&self, part: Part, way: Way, hold: Duration) -> Result<(), Failure> {
+        let ways = self.ways(part);
+        let before: u64 = ways.iter().map(|detour| detour.held_back()).sum();
+        let open = Open(&ways);
+        ways.iter().for_each(|detour| detour.set(way));
         sleep(hold).await;
-        set(0)
+        drop(open);
+        let after: u64 = ways.iter().map(|detour| detour.held_back()).sum();
+        had_effect(after > before, "nothing was sent to it")
     }
 
-    /// Lets a part write nothing, also what is started meanwhile because it ended of it.
-    async fn fill_disk(&self, part: Part, hold: Duration) -> Result<(), Failure> {
-        let interposer = self.interposer()?;
-        let set = |full| part.services().iter().try_for_each(|name| interposer.set_disk_full(name, full));
-        set(true)?;
-        sleep(hold).await;
-        set(false)
-    }
-
-    fn interposer(&self) -> Result<&Interposer, Failure> {
+    /// Has the C library tell a part's programs something else, those as well that are started meanwhile.
+    async fn interpose(
+        &self,
+        part: Part,
+        pids: &[u32],
+        hold: Duration,
+        set: impl Fn(&Interposer, &str, bool) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let interposer = self.supervisor.interposer();
-        interposer.ok_or_else(|| Failure::new("nothing is between the services and the C library"))
+        let interposer =
+            interposer.ok_or_else(|| Failure::new("nothing is between the services and the C library"))?;
+        let library = interposer.library();
+        had_effect(pids.iter().all(|pid| has_mapped(*pid, &library)), "its programs have another C library")?;
+        let set_all = |is_on| part.services().iter().try_for_each(|name| set(interposer, name, is_on));
+        set_all(true)?;
+        sleep(hold).await;
+        set_all(false)
     }
 
     /// Keeps the databases of a store of the edge from being written to.
     async fn lock(&self, part: Part, hold: Duration) -> Result<(), Failure> {
-        let of_store = match part {
-            Part::Kv => "kv",
-            _ => "do/tidewall-Control",
-        };
+        let of_store = if part == Part::Kv { "kv" } else { "do/tidewall-Control" };
         let databases = databases(&self.data.join("edge"), of_store).or_fail("read", self.data)?;
         if databases.is_empty() {
             return Err(Failure::new(format!("the edge has no database of its {part}")));
@@ -133,11 +154,10 @@ impl Target<'_> {
             .map_err(refused)?;
         let mut said = String::new();
         if let Some(stdout) = &mut holder.stdout {
-            BufReader::new(stdout).read_line(&mut said).await.map_err(refused)?;
+            let line = timeout(LOCK_MAX, BufReader::new(stdout).read_line(&mut said)).await;
+            line.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(refused)?;
         }
-        if said.trim() != "held" {
-            return Err(Failure::new(format!("the databases of {part} can't be locked")));
-        }
+        had_effect(said.trim() == "held", "its databases can't be locked")?;
         sleep(hold).await;
         // It ends with its input.
         drop(holder.stdin.take());
@@ -187,20 +207,23 @@ fn databases(edge: &Path, of_store: &str) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Ways that are open again once the value is dropped.
+struct Open<'a>(&'a [&'a Detour]);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|detour| detour.set(Way::Open));
+    }
+}
+
+/// A fault that does nothing must not pass for one that costs nothing.
+fn had_effect(had: bool, why: &str) -> Result<(), Failure> {
+    if had { Ok(()) } else { Err(Failure::new(format!("the fault had no effect: {why}"))) }
+}
+
 fn pids(services: &[Arc<Service>]) -> Result<Vec<u32>, Failure> {
     let pids: Option<Vec<u32>> = services.iter().map(|service| service.pid()).collect();
     pids.ok_or_else(|| Failure::new("a part that is to fail doesn't run; look into the logs of the system"))
-}
-
-/// Lets processes run for a part of the time.
-async fn run_slowly(pids: &[u32], hold: Duration) {
-    let begun = Instant::now();
-    while begun.elapsed() < hold {
-        pids.iter().for_each(|pid| signal(*pid, Signal::STOP));
-        sleep(STANDS).await;
-        pids.iter().for_each(|pid| signal(*pid, Signal::CONT));
-        sleep(RUNS).await;
-    }
 }
 
 /// Waits until each service has another process.

@@ -1,6 +1,7 @@
 //! What fails, and how; and what that may cost whoever uses the system meanwhile.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::wrangler::origin_id;
@@ -67,10 +68,11 @@ pub(super) enum Blow {
     Kill,
     /// Its processes stand still for a while.
     Stop,
-    /// Its answers come late: over a slow network, or, where nobody asks it over one, because it runs
-    /// for a fifth of the time.
+    /// What others ask it, and what it answers, comes late for a while.
     Slow,
-    /// Nothing comes through to it, or from it, for a while.
+    /// The same of a part that nobody asks over a network: it runs for a fifth of the time.
+    RunSlow,
+    /// What others ask it, and what it answers, doesn't come through for a while. What it asks others does.
     Cut,
     /// It is told to stop, and started again.
     Restart,
@@ -89,7 +91,7 @@ impl Blow {
         match self {
             Self::Kill => "kill",
             Self::Stop => "stop",
-            Self::Slow => "slow",
+            Self::Slow | Self::RunSlow => "slow",
             Self::Cut => "cut",
             Self::Restart => "restart",
             Self::ClockAhead => "clock-ahead",
@@ -122,12 +124,26 @@ impl Fault {
     /// What it may do to reads of what is public, and to everything else.
     pub(super) fn may_cost(self) -> [Cost; 2] {
         match (self.part, self.blow) {
-            (_, Blow::ClockAhead | Blow::ClockBehind) => [Cost::Nothing; 2],
-            // There is one of it here, where a platform has many.
+            (_, Blow::ClockAhead | Blow::ClockBehind | Blow::Slow | Blow::RunSlow) => [Cost::Nothing; 2],
+            // Nobody is there who could answer; there is one of it here, where a platform has many.
             (Part::Edge, Blow::Kill | Blow::Restart) => [Cost::Failed; 2],
             (Part::Origins | Part::Replicas, _) => [Cost::Refused; 2],
             (Part::Primary, _) => [Cost::Nothing, Cost::Refused],
             _ => [Cost::Nothing; 2],
+        }
+    }
+}
+
+/// What fails while nothing does: it may cost nothing.
+pub(super) const NONE: Fault = Fault { part: Part::Worker, blow: Blow::Slow };
+
+impl Fault {
+    /// How long it lasts, where it isn't over at once: so long, but longer than a request waits for an
+    /// origin where there is no other.
+    pub(super) fn lasts(self, hold: Duration) -> Duration {
+        match (self.part, self.blow) {
+            (Part::Origins, Blow::Stop | Blow::Cut) => hold * 3,
+            _ => hold,
         }
     }
 }
@@ -140,10 +156,10 @@ impl fmt::Display for Fault {
 
 /// Every fault.
 fn all() -> Vec<Fault> {
-    use Blow::{ClockAhead, ClockBehind, Cut, DiskFull, Kill, Locked, Restart, Slow, Stop};
+    use Blow::{ClockAhead, ClockBehind, Cut, DiskFull, Kill, Locked, Restart, RunSlow, Slow, Stop};
     const CLOCKS: &[Blow] = &[ClockAhead, ClockBehind];
     const NETWORKED: &[Blow] = &[Kill, Stop, Slow, Cut, Restart];
-    const ALONE: &[Blow] = &[Kill, Stop, Slow, Restart];
+    const ALONE: &[Blow] = &[Kill, Stop, RunSlow, Restart];
     let mut parts = vec![(Part::Edge, ALONE)];
     parts.extend((0..ORIGINS).map(|index| (Part::Origin(index), NETWORKED)));
     parts.push((Part::Origins, &[Kill, Stop, Cut]));

@@ -100,14 +100,23 @@ pub(super) struct Toll {
     pub(super) back_after_seconds: f64,
     pub(super) own_writes_missed: u32,
     pub(super) stale_reads: u32,
+    /// Requests that were not answered well before anything had failed.
+    pub(super) failed_before: u32,
     /// What some of the failed were told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) examples: Vec<String>,
 }
 
 impl Ledger {
-    /// What it came to, of a fault that ended at `lifted`.
-    pub(super) fn toll(&self, lifted: Duration) -> Toll {
+    /// With what another one has.
+    pub(super) fn add(&mut self, other: Self) {
+        self.asked.extend(other.asked);
+        self.missed += other.missed;
+        self.stale += other.stale;
+    }
+
+    /// What it came to, of a fault that began at `struck` and ended at `lifted`.
+    pub(super) fn toll(&self, struck: Duration, lifted: Duration) -> Toll {
         let mut toll = Toll { own_writes_missed: self.missed, stale_reads: self.stale, ..Toll::default() };
         let (mut first, mut last) = (None::<Duration>, None::<Duration>);
         for Asked { kind, ended, took, outcome } in &self.asked {
@@ -128,6 +137,7 @@ impl Ledger {
                     }
                 }
             }
+            toll.failed_before += u32::from(*ended < struck);
             first = Some(first.map_or(*ended, |first| first.min(*ended)));
             last = Some(last.map_or(*ended, |last| last.max(*ended)));
         }
@@ -139,6 +149,10 @@ impl Ledger {
     }
 }
 
+/// Longest time from the end of a fault until all is well: a server that was killed goes through what it
+/// had written down, and what died of a full disk is started again after waits that grow up to ten seconds.
+const BACK_MAX_SECONDS: f64 = 20.0;
+
 /// In which way a fault cost more than it may; in none, where it kept to that.
 pub(super) fn broken(fault: Fault, toll: &Toll, losses: &Losses) -> Vec<String> {
     let mut broken = Vec::new();
@@ -149,7 +163,11 @@ pub(super) fn broken(fault: Fault, toll: &Toll, losses: &Losses) -> Vec<String> 
             broken.push(format!("{what}: {failed} failed, {refused} refused, {unknown} of unknown outcome"));
         }
     }
+    if toll.back_after_seconds > BACK_MAX_SECONDS {
+        broken.push(format!("all was well {:.1} s after its end only", toll.back_after_seconds));
+    }
     let zero = [
+        ("failed before it began", u64::from(toll.failed_before)),
         ("own writes missed", u64::from(toll.own_writes_missed)),
         ("stale reads", u64::from(toll.stale_reads)),
         ("writes lost", losses.writes_lost),
@@ -190,7 +208,7 @@ mod tests {
             asked(Kind::Write, 5, failed()),
             asked(Kind::Read, 12, Outcome::Done),
         ];
-        let toll = Ledger { asked, missed: 0, stale: 0 }.toll(Duration::from_secs(7));
+        let toll = Ledger { asked, missed: 0, stale: 0 }.toll(Duration::ZERO, Duration::from_secs(7));
         assert_eq!(
             (toll.reads.asked, toll.writes),
             (2, Count { asked: 3, refused: 1, unknown: 0, failed: 2 })
@@ -202,7 +220,7 @@ mod tests {
     #[test]
     fn what_healed_before_the_fault_ended_took_no_time_after_it() {
         let asked = vec![asked(Kind::Read, 3, failed())];
-        let toll = Ledger { asked, missed: 0, stale: 0 }.toll(Duration::from_secs(7));
+        let toll = Ledger { asked, missed: 0, stale: 0 }.toll(Duration::ZERO, Duration::from_secs(7));
         assert_eq!((toll.outage_seconds, toll.back_after_seconds), (0.0, 0.0));
     }
 
@@ -220,6 +238,7 @@ mod tests {
             ("primary/kill", well, refused, 0),
             ("primary/kill", well, unknown, 0),
             ("worker/kill", well, unknown, 1),
+            ("primary/slow", well, refused, 1),
             ("primary/kill", refused, refused, 1),
             ("primary/kill", well, failed, 1),
             ("origins/stop", refused, refused, 0),
@@ -230,6 +249,12 @@ mod tests {
             let broken = broken(fault(name), &toll, &Losses::default());
             assert_eq!(broken.len(), broken_ways, "{name}: {broken:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_well_again_in_time_is_broken() {
+        let toll = Toll { back_after_seconds: 21.0, ..Toll::default() };
+        assert_eq!(broken(fault("primary/kill"), &toll, &Losses::default()).len(), 1);
     }
 
     #[test]

@@ -31,9 +31,9 @@ const REPORT_PAUSE: Duration = Duration::from_millis(500);
 /// Before what was not answered well is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
 /// Longest wait for an answer.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// Time that everyone has to bring to an end what they began.
-const END_MAX: Duration = Duration::from_secs(60);
+const END_MAX: Duration = Duration::from_secs(90);
 /// For so long others may see what was so before: CONTROL_MAX_AGE_MS of wrangler.toml.
 const STALE_MAX: Duration = Duration::from_secs(1);
 /// Pieces of what is ordered.
@@ -151,7 +151,11 @@ impl Load {
             Ok(())
         };
         let ended = timeout(END_MAX, ended).await;
-        ended.unwrap_or_else(|_| Err(Failure::new("what was begun under load could not be ended")))?;
+        ended.unwrap_or_else(|_| {
+            let toll = self.shared.ledger().toll(Duration::ZERO, Duration::ZERO);
+            let said = toll.examples.join("; ");
+            Err(Failure::new(format!("what was begun under load could not be ended ({said})")))
+        })?;
         let mut acknowledged = self.shared.acknowledged().clone();
         acknowledged.prices =
             self.shared.products.iter().map(|product| (product.id, product.price(None))).collect();
@@ -227,8 +231,8 @@ impl Shared {
                 _ => format!("/api/products/{}", product.id),
             };
             let answer = self.ask(Kind::Read, self.request(Method::GET, &path)).await;
-            if let Some(price) = answer.and_then(|answer| answer.body["price_cents"].as_i64())
-                && price < least
+            let is_product = !path.contains('?');
+            if answer.is_some_and(|answer| is_product && price_of(&answer).is_none_or(|price| price < least))
             {
                 self.ledger().stale += 1;
             }
@@ -255,7 +259,7 @@ impl Shared {
             product.acknowledge();
             let read = self.request(Method::GET, &path).header("tidewall-bookmark", &written.bookmark);
             let read = self.ask(Kind::Write, read).await;
-            if read.is_some_and(|read| read.body["price_cents"].as_i64() != Some(price)) {
+            if read.is_some_and(|read| price_of(&read) != Some(price)) {
                 self.ledger().missed += 1;
             }
             sleep(WRITE_PAUSE).await;
@@ -307,6 +311,10 @@ impl Shared {
     }
 }
 
+fn price_of(answer: &Answer) -> Option<i64> {
+    answer.body["price_cents"].as_i64()
+}
+
 /// Some page of the list, not always in turn.
 fn some_page(turn: usize) -> u32 {
     u32::try_from(turn % 7919).unwrap_or(0).wrapping_mul(2_654_435_761) % PAGES + 1
@@ -324,7 +332,7 @@ async fn answer(request: RequestBuilder) -> Result<Answer, Outcome> {
         return Err(Outcome::Refused);
     }
     let bookmark = response.headers().get("tidewall-bookmark").and_then(|value| value.to_str().ok());
-    let bookmark = bookmark.unwrap_or_default().to_owned();
+    let bookmark = bookmark.map(str::to_owned);
     let origin = response.headers().get("tidewall-origin").is_some();
     let text = response.text().await.map_err(failed)?;
     if !status.is_success() {
@@ -338,6 +346,8 @@ async fn answer(request: RequestBuilder) -> Result<Answer, Outcome> {
     }
     let body =
         serde_json::from_str(&text).map_err(|_| Outcome::Failed("an answer that is no JSON".to_owned()))?;
+    // Without one nobody could read what they wrote.
+    let bookmark = bookmark.ok_or_else(|| Outcome::Failed("an answer without a bookmark".to_owned()))?;
     Ok(Answer { bookmark, body })
 }
 

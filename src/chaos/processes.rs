@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -24,18 +25,59 @@ pub(super) fn family(root: u32) -> Vec<u32> {
     found
 }
 
-/// Who has started a process; proc(5).
+/// Who has started a process.
 fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Behind the name, which may hold anything: state, parent.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    status(pid, 1)?.parse().ok()
 }
 
-/// Sends a signal to a family. One that has ended meanwhile needs none.
-pub(super) fn signal(root: u32, signal: Signal) {
-    for pid in family(root).into_iter().filter_map(to_pid) {
+fn state(pid: u32) -> Option<char> {
+    status(pid, 0)?.chars().next()
+}
+
+/// What stands in a process's status behind its name, which may hold anything: state, parent; proc(5).
+fn status(pid: u32, nth: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(nth).map(str::to_owned)
+}
+
+/// Families that stand still, until the value is dropped.
+#[derive(Debug)]
+pub(super) struct Still(Vec<u32>);
+
+impl Still {
+    /// Has these families stand still.
+    pub(super) fn stand(roots: &[u32]) -> Self {
+        // Parents first: what stands still starts nothing more.
+        let still = Self(roots.iter().flat_map(|root| family(*root)).collect());
+        still.0.iter().for_each(|pid| signal(*pid, Signal::STOP));
+        still
+    }
+
+    /// Whether all of them do, as far as they haven't ended; proc(5).
+    pub(super) fn stands(&self) -> bool {
+        let states = self.0.iter().filter_map(|pid| state(*pid));
+        states.into_iter().all(|state| matches!(state, 'T' | 'Z'))
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|pid| signal(*pid, Signal::CONT));
+    }
+}
+
+/// One that has ended meanwhile needs none.
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = to_pid(pid) {
         let _ = kill_process(pid, signal);
     }
+}
+
+/// Whether a process of a family has mapped this file.
+pub(super) fn has_mapped(root: u32, file: &Path) -> bool {
+    let file = file.display().to_string();
+    let maps = |pid: u32| fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    family(root).into_iter().any(|pid| maps(pid).lines().any(|line| line.ends_with(&file)))
 }
 
 /// Memory of a family in bytes: what is shared counts for each as its share (`Pss`; proc(5)).
@@ -74,7 +116,19 @@ mod tests {
         let found = family(root);
         assert_eq!((found[0], found.len()), (root, 2));
         assert!(memory(root) > 0);
-        signal(root, Signal::KILL);
+        assert!(
+            has_mapped(root, &fs::canonicalize("/bin/sh").unwrap())
+                && !has_mapped(root, Path::new("/nowhere"))
+        );
+        let still = Still::stand(&[root]);
+        while !still.stands() {
+            std::thread::yield_now();
+        }
+        drop(still);
+        while found.iter().any(|pid| state(*pid) == Some('T')) {
+            std::thread::yield_now();
+        }
+        found.iter().for_each(|pid| signal(*pid, Signal::KILL));
         shell.wait().unwrap();
     }
 }

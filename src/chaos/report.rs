@@ -89,10 +89,12 @@ fn row(struck: &Struck) -> Vec<String> {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Memory {
     pub(super) part: String,
-    /// In MiB, over the second minute.
-    pub(super) second_minute: f64,
+    /// Over the second minute.
+    pub(super) second_minute_mib: f64,
     /// Over the last.
-    pub(super) last_minute: f64,
+    pub(super) last_minute_mib: f64,
+    /// It ran all the time, as one process, and could be looked at.
+    pub(super) is_known: bool,
 }
 
 /// How much more it may be than in the second minute.
@@ -107,12 +109,14 @@ impl Memory {
         };
         let second = seen.get(60..120.min(seen.len()).max(60)).unwrap_or_default();
         let last = &seen[seen.len().saturating_sub(60)..];
-        Self { part: part.to_owned(), second_minute: minute(second), last_minute: minute(last) }
+        let is_known = !seen.is_empty() && seen.iter().all(|bytes| *bytes > 0);
+        let (second_minute_mib, last_minute_mib) = (minute(second), minute(last));
+        Self { part: part.to_owned(), second_minute_mib, last_minute_mib, is_known }
     }
 
-    /// Whether it grew by more than it may.
+    /// Whether it grew by more than it may, as far as that is known.
     pub(super) fn grew(&self) -> bool {
-        self.last_minute > self.second_minute * GROWTH_MAX
+        !self.is_known || self.last_minute_mib > self.second_minute_mib * GROWTH_MAX
     }
 }
 
@@ -130,9 +134,9 @@ impl fmt::Display for Soak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} reads, {} writes, {} failed", self.reads, self.writes, self.failed)?;
         for memory in &self.memory {
-            let Memory { part, second_minute, last_minute } = memory;
-            let times = if *second_minute > 0.0 { last_minute / second_minute } else { 1.0 };
-            writeln!(f, "{part:<10}  {second_minute:>8.1} MiB  {last_minute:>8.1} MiB  {times:>5.2} times")?;
+            let Memory { part, second_minute_mib: second, last_minute_mib: last, .. } = memory;
+            let times = if *second > 0.0 { last / second } else { 1.0 };
+            writeln!(f, "{part:<10}  {second:>8.1} MiB  {last:>8.1} MiB  {times:>5.2} times")?;
         }
         Ok(())
     }
@@ -150,9 +154,10 @@ mod tests {
         seen.extend(vec![mib(500); 60]);
         seen.extend(vec![mib(110); 60]);
         let memory = Memory::of("edge", &seen);
-        assert_eq!((memory.second_minute, memory.last_minute), (100.0, 110.0));
-        assert!(!Memory { last_minute: 109.9, ..memory.clone() }.grew());
-        assert!(Memory { last_minute: 110.2, ..memory }.grew());
+        assert_eq!((memory.second_minute_mib, memory.last_minute_mib), (100.0, 110.0));
+        assert!(!Memory { last_minute_mib: 109.9, ..memory.clone() }.grew());
+        assert!(Memory { last_minute_mib: 110.2, ..memory.clone() }.grew());
+        assert!(Memory { is_known: false, ..memory }.grew());
     }
 
     #[test]

@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::ledger::Losses;
 use super::load::Acknowledged;
 use crate::failure::Failure;
+use crate::loopback;
 use crate::postgres::{connect_foreign, refused};
+use crate::ready::Stack;
+use crate::service::Supervisor;
 
 /// Time that the servers have to be back, with replicas that follow.
 const BACK_MAX: Duration = Duration::from_secs(60);
@@ -17,6 +21,40 @@ const BACK_MAX: Duration = Duration::from_secs(60);
 const JOBS_MAX: Duration = Duration::from_secs(90);
 /// How often is looked.
 const POLL: Duration = Duration::from_millis(100);
+
+/// Time that all parts have to be up after a fault: an origin that failed is left alone for a while.
+const UP_MAX: Duration = Duration::from_secs(180);
+
+/// Waits until every part runs and every origin is asked again, so that no fault is looked at with
+/// another's consequences.
+///
+/// # Errors
+/// That doesn't come to be within three minutes.
+pub(super) async fn all_is_up(stack: &Stack, supervisor: &Supervisor) -> Result<(), Failure> {
+    drop(primary(&stack.primary, stack.replicas.len()).await?);
+    let edge = stack.edge.as_deref().unwrap_or_default();
+    let client = loopback::client()?;
+    let up = async {
+        for turn in 1_u32.. {
+            // Who is on probation is up once it has answered.
+            let page = format!("{edge}/api/products?page={}&sort=name", turn % 80 + 1);
+            let _ = client.get(page).send().await;
+            let status =
+                client.get(format!("{edge}/_tidewall/status")).bearer_auth(&stack.purge_token).send().await;
+            let status: Value = match status {
+                Ok(status) => status.json().await.unwrap_or_default(),
+                Err(_) => Value::Null,
+            };
+            let origins = status["origins"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let is_up = origins.len() == stack.origins.len() && origins.iter().all(|it| it["state"] == "up");
+            if is_up && supervisor.all_run() {
+                return;
+            }
+            sleep(POLL).await;
+        }
+    };
+    timeout(UP_MAX, up).await.map_err(|_| Failure::new("after an earlier fault not all parts are up again"))
+}
 
 /// The primary, once so many replicas follow it.
 ///

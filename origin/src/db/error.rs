@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 use super::cause::Cause;
 use super::holder::Holder;
@@ -51,6 +51,15 @@ pub enum DbError {
     /// one may.
     #[error("{server}: went away while it was asked")]
     Gone {
+        /// Which server.
+        server: String,
+        /// What it said.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// The server lacks what the statement needs: connections, memory, room on its disk.
+    #[error("{server}: is short of what a statement needs")]
+    Short {
         /// Which server.
         server: String,
         /// What it said.
@@ -127,7 +136,11 @@ impl DbError {
     /// Sorts a statement's error.
     pub(super) fn of_statement(server: &str, source: tokio_postgres::Error) -> Self {
         let server = server.to_owned();
-        if is_gone(&source) { Self::Gone { server, source } } else { Self::Statement { server, source } }
+        match source.code() {
+            _ if is_gone(&source) => Self::Gone { server, source },
+            Some(code) if is_short(code) => Self::Short { server, source },
+            _ => Self::Statement { server, source },
+        }
     }
 
     /// A statement was given what can't be stored: a text with a NUL, a number that is too large.
@@ -155,7 +168,12 @@ impl DbError {
 
     /// A read that failed so may succeed on another server at once.
     pub(super) fn is_elsewhere(&self) -> bool {
-        matches!(self, Self::ConnectTimeout { .. } | Self::Connect { .. } | Self::Gone { .. })
+        match self {
+            Self::ConnectTimeout { .. } | Self::Connect { .. } | Self::Gone { .. } => true,
+            // Another server has other connections; another disk would be tried for nothing.
+            Self::Short { source, .. } => source.code() == Some(&SqlState::TOO_MANY_CONNECTIONS),
+            _ => false,
+        }
     }
 
     /// The connection, and perhaps the server behind it, is lost.
@@ -179,16 +197,36 @@ fn is_gone(error: &tokio_postgres::Error) -> bool {
                 || *code == SqlState::T_R_SERIALIZATION_FAILURE
                 // Undone, so that another transaction could go on.
                 || *code == SqlState::T_R_DEADLOCK_DETECTED
-                || is_short_of_resources(code)
         }
         None => error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>()),
     }
 }
 
-/// The server lacks what it needs: room on its disk, memory, connections (class 53), or its disk fails
-/// (class 58).
-fn is_short_of_resources(code: &SqlState) -> bool {
-    ["53", "58"].iter().any(|class| code.code().starts_with(class))
+/// The server lacks what it needs, and may have it later: connections, memory, room on its disk, or a
+/// disk that works.
+fn is_short(code: &SqlState) -> bool {
+    [
+        SqlState::INSUFFICIENT_RESOURCES,
+        SqlState::DISK_FULL,
+        SqlState::OUT_OF_MEMORY,
+        SqlState::TOO_MANY_CONNECTIONS,
+        SqlState::SYSTEM_ERROR,
+        SqlState::IO_ERROR,
+    ]
+    .contains(code)
+}
+
+/// Whether the server, or its part that had the transaction, ended with the error. One that ends while it
+/// commits may have written that down before, whatever it ended of.
+pub(super) fn is_end_of_server(error: &tokio_postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(error) => ends(error.parsed_severity(), error.code()),
+        None => true,
+    }
+}
+
+fn ends(severity: Option<Severity>, code: &SqlState) -> bool {
+    matches!(severity, Some(Severity::Panic | Severity::Fatal)) || is_shutdown(code)
 }
 
 pub(super) fn is_shutdown(code: &SqlState) -> bool {
@@ -198,4 +236,32 @@ pub(super) fn is_shutdown(code: &SqlState) -> bool {
 /// The server is no primary, or not any more.
 fn is_read_only(code: &SqlState) -> bool {
     *code == SqlState::READ_ONLY_SQL_TRANSACTION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_ends_while_it_commits_may_have_committed() {
+        for code in [SqlState::DISK_FULL, SqlState::IO_ERROR, SqlState::INTERNAL_ERROR] {
+            assert!(ends(Some(Severity::Panic), &code) && ends(Some(Severity::Fatal), &code), "{code:?}");
+            assert!(!ends(Some(Severity::Error), &code), "{code:?}");
+        }
+        assert!(ends(Some(Severity::Error), &SqlState::ADMIN_SHUTDOWN));
+    }
+
+    #[test]
+    fn what_a_server_lacks_it_may_have_later_and_a_limit_of_its_settings_stays() {
+        for code in
+            [SqlState::DISK_FULL, SqlState::OUT_OF_MEMORY, SqlState::TOO_MANY_CONNECTIONS, SqlState::IO_ERROR]
+        {
+            assert!(is_short(&code), "{code:?}");
+        }
+        for code in
+            [SqlState::CONFIGURATION_LIMIT_EXCEEDED, SqlState::UNDEFINED_FILE, SqlState::DUPLICATE_FILE]
+        {
+            assert!(!is_short(&code), "{code:?}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use tokio_postgres::types::PgLsn;
 use tokio_postgres::{CopyInSink, Row};
 
 use super::connection::{Connection, FLUSHED, Params, TypedParams};
-use super::error::{DbError, is_shutdown};
+use super::error::{DbError, is_end_of_server};
 use super::lsn::Lsn;
 
 /// A transaction of [`super::Db::write`].
@@ -133,7 +133,7 @@ impl Transaction {
     /// Sorts an error at the end, and undoes what may be left.
     async fn not_committed(self, error: tokio_postgres::Error) -> DbError {
         let server = self.connection.server_name().to_owned();
-        let is_unknown = error.code().is_none_or(is_shutdown);
+        let is_unknown = is_end_of_server(&error);
         let is_aborted = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
         let sorted = self.connection.failed(error);
         self.roll_back().await;

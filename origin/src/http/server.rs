@@ -18,9 +18,9 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -35,18 +35,21 @@ const NOTICE: Duration = Duration::from_millis(500);
 /// Time for those who connected last to send their request.
 const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
-/// Longest wait for the head of a request. A connection that is kept for the next one waits as long.
-pub const HEAD_MAX: Duration = Duration::from_secs(30);
-/// Wait after a connection could not be accepted, for want of descriptors most likely.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
+/// Longest wait for the head of a request. A connection that is kept for the next one waits as long, which
+/// is what those who keep connections to servers are used to: nginx has the same `keepalive_timeout`.
+pub const HEAD_MAX: Duration = Duration::from_secs(75);
+/// Wait after a connection could not be accepted for want of descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Serves `router` until `shutdown` begins, and ends within [`shutdown::DEADLINE`] of it.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
     let (noticed, closing) = (CancellationToken::new(), CancellationToken::new());
     let mut acceptor = Acceptor { listener: Some(listener), last: Vec::new(), noticed: noticed.clone() };
     let served = async {
-        let (mut http, connections) = (http1::Builder::new(), GracefulShutdown::new());
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);
+        // Once, so that no route is made ready again for each request.
+        let router = router.with_state::<()>(());
+        let (mut http, connections) = (auto::Builder::new(TokioExecutor::new()), GracefulShutdown::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);
         loop {
             let (stream, address) = tokio::select! {
                 connection = acceptor.accept() => connection,
@@ -57,7 +60,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
                 request.extensions_mut().insert(ConnectInfo(Peer(address)));
                 router.clone().oneshot(request)
             });
-            let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+            let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            let connection = connections.watch(connection.into_owned());
             // It ends with an error where the client is gone, or was too slow: nobody is left to tell.
             tokio::spawn(async { drop(connection.await) });
         }
@@ -94,11 +98,20 @@ struct Acceptor {
 
 impl Acceptor {
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        let mut is_short = false;
         while let Some(listener) = &mut self.listener {
             tokio::select! {
                 connection = listener.accept() => match connection {
                     Ok(connection) => return connection,
-                    Err(_) => sleep(ACCEPT_AGAIN).await,
+                    // Of one client, who went away meanwhile.
+                    Err(error) if is_of_a_connection(&error) => {}
+                    Err(error) => {
+                        if !is_short {
+                            tracing::error!(%error, "connections can't be accepted");
+                        }
+                        is_short = true;
+                        sleep(ACCEPT_AGAIN).await;
+                    }
                 },
                 () = self.noticed.cancelled() => break,
             }
@@ -111,6 +124,11 @@ impl Acceptor {
             None => pending().await,
         }
     }
+}
+
+fn is_of_a_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Closes `listener`; the connections that waited to be accepted. The system is
