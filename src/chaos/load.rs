@@ -79,7 +79,8 @@ struct Product {
 
 /// What came back.
 struct Answer {
-    bookmark: String,
+    /// Of what was written, or is anybody's own.
+    bookmark: Option<String>,
     body: Value,
 }
 
@@ -257,7 +258,9 @@ impl Shared {
                 })
                 .await;
             product.acknowledge();
-            let read = self.request(Method::GET, &path).header("tidewall-bookmark", &written.bookmark);
+            // Without one nobody could read what they wrote.
+            let bookmark = written.bookmark.ok_or_else(|| Failure::new("a write has no bookmark"))?;
+            let read = self.request(Method::GET, &path).header("tidewall-bookmark", bookmark);
             let read = self.ask(Kind::Write, read).await;
             if read.is_some_and(|read| price_of(&read) != Some(price)) {
                 self.ledger().missed += 1;
@@ -346,8 +349,6 @@ async fn answer(request: RequestBuilder) -> Result<Answer, Outcome> {
     }
     let body =
         serde_json::from_str(&text).map_err(|_| Outcome::Failed("an answer that is no JSON".to_owned()))?;
-    // Without one nobody could read what they wrote.
-    let bookmark = bookmark.ok_or_else(|| Outcome::Failed("an answer without a bookmark".to_owned()))?;
     Ok(Answer { bookmark, body })
 }
 
