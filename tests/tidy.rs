@@ -132,6 +132,7 @@ const PURE: &[&str] = &[
     "origin/src/index/choose.rs",
     "origin/src/index/condition.rs",
     "origin/src/index/consider.rs",
+    "origin/src/index/depth.rs",
     "origin/src/index/facts.rs",
     "origin/src/index/plan.rs",
     "origin/src/index/statement.rs",

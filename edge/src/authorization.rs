@@ -16,18 +16,23 @@ pub fn bears(authorization: Option<&str>, token: &Secret) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::config::{Config, Vars};
 
-    #[test]
-    fn only_the_whole_token_opens() {
+    fn token() -> Secret {
         let vars = Vars {
             origins: Some(r#"[{"id":"a","url":"http://a"}]"#.into()),
             purge_token: Some("s3cret-s3cret-s3cret".into()),
             ..Vars::default()
         };
-        let token = Config::parse(&vars).unwrap().purge_token.unwrap();
-        let check = |field, opens| assert_eq!(bears(field, &token), opens, "{field:?}");
+        Config::parse(&vars).unwrap().purge_token.unwrap()
+    }
+
+    #[test]
+    fn only_the_whole_token_opens() {
+        let check = |field, opens| assert_eq!(bears(field, &token()), opens, "{field:?}");
         check(Some("Bearer s3cret-s3cret-s3cret"), true);
         check(Some("bearer s3cret-s3cret-s3cret"), true);
         check(Some("Bearer s3cret-s3cret-s3cre"), false);
@@ -36,5 +41,18 @@ mod tests {
         check(Some("Basic s3cret-s3cret-s3cret"), false);
         check(Some("s3cret-s3cret-s3cret"), false);
         check(None, false);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_nothing_but_the_token_opens(
+            field in "(Bearer|bearer|Basic|s3cret-s3cret-s3cret|S3CRET-S3CRET-S3CRET| |\t|=|,|é){0,5}",
+        ) {
+            let mut words = field.split_whitespace();
+            let is_token = words.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+                && words.next() == Some("s3cret-s3cret-s3cret")
+                && words.next().is_none();
+            prop_assert!(!bears(Some(&field), &token()) || is_token);
+        }
     }
 }

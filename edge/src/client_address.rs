@@ -35,6 +35,8 @@ impl ClientAddressField {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(field: &str, request: &str) -> Option<String> {
@@ -70,5 +72,22 @@ mod tests {
     #[test]
     fn a_name_that_no_field_has_is_refused() {
         assert_eq!(ClientAddressField::named("x real ip"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_one_address_comes_of_it_or_none(
+            value in "([0-9a-f]{0,4}|:|::|\\.|%|\\[|\\]|,|/| |é){0,14}",
+        ) {
+            if let Some(address) = read("x-real-ip", &format!("x-real-ip\n{value}")) {
+                prop_assert_eq!(read("x-real-ip", &format!("x-real-ip\n{address}")), Some(address));
+            }
+        }
+
+        #[test]
+        fn only_a_field_has_a_name(name in "([a-zA-Z-]|_| |:|\r|\n|\0|é){0,8}") {
+            let is_name = name.is_empty() || is_token(&name);
+            prop_assert_eq!(ClientAddressField::named(&name).is_some(), is_name);
+        }
     }
 }

@@ -329,7 +329,8 @@ fn base(url: &str) -> Result<String, &'static str> {
         Some(target) if !matches!(target.scheme, "http" | "https") => Err("the scheme must be http or https"),
         Some(target) if target.host.is_empty() => Err("it has no host"),
         Some(target) if target.host.contains('@') => Err("it must not hold a user name or password"),
-        Some(target) if target.path != "/" || target.query.is_some() || url.contains('#') => {
+        // A query may stand right behind the host; a backslash is a slash to the runtime.
+        Some(target) if target.path != "/" || target.query.is_some() || url.contains(['#', '?', '\\']) => {
             Err("it must end after the host, for requests keep their own path")
         }
         Some(target) => Ok(format!("{}://{}", target.scheme, target.host)),
@@ -407,6 +408,8 @@ fn invalid<T>(field: impl Into<String>, problem: impl Into<String>) -> Result<T,
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn with_origins(json: &str) -> Vars {
@@ -590,4 +593,37 @@ mod tests {
     }
 
     const ONE: &str = r#"[{"id":"a","url":"http://a"}]"#;
+
+    proptest! {
+        #[test]
+        fn no_variable_whatever_makes_reading_panic(
+            text in "(\\[|\\]|\\{|\\}|:|,|-| |é|[0-9]{1,22}|\"(id|url|weight|path|policy|a|http://a|/)\"){0,16}",
+        ) {
+            let some = || Some(text.clone());
+            let alone = |vars: Vars| Vars { origins: vars.origins.or(Some(ONE.to_owned())), ..vars };
+            for vars in [
+                Vars { origins: some(), ..Vars::default() },
+                Vars { balance: some(), sticky_secret: some(), ..Vars::default() },
+                Vars { origin_paths: some(), client_address_field: some(), ..Vars::default() },
+                Vars { private_cookies: some(), ..Vars::default() },
+                Vars { private_fields: some(), ..Vars::default() },
+                Vars { tracking_parameters: some(), client_cache_control: some(), ..Vars::default() },
+                Vars { origin_deadline_ms: some(), ..Vars::default() },
+                Vars { control_max_age_ms: some(), control_grace_ms: some(), ..Vars::default() },
+            ] {
+                let _ = Config::parse(&alone(vars));
+            }
+        }
+
+        #[test]
+        fn whatever_an_origins_url_is_it_ends_after_the_host(
+            url in "(https?:)?(//)?(a|@|:80|/|\\?|#|%|\\\\| |é){0,6}/?",
+        ) {
+            if let Ok(base) = base(&url) {
+                let (scheme, host) = base.split_once("://").unwrap();
+                prop_assert!(matches!(scheme, "http" | "https") && !host.is_empty(), "{base}");
+                prop_assert!(!host.contains(['/', '\\', '?', '#', '@']), "{base}");
+            }
+        }
+    }
 }

@@ -24,7 +24,10 @@ pub fn take(request: &mut Fields, name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::fields::tests::long_values;
 
     #[test]
     fn a_cookie_is_taken_and_the_others_stay() {
@@ -39,5 +42,32 @@ mod tests {
         check("a=mine; mine2=x; xmine=y", &[], Some("a=mine; mine2=x; xmine=y"));
         check("a=1;b=2", &[], Some("a=1;b=2"));
         assert_eq!(take(&mut Fields::default(), "mine"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn long_cookies_are_read_to_their_end() {
+        for cookies in long_values().chain(["mine=1;".repeat(10_000)]) {
+            let mut request = Fields::from_lines(&format!("cookie\n{cookies}"));
+            assert!(take(&mut request, "mine").len() <= 10_000);
+            assert!(take(&mut request, "mine").is_empty());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_cookie_of_the_name_is_left_and_no_other_is_lost(
+            cookies in "(mine|a|b|=|;|; |,| |\"|é){0,16}",
+        ) {
+            let others = |cookies: &str| {
+                let pairs = cookies.split(';').map(str::trim).filter(|pair| !pair.is_empty());
+                let is_other = |pair: &&str| pair.split_once('=').is_none_or(|(name, _)| name.trim() != "mine");
+                pairs.filter(is_other).map(str::to_owned).collect::<Vec<_>>()
+            };
+            let mut request = Fields::from_lines(&format!("cookie\n{cookies}"));
+            let values = take(&mut request, "mine");
+            prop_assert!(values.iter().all(|value| !value.contains(';')));
+            prop_assert_eq!(others(request.get("cookie").unwrap_or_default()), others(&cookies));
+            prop_assert!(take(&mut request, "mine").is_empty());
+        }
     }
 }

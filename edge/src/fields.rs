@@ -127,8 +127,25 @@ pub fn split_unquoted(value: &str, separator: char) -> impl Iterator<Item = &str
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Values of 100 kB of what parsers look for. Who reads all of one again for each of its parts
+    /// doesn't come to its end.
+    pub(crate) fn long_values() -> impl Iterator<Item = String> {
+        let parts = ["a", ",", "\"", "\\", "\"a\",", "a=1,", "a;", "%", "/..", "(", " ", "9", "é"];
+        parts.into_iter().map(|part| part.repeat(100_000 / part.len()))
+    }
+
+    #[test]
+    fn long_values_are_read_to_their_end() {
+        for value in long_values() {
+            assert!(members(&value).map(str::len).sum::<usize>() <= value.len());
+            let _ = closes_quotes(&value);
+        }
+    }
 
     #[test]
     fn fields_are_read_from_lines_and_keep_empty_values() {
@@ -166,5 +183,23 @@ mod tests {
         check(r#"a="x\", y", b"#, &[r#"a="x\", y""#, "b"]);
         check("", &[]);
         check(r#"a="never closed, b"#, &[r#"a="never closed, b"#]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_field_of_more_than_a_line(text in "([a-zA-Z-]{0,4}|\n|\r|\0|é){0,12}") {
+            let fields = Fields::from_lines(&text);
+            prop_assert!(fields.iter().all(|(name, value)| !name.contains('\n') && !value.contains('\n')));
+            prop_assert!(fields.iter().all(|(name, _)| !name.contains(|c: char| c.is_ascii_uppercase())));
+        }
+
+        #[test]
+        fn members_are_the_same_when_they_are_joined_again(value in "[ab,\"\\\\ \t;=]{0,24}") {
+            prop_assume!(closes_quotes(&value));
+            let once: Vec<_> = members(&value).collect();
+            let joined = once.join(", ");
+            prop_assert_eq!(members(&joined).collect::<Vec<_>>(), once.clone());
+            prop_assert!(once.iter().all(|member| closes_quotes(member)));
+        }
     }
 }

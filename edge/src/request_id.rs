@@ -13,6 +13,8 @@ pub fn sane(given: Option<&str>) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -27,5 +29,17 @@ mod tests {
         check("ä", false);
         check(&long, false);
         assert_eq!(sane(None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_given_only_what_fits_a_log_and_a_field_is_taken(
+            given in "([a-zA-Z0-9_.-]{0,40}|\r|\n|\0|\"| |é){0,4}",
+        ) {
+            if let Some(id) = sane(Some(&given)) {
+                prop_assert!((1..=CHARS_MAX).contains(&id.len()));
+                prop_assert!(id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"'));
+            }
+        }
     }
 }

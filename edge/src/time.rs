@@ -49,6 +49,8 @@ impl Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -78,5 +80,27 @@ mod tests {
             assert_eq!(Timestamp::from_http_date(text), expected, "{text}");
         }
         assert_eq!(Timestamp::from_http_date("0"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_whatever_makes_reading_a_date_panic(
+            text in "((Sun|Monday|Nov|Feb| GMT)|[0-9]{1,4}|[,: -]|é|\r|\n){0,16}",
+        ) {
+            let _ = Timestamp::from_http_date(&text);
+        }
+
+        #[test]
+        fn no_day_whatever_makes_reading_a_date_panic(day: u8, month in "[A-S][a-u][a-y]", year in 0_u16..10_000) {
+            for month in [&month, "Feb", "Dec"] {
+                let _ = Timestamp::from_http_date(&format!("Sun, {day:02} {month} {year:04} 23:59:60 GMT"));
+            }
+        }
+
+        #[test]
+        fn every_second_that_is_written_is_read_again(seconds in 0..YEAR_10000_S) {
+            let at = Timestamp::from_millis(seconds * 1_000);
+            prop_assert_eq!(at.to_http_date().and_then(|date| Timestamp::from_http_date(&date)), Some(at));
+        }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) fn encode(group: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -22,5 +24,16 @@ mod tests {
         assert_eq!(encode("bücher"), "b%C3%BCcher");
         assert_eq!(encode("b%C3%BCcher"), "b%25C3%25BCcher");
         assert_eq!(encode("a\r\nb"), "a%0D%0Ab");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_group_is_called_it_fits_a_field_and_is_known_again(
+            group in "(\\PC|\r|\n|\0|%|\"|\\\\){0,16}",
+        ) {
+            let encoded = encode(&group);
+            prop_assert!(encoded.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{encoded}");
+            prop_assert_eq!(percent_encoding::percent_decode_str(&encoded).decode_utf8().unwrap(), group);
+        }
     }
 }

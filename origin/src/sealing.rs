@@ -48,6 +48,8 @@ impl Sealing {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const OLD: &str = "0123456789abcdef0123456789abcdef";
@@ -82,6 +84,19 @@ mod tests {
             changed[at] ^= 1;
             assert_eq!(keys.open(&changed, "row"), Err(OpenError), "byte {at}");
             assert_eq!(keys.open(&sealed[..at], "row"), Err(OpenError), "{at} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sealed_is_opened(secret: Vec<u8>, place in "\\PC{0,9}", nonce: [u8; NONCE_BYTES]) {
+            let keys = sealing(OLD, None, "a");
+            prop_assert_eq!(keys.open(&keys.seal(&secret, &place, nonce), &place), Ok(secret));
+        }
+
+        #[test]
+        fn no_bytes_whatever_are_opened(sealed: Vec<u8>) {
+            prop_assert_eq!(sealing(OLD, Some(NEW), "a").open(&sealed, "row"), Err(OpenError));
         }
     }
 }

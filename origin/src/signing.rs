@@ -107,6 +107,8 @@ impl SigningKey {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const OLD: &str = "0123456789abcdef0123456789abcdef";
@@ -139,5 +141,14 @@ mod tests {
     fn a_short_secret_is_refused() {
         assert_eq!(Secrets::new(&OLD[1..], None).err(), Some(SecretError { chars: 31 }));
         assert_eq!(Secrets::new(OLD, Some("short")).err(), Some(SecretError { chars: 5 }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_a_signature(payload: Vec<u8>, text in "([A-Za-z0-9_-]{42,44}|=|é|\\.| ){0,3}") {
+            let keys = Secrets::new(OLD, None).unwrap().keys("a");
+            prop_assert!(!keys.signs().verifies(&payload, &text));
+            prop_assert!(keys.signs().verifies(&payload, &keys.signs().sign(&payload)));
+        }
     }
 }

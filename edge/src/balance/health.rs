@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::directives::seconds;
 use crate::time::Timestamp;
 
 /// Failures that eject.
@@ -180,9 +181,8 @@ impl Outcome {
 /// time. Of what can't be read, soon.
 pub fn retry_after(field: Option<&str>, now: Timestamp) -> Option<Duration> {
     let field = field?.trim();
-    let seconds = field.parse().ok().map(Duration::from_secs);
     let date = || Timestamp::from_http_date(field).map(|date| date.since(now));
-    Some(seconds.or_else(date).unwrap_or(Duration::from_secs(1)))
+    Some(seconds(field).or_else(date).unwrap_or(Duration::from_secs(1)))
 }
 
 impl Health {
@@ -826,6 +826,23 @@ mod tests {
                 let candidates = health.candidates(draw, draw % 2 == 0, &[], at(now));
                 prop_assert!(!candidates.is_empty() && candidates.is_sorted());
             }
+        }
+
+        #[test]
+        fn a_time_to_come_again_is_digits_or_a_date_however_many_there_are(
+            sign in "(\\+|-|)", digits in "[0-9]{1,25}", now_s in 0_u64..900_000_000,
+        ) {
+            let seconds = digits.parse::<u128>().map_or(u64::MAX, |n| n.min(1 << 31) as u64);
+            let expected = if sign.is_empty() { seconds } else { 1 };
+            let said = format!("{sign}{digits}");
+            prop_assert_eq!(retry_after(Some(&said), at(now_s)), Some(Duration::from_secs(expected)));
+        }
+
+        #[test]
+        fn whatever_is_said_of_coming_again_it_is_a_time(
+            said in "([0-9]{1,25}|Sun, 06 Nov 9994 08:49:37 GMT|-| |é|\r|\0){0,3}", now_ms: u64,
+        ) {
+            prop_assert!(retry_after(Some(&said), Timestamp::from_millis(now_ms)).is_some());
         }
     }
 }

@@ -224,5 +224,20 @@ mod tests {
         fn whatever_is_reported_is_a_share_or_nothing(report in "(TEXT |JSON |BIN )?[ -~]{0,60}") {
             prop_assert!(utilization(&report).is_none_or(|share| (0.0..=UTILIZATION_MAX).contains(&share)));
         }
+
+        #[test]
+        fn whatever_is_reported_in_form_is_a_share_or_nothing(
+            value in "(-|)([0-9]{1,3}(\\.[0-9]{1,3})?|[0-9]e[0-9]{1,3}|NaN|inf|true|\"1\")",
+            more in "(,|=|:|\"|\\}|cpu_utilization|x|1| ){0,6}",
+        ) {
+            for report in [
+                format!("TEXT cpu_utilization={value}{more}"),
+                format!("JSON {{\"cpuUtilization\":{value}}}"),
+                format!("JSON {{\"application_utilization\":{value}{more}}}"),
+            ] {
+                let share = utilization(&report);
+                prop_assert!(share.is_none_or(|share| (0.0..=UTILIZATION_MAX).contains(&share)), "{report}");
+            }
+        }
     }
 }

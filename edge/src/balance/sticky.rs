@@ -81,6 +81,8 @@ impl Signer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::balance::candidates;
 
@@ -142,5 +144,25 @@ mod tests {
         assert!(Signer::new("").is_none() && Signer::new("fifteen letters").is_none());
         assert!(Signer::new("sixteen letters!").is_some());
         assert!(!format!("{:?}", signer()).contains("secret"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_signed_and_no_signed_one_may_be_changed(
+            text in "(a|b|\\.|[0-9a-f]{64}|;|é){0,4}", place: prop::sample::Index, byte in 0x21_u8..0x7f,
+        ) {
+            prop_assert_eq!(signer().read(&text), None);
+            let mut changed = cookie(&signer(), "a").into_bytes();
+            let place = place.index(changed.len());
+            prop_assume!(changed[place] != byte);
+            changed[place] = byte;
+            prop_assert_eq!(signer().read(str::from_utf8(&changed).unwrap()), None);
+        }
+
+        #[test]
+        fn the_origin_that_a_cookie_names_is_read_again(origin in "[a-zA-Z0-9._~-]{1,20}") {
+            let cookie = cookie(&signer(), &origin);
+            prop_assert_eq!(signer().read(&cookie), Some(&*origin));
+        }
     }
 }

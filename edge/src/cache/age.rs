@@ -29,6 +29,8 @@ pub fn date(response: &Fields) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     // Sun, 06 Nov 1994 08:49:37 GMT
@@ -60,5 +62,20 @@ mod tests {
         check("age\n5, 60", 0, 5_000);
         check("age\nold, 60", 0, 0);
         check("age\n99999999999999999999", 0, 1_000 << 31);
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_whatever_makes_a_response_younger_than_its_exchange(
+            age in "([0-9]{1,22}|,|\"| |-|\\.|é){0,6}",
+            date in "((Sun, |Thu, )?[0-9]{2} (Nov|Jan) [0-9]{4} [0-2][0-9]:[0-9]{2}:[0-9]{2} GMT|[ -~]{0,9})",
+            sent: u64,
+            arrived: u64,
+        ) {
+            let response = Fields::from_lines(&format!("age\n{age}\ndate\n{date}"));
+            let initial = initial_age(&response, Timestamp::from_millis(sent), Timestamp::from_millis(arrived));
+            prop_assert!(initial >= Duration::from_millis(arrived.saturating_sub(sent)));
+            prop_assert!(age_value(&response) <= Duration::from_secs(1 << 31));
+        }
     }
 }

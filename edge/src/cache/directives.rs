@@ -253,6 +253,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fields::tests::long_values;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -408,6 +409,18 @@ mod tests {
         assert_eq!((policy.expires, policy.is_targeted), (Some("0"), false));
     }
 
+    #[test]
+    fn long_values_are_read_to_their_end() {
+        for value in long_values().chain(["private=\"a\",".repeat(8_000), "max-age=1,".repeat(10_000)]) {
+            let _ = Directives::cache_control(&value);
+            let _ = Directives::targeted(&value);
+        }
+    }
+
+    /// Nearly a field, or one.
+    const NEAR: &str = "(no-store|no-cache|private|public|max-age|s-maxage|stale-if-error|must-understand|\
+                        =|,|;|\\?[01]|\\(|\\)|\"|\\\\| |\t|[0-9]{1,22}|x-a|Vary|é|-|\r|\0){0,14}";
+
     proptest! {
         #[test]
         fn no_value_whatever_makes_reading_panic(bytes: Vec<u8>) {
@@ -421,6 +434,35 @@ mod tests {
             let value = format!("{before}, no-store, private,{after}");
             let directives = Directives::cache_control(&value);
             prop_assert!(directives.no_store && directives.private.is_response(), "{}", value);
+        }
+
+        #[test]
+        fn what_is_read_is_within_its_bounds(value in NEAR) {
+            let read = [Some(Directives::cache_control(&value)), Directives::targeted(&value)];
+            for directives in read.into_iter().flatten() {
+                let Directives { max_age, s_maxage, stale_while_revalidate, stale_if_error, .. } = directives;
+                let windows = [max_age, s_maxage, stale_while_revalidate, stale_if_error];
+                let longest = Duration::from_secs(DELTA_SECONDS_MAX);
+                prop_assert!(windows.iter().flatten().all(|window| *window <= longest));
+                for name in [directives.no_cache.fields(), directives.private.fields()].concat() {
+                    prop_assert!(is_token(&name) && name == name.to_ascii_lowercase(), "{name}");
+                    prop_assert!(!INDISPENSABLE.contains(&name.as_str()), "{name}");
+                }
+            }
+        }
+
+        #[test]
+        fn lifetimes_that_are_written_are_read_again(
+            max_age in 0..=DELTA_SECONDS_MAX, stale in 0..=DELTA_SECONDS_MAX,
+        ) {
+            let expected = Directives {
+                max_age: Some(Duration::from_secs(max_age)),
+                stale_if_error: Some(Duration::from_secs(stale)),
+                ..none()
+            };
+            let written = format!("max-age={max_age}, stale-if-error={stale}");
+            prop_assert_eq!(Directives::cache_control(&written), expected.clone());
+            prop_assert_eq!(Directives::targeted(&written), Some(expected));
         }
     }
 }

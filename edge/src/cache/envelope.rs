@@ -206,8 +206,12 @@ mod tests {
     use super::*;
     use crate::cache::directives::Directives;
     use crate::cache::freshness::Lifetime;
+    use crate::cache::privacy::Privacy;
+    use crate::cache::request::RequestDirectives;
+    use crate::cache::usable::{Situation, usable};
     use crate::control::log::Known;
     use crate::control::position::ReadAt;
+    use crate::control::view::Validity;
 
     fn envelope(body_bytes: usize) -> Envelope {
         let directives = Directives::cache_control("public, max-age=60, stale-if-error=5");
@@ -341,6 +345,49 @@ mod tests {
         fn no_value_whatever_makes_reading_panic(value: Vec<u8>) {
             let _ = read(&value);
             let _ = read(&[&MAGIC[..], &VERSION.to_be_bytes(), &value].concat());
+        }
+
+        #[test]
+        fn whatever_is_written_is_read_again(
+            status: u16,
+            fields in prop::collection::vec(("[a-z-]{1,8}", "\\PC{0,12}"), 0..5),
+            initial_age_ms: u64,
+            body: Vec<u8>,
+        ) {
+            let lines: String = fields.iter().map(|(name, value)| format!("{name}\n{value}\n")).collect();
+            let fields = Fields::from_lines(lines.trim_end_matches('\n'));
+            let stored = Record::Response(Envelope { status, fields, initial_age_ms, ..envelope(body.len()) });
+            let value = [stored.encode().unwrap(), body].concat();
+            prop_assert_eq!(read(&value), Ok(stored));
+        }
+
+        #[test]
+        fn a_value_that_was_changed_is_read_or_broken(place: prop::sample::Index, byte: u8) {
+            let mut value = response(b"body");
+            let place = place.index(value.len());
+            value[place] = byte;
+            if let Ok(Record::Response(envelope)) = read(&value) {
+                prop_assert_eq!(envelope.body_bytes, 4);
+            }
+        }
+
+        #[test]
+        fn no_number_that_is_stored_makes_using_it_panic(numbers: [u64; 6], now: u64, purged: u64) {
+            let mut json = serde_json::to_value(envelope(0)).unwrap();
+            let places = ["/request_time", "/response_time", "/initial_age_ms", "/terms/lifetime_ms"];
+            let windows = ["/terms/stale_while_revalidate_ms", "/terms/stale_if_error_ms"];
+            for (place, number) in places.iter().chain(&windows).zip(numbers) {
+                *json.pointer_mut(place).unwrap() = number.into();
+            }
+            let stored: Envelope = serde_json::from_value(json).unwrap();
+            prop_assert!(stored.useful_until() >= stored.response_time);
+            let (now, since) = (Timestamp::from_millis(now), Validity::StaleSince(Timestamp::from_millis(purged)));
+            for (situation, validity) in [(Situation::Lookup, Validity::Valid), (Situation::OriginFailed, since)] {
+                let asked = RequestDirectives::default();
+                if let Ok(found) = usable(&stored, &asked, Privacy::Anonymous, situation, validity, now) {
+                    prop_assert!(found.age == stored.age(now) && found.ttl_s().unsigned_abs() <= u64::MAX / 1_000);
+                }
+            }
         }
     }
 }

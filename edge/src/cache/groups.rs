@@ -47,7 +47,10 @@ fn name(entry: ListEntry) -> Result<String, BrokenGroups> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::fields::tests::long_values;
 
     fn check(value: &str, expected: Result<&[&str], BrokenGroups>) {
         let mut fields = Fields::default();
@@ -84,5 +87,29 @@ mod tests {
         assert_eq!(groups(GROUPS_MAX), Ok(GROUPS_MAX));
         assert_eq!(groups(GROUPS_MAX + 1), Err(BrokenGroups));
         check(&format!("\"{}\"", "x".repeat(GROUP_BYTES_MAX + 1)), Err(BrokenGroups));
+    }
+
+    #[test]
+    fn long_values_are_read_to_their_end() {
+        for value in long_values() {
+            let _ = read(Some(&value));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn groups_that_are_written_are_read_again(names in prop::collection::btree_set("[ -~]{0,12}", 0..6)) {
+            let quoted = |name: &String| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+            let written = names.iter().map(quoted).collect::<Vec<_>>().join(", ");
+            prop_assert_eq!(read(Some(&written)), Ok(names.into_iter().collect()));
+        }
+
+        #[test]
+        fn what_is_read_is_printable_and_each_once(value in "(\"|a|b|,| |;|=|1|\\(|\\)|\\\\|\t|é|\r|\0){0,24}") {
+            if let Ok(groups) = read(Some(&value)) {
+                prop_assert!(groups.windows(2).all(|two| two[0] < two[1]), "{groups:?}");
+                prop_assert!(groups.iter().all(|group| group.bytes().all(|byte| (0x20..0x7f).contains(&byte))));
+            }
+        }
     }
 }

@@ -72,6 +72,8 @@ pub fn append(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -147,6 +149,30 @@ mod tests {
         for other in ["https://b.example/items/7", "http://a.example/list", "//a.example:8443/", "mailto:a@b"]
         {
             check("POST", 201, &format!("location\n{other}"), &[own]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_more_invalid_than_its_groups_and_three_urls_of_its_own(
+            method in "(POST|DELETE|GET|x)",
+            status in 100_u16..600,
+            location in "(https?:|//|/|\\.\\.|a.example|b|:443|@|\\?|#|%2e|\\\\| |é){0,8}",
+            content_location in "(//|/|\\.|a.example|:|b|\\?){0,6}",
+            groups in "(\"|a|b|,| |\\(|;|=|1|\\\\){0,12}",
+        ) {
+            let target = Target::parse("https://a.example/list").unwrap();
+            let response = Fields::from_lines(&format!(
+                "location\n{location}\ncontent-location\n{content_location}\ncache-group-invalidation\n{groups}"
+            ));
+            let origin = |target: &Target<'_>| format!("{}://{}", target.scheme, target.host);
+            let (append, _) = append(&method, &target, status, &response, origin);
+            prop_assert!(append.is_none() || method != "GET");
+            let scopes = append.map(|append| append.scopes).unwrap_or_default();
+            let uris: Vec<_> = scopes.iter().filter(|scope| matches!(scope, Scope::Uri(_))).collect();
+            prop_assert!(uris.len() <= 3 && scopes.len() <= uris.len() + 256 + 1);
+            let own = Scope::Uri("https://a.example".to_owned());
+            prop_assert!(uris.iter().all(|uri| **uri == own), "{uris:?}");
         }
     }
 }

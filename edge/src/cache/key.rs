@@ -82,6 +82,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fields::tests::long_values;
 
     fn key(url: &str) -> String {
         let tracking = TrackingParameters::new(vec!["utm_*".to_owned(), "gclid".to_owned()]);
@@ -137,5 +138,22 @@ mod tests {
         assert_eq!(long("1").len(), "sha256:".len() + 64);
         assert_ne!(long("1"), long("2"));
         assert!(long("1").starts_with("sha256:"));
+    }
+
+    #[test]
+    fn long_queries_are_read_to_their_end() {
+        for query in long_values().chain(["b=1&a=1&".repeat(12_000)]) {
+            assert!(key(&format!("http://a/p?{query}")).len() <= KEY_BYTES_MAX);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_url_makes_a_key_that_the_store_does_not_take(
+            path in "(\\PC|/|%){0,60}", query in "(\\PC|&|=|utm_a|\\?){0,60}", more in 0_usize..600,
+        ) {
+            let url = format!("http://a/{path}?{query}{}", "é".repeat(more));
+            prop_assert!(key(&url).len() <= KEY_BYTES_MAX);
+        }
     }
 }

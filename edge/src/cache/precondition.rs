@@ -66,6 +66,8 @@ pub fn not_modified(mut response: Fields) -> Fields {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOV_6: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -129,5 +131,24 @@ mod tests {
             "content-type\ntext/html\ncontent-length\n5\ncontent-digest\nx\netag\n\"a\"\ncontent-security-policy\nx",
         ));
         assert_eq!(fields, Fields::from_lines("etag\n\"a\"\ncontent-security-policy\nx"));
+    }
+
+    proptest! {
+        #[test]
+        fn only_a_200_whose_tag_is_named_is_not_modified(
+            condition in "(W/|\"|a|b|,| |\\*|\\\\|é){0,10}",
+            etag in "(W/)?\"[ab]?\"",
+            status in 100_u16..600,
+        ) {
+            let request = Fields::from_lines(&format!("if-none-match\n{condition}\nif-modified-since\n{NOV_6}"));
+            let response = Fields::from_lines(&format!("etag\n{etag}\nlast-modified\n{NOV_6}"));
+            for from in [From::Store, From::Origin] {
+                if is_not_modified(&request, status, &response, from) {
+                    prop_assert_eq!(status, 200);
+                    let is_named = condition.contains(etag.trim_start_matches("W/"));
+                    prop_assert!(is_named || condition.trim() == "*", "{condition} {etag}");
+                }
+            }
+        }
     }
 }

@@ -66,6 +66,8 @@ fn cookie_names(value: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -92,5 +94,16 @@ mod tests {
         check("cookie\nSession=1", Privacy::Cookie);
         check("cookie\nauth_1f=1", Privacy::PrivateCookie);
         check("cookie\nauth=1; xauth_=1", Privacy::Cookie);
+    }
+
+    proptest! {
+        #[test]
+        fn a_private_cookie_is_found_among_any_others(
+            before in "(a|=|;|,| |\"|\\\\|é){0,10}", separator in "[;,]", after in "(a|=|;|,| |\"|é){0,10}",
+        ) {
+            let private = PrivateNames { cookies: vec!["session".to_owned()], ..PrivateNames::default() };
+            let request = Fields::from_lines(&format!("cookie\n{before}{separator} session={after}"));
+            prop_assert_eq!(Privacy::of(&request, &private), Privacy::PrivateCookie);
+        }
     }
 }

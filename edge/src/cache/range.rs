@@ -39,6 +39,8 @@ fn is_unchanged(if_range: Option<&str>, response: &Fields) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -69,5 +71,17 @@ mod tests {
             Part::Whole,
         );
         check("a", "etag\na", Part::Whole);
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_what_may_have_changed_is_not_sent(
+            condition in "(\"|W/|a|b| |,|\\*|é|Sun, 06 Nov 1994 08:49:37 GMT){0,5}",
+        ) {
+            let request = Fields::from_lines(&format!("range\nbytes=0-1\nif-range\n{condition}"));
+            let part = part(&request, &Fields::from_lines("etag\n\"a\""), 10);
+            let expected = if condition.trim() == "\"a\"" { Part::Bytes(0..2) } else { Part::Whole };
+            prop_assert_eq!(part, expected);
+        }
     }
 }

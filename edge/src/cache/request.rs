@@ -153,5 +153,21 @@ mod tests {
             request.set(CACHE_CONTROL, String::from_utf8_lossy(&bytes));
             RequestDirectives::read(&request);
         }
+
+        #[test]
+        fn what_is_read_is_within_its_bounds(
+            value in "(no-cache|max-age|min-fresh|max-stale|stale-if-error|=|,|\"|\\\\| |-|[0-9]{1,22}){0,14}",
+        ) {
+            let mut request = Fields::default();
+            request.set(CACHE_CONTROL, value);
+            let asked = RequestDirectives::read(&request);
+            let longest = Duration::from_secs(1 << 31);
+            let limits = [asked.max_age, asked.min_fresh, asked.stale_if_error];
+            prop_assert!(limits.into_iter().flatten().all(|limit| limit <= longest));
+            prop_assert!(asked.max_stale.is_none_or(|window| window <= longest || window == Duration::MAX));
+            // Whoever is ignored makes the origins no work.
+            let granted = RequestDirectives::of(&request, ClientCacheControl::Ignore);
+            prop_assert!(!granted.no_cache && !granted.no_store && granted.max_age.is_none());
+        }
     }
 }

@@ -109,10 +109,10 @@ pub enum CacheStatus {
 
 impl CacheStatus {
     /// Adds this cache to what the caches before it said. What they said is
-    /// dropped where it isn't a valid list, for then nobody could read ours.
+    /// dropped where it isn't a valid list with something in it, for then nobody could read ours.
     pub fn append_to(self, response: &mut Fields) {
         let upstream = response.get(CACHE_STATUS).unwrap_or_default();
-        if Parser::new(upstream).parse::<List>().is_err() {
+        if !Parser::new(upstream).parse::<List>().is_ok_and(|list| !list.is_empty()) {
             response.remove(CACHE_STATUS);
         }
         response.append(CACHE_STATUS, &self.to_string());
@@ -155,6 +155,8 @@ impl fmt::Display for CacheStatus {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use proptest::prelude::*;
 
     use super::*;
     use crate::cache::privacy::Privacy;
@@ -244,5 +246,19 @@ mod tests {
         check("Origin; hit; ttl=5", "Origin; hit; ttl=5, tidewall; fwd=uri-miss; stored");
         check("", "tidewall; fwd=uri-miss; stored");
         check("Origin; hit; ttl=", "tidewall; fwd=uri-miss; stored");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_upstream_said_the_field_is_a_list_that_ends_with_this_cache(
+            upstream in "(Origin|hit|ttl|=|;|,| |\t|\"|\\\\|[0-9]{1,3}|\\(|\\)|\\?1|:|é){0,14}",
+        ) {
+            let mut response = Fields::default();
+            response.set(CACHE_STATUS, upstream);
+            forwarded(Forward::UriMiss, Outcome::Stored).append_to(&mut response);
+            let said = response.get(CACHE_STATUS).unwrap();
+            prop_assert!(said.ends_with("tidewall; fwd=uri-miss; stored"), "{said}");
+            prop_assert!(Parser::new(said).parse::<List>().is_ok(), "{said}");
+        }
     }
 }

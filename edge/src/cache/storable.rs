@@ -236,9 +236,12 @@ pub fn storable(exchange: &Exchange<'_>) -> Result<Storable, Unstored> {
     Ok(Storable { terms, initial_age, selecting, groups, omitted })
 }
 
-/// The body's length as announced; with a content coding, that of the coded form.
-pub fn content_length(response: &Fields) -> Option<usize> {
-    response.get("content-length")?.trim().parse().ok()
+/// The body's length as announced; with a content coding, that of the coded form. One that is
+/// beyond what can be counted is as long as can be: not one that isn't told.
+pub fn content_length(message: &Fields) -> Option<usize> {
+    let length = message.get("content-length")?.trim();
+    let is_number = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| length.parse().unwrap_or(usize::MAX))
 }
 
 /// Whether the body is to be handed on as it comes, not held until it ends: by its
@@ -557,6 +560,15 @@ mod tests {
                 request_time: now,
                 response_time: now,
             });
+        }
+
+        #[test]
+        fn a_length_is_digits_and_one_beyond_measure_is_as_long_as_can_be(
+            sign in "(\\+|-|)", digits in "[0-9]{1,30}",
+        ) {
+            let length = content_length(&Fields::from_lines(&format!("content-length\n{sign}{digits}")));
+            let expected = digits.parse::<u128>().map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+            prop_assert_eq!(length, sign.is_empty().then_some(expected));
         }
     }
 }

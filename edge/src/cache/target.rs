@@ -140,7 +140,10 @@ pub fn without_dots(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::fields::tests::long_values;
 
     #[test]
     fn escapes_are_written_in_one_way() {
@@ -210,5 +213,44 @@ mod tests {
         check("http://a/x", "https://a/x", false);
         check("http://a/x", "http://a:8080/x", false);
         check("http://a/x", "http://b/x", false);
+    }
+
+    #[test]
+    fn long_urls_are_read_to_their_end() {
+        let target = Target::parse("https://a.example/b/c?q").unwrap();
+        for part in long_values() {
+            for url in [part.clone(), format!("https://{part}"), format!("https://a.example/{part}")] {
+                let _ = target.resolve(&url);
+                let _ = Target::of_request(&normal_escapes(&url));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn escapes_are_written_in_one_way_whatever_there_is(url in "(%|[0-9a-fA-F]|/|\\.|~|é|\\?){0,16}") {
+            let once = normal_escapes(&url).into_owned();
+            prop_assert_eq!(&*normal_escapes(&once), &*once, "{}", url);
+        }
+
+        #[test]
+        fn no_path_keeps_its_dots(path in "(/|\\.|\\.\\.|a|%2e){0,12}") {
+            let once = without_dots(&path);
+            prop_assert!(once.starts_with('/') && once.split('/').all(|segment| !matches!(segment, "." | "..")));
+            prop_assert_eq!(without_dots(&once), once);
+        }
+
+        #[test]
+        fn whatever_is_referred_to_is_a_url_of_http_without_dots(
+            reference in "(https?:|HTTP:|ftp:|//|/|\\.|\\.\\.|a|B|:80|:443|@|\\?|#|%2[eE]|%|\\\\| |é){0,10}",
+        ) {
+            let target = Target::parse("https://a.example/b/c?q").unwrap();
+            if let Some(url) = target.resolve(&reference) {
+                let resolved = Target::parse(&url).unwrap();
+                prop_assert!(matches!(resolved.scheme, "http" | "https"), "{url}");
+                prop_assert_eq!(without_dots(resolved.path), resolved.path);
+                prop_assert!(!url.contains('#'));
+            }
+        }
     }
 }

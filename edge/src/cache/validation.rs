@@ -5,6 +5,7 @@
 
 use tidewall_api::entity_tag::{is_entity_tag, is_weak, strongly_equal, weakly_equal};
 
+use crate::cache::storable::content_length;
 use crate::cache::vary;
 use crate::fields::Fields;
 use crate::time::Timestamp;
@@ -66,10 +67,9 @@ pub fn not_modified(stored: &Fields, answer: &Fields) -> Verdict {
 /// is the length of the stored body as it was sent, where that is known.
 pub fn head(stored: &Fields, body_bytes: Option<usize>, answer: &Fields) -> Verdict {
     let same = |name| answer.get(name).map(|value| stored.get(name) == Some(value));
-    let length = answer.get("content-length").map(|length| {
-        let length = length.trim().parse::<usize>().ok();
-        body_bytes.is_none_or(|stored| length == Some(stored))
-    });
+    let length = answer
+        .contains("content-length")
+        .then(|| body_bytes.is_none_or(|stored| content_length(answer) == Some(stored)));
     let validators = [same("etag"), same("last-modified")];
     if validators.contains(&Some(false)) || length == Some(false) {
         return Verdict::Other;
@@ -205,6 +205,27 @@ mod tests {
             let (stored, answer) = (fields(&stored), fields(&answer));
             let once = updated(&stored, &answer);
             prop_assert_eq!(updated(&once, &answer), once);
+        }
+
+        #[test]
+        fn what_a_request_is_made_conditional_by_is_a_tag_or_a_date(
+            etag in "(W/|w/|\"|a|,| |\\\\|\r|\0|é){0,8}",
+            date in "(Sun, 06 Nov 1994 08:49:37 GMT|0|yesterday|)",
+        ) {
+            let stored = Fields::from_lines(&format!("etag\n{etag}\nlast-modified\n{date}"));
+            let conditions = conditions(&stored).unwrap_or_default();
+            for (name, value) in conditions.iter() {
+                prop_assert!(["if-none-match", "if-modified-since"].contains(&name));
+                prop_assert!(!value.contains(|c: char| c.is_ascii_control()), "{value:?}");
+            }
+            prop_assert_eq!(conditions.get("if-modified-since").is_some(), date == NOV_6);
+        }
+
+        #[test]
+        fn a_length_of_a_head_is_digits(length in "(\\+|-| |0|,){0,2}(9|[0-9]{1,25})") {
+            let (stored, answer) = (Fields::default(), Fields::from_lines(&format!("content-length\n{length}")));
+            let is_of_it = head(&stored, Some(9), &answer) != Verdict::Other;
+            prop_assert_eq!(is_of_it, length.trim().trim_start_matches('0') == "9");
         }
     }
 }

@@ -143,6 +143,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fields::tests::long_values;
 
     #[test]
     fn the_nominated_fields_are_named_once_and_in_order() {
@@ -219,6 +220,17 @@ mod tests {
         assert_eq!(key("accept-language", "x\n1"), key("accept-language", "x\n2"));
     }
 
+    #[test]
+    fn long_values_are_read_to_their_end() {
+        for value in long_values().chain(["a;q=0.5,".repeat(12_000)]) {
+            let mut fields = Fields::default();
+            fields.set("vary", &*value);
+            let _ = selecting(&fields);
+            fields.set("accept", value);
+            variant_key("http://a/p", &["accept".to_owned()], &fields);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_value_whatever_makes_reading_panic(bytes: Vec<u8>) {
@@ -227,6 +239,28 @@ mod tests {
             let mut response = Fields::default();
             response.set("vary", value);
             let _ = selecting(&response);
+        }
+
+        #[test]
+        fn what_selects_is_a_few_names_each_once_and_in_order(
+            value in "(accept|Accept-Language|x-[a-c]|origin|\\*|cookie|via|,| |\"|\\\\|é|\r|\0){0,20}",
+        ) {
+            if let Ok(names) = selecting(&Fields::from_lines(&format!("vary\n{value}"))) {
+                let is_ordered = names.windows(2).all(|two| two[0] < two[1]);
+                prop_assert!(is_ordered && names.len() <= FIELDS_MAX, "{names:?}");
+                prop_assert!(names.iter().all(|name| is_token(name) && !is_rewritten(name)), "{names:?}");
+            }
+        }
+
+        #[test]
+        fn a_variants_key_has_one_form_and_a_value_with_more_in_it_another_key(
+            value in "([a-z]{1,3}|;|q=|[01](\\.[0-9]{1,4})?|,|\"|\\\\| |é){0,12}",
+        ) {
+            for name in ["accept", "accept-language", "x-a"] {
+                let one = key(name, &format!("{name}\n{value}"));
+                prop_assert_eq!(one.len(), "variant:".len() + 64);
+                prop_assert_ne!(one, key(name, &format!("{name}\n{value}{}", ",\"\",zz")), "{}", value);
+            }
         }
     }
 }

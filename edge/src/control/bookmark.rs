@@ -180,6 +180,8 @@ fn is_read_past(lsn: u64, or_on_primary: bool, is_grouped: bool, position: Posit
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn bookmark(text: &str) -> Bookmark {
@@ -299,5 +301,31 @@ mod tests {
         check(4, ReadAt::Primary, false);
         check(5, ReadAt::Lsn(7), true);
         check(5, ReadAt::Lsn(6), false);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_brings_nothing_of_it_is_left(
+            field in "([0-9]{1,21}|-|\\.|,| |\\+|é){0,8}", cookie in "([0-9]{1,21}|-|\\.|,| |\"|é){0,8}",
+        ) {
+            let lines = format!("tidewall-bookmark\n{field}\ncookie\na=1; tw_bookmark={cookie}; b=2");
+            let mut request = Fields::from_lines(&lines);
+            let brought = take(&mut request);
+            prop_assert_eq!(&request, &Fields::from_lines("cookie\na=1; b=2"));
+            prop_assert!(brought.straight_lsn <= brought.bookmark.lsn);
+            prop_assert_eq!(take(&mut request), Brought::one(NOTHING));
+        }
+
+        #[test]
+        fn what_a_client_is_told_it_brings_again(seq in prop::option::of(any::<u64>()), lsn: u64) {
+            let bookmark = Bookmark { seq: seq.map_or(Seq::Unlogged, Seq::At), lsn };
+            let mut answer = Fields::default();
+            tell(&mut answer, bookmark, true);
+            let cookie = answer.get("set-cookie").unwrap().split(';').next().unwrap();
+            let field = answer.get(TIDEWALL_BOOKMARK).unwrap();
+            for lines in [format!("cookie\n{cookie}"), format!("tidewall-bookmark\n{field}")] {
+                prop_assert_eq!(take(&mut Fields::from_lines(&lines)).bookmark, bookmark);
+            }
+        }
     }
 }

@@ -114,9 +114,23 @@ impl Scope {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::control::log::Known;
+
+    /// Any scope.
+    pub(in crate::control) fn scope() -> impl Strategy<Value = Scope> {
+        prop_oneof![
+            Just(Scope::All),
+            "\\PC{0,9}".prop_map(Scope::Group),
+            "\\PC{0,9}".prop_map(Scope::Uri),
+            any::<u16>().prop_map(Scope::Uris),
+            "/\\PC{0,9}".prop_map(Scope::Path),
+            "/\\PC{0,9}".prop_map(Scope::Prefix),
+        ]
+    }
 
     fn known(head: u64) -> Known {
         Known { first: 1, head }

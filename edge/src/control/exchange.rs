@@ -51,7 +51,11 @@ pub struct Logged {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::control::entry::tests::scope;
+    use crate::control::entry::{Key, Mark, Scope, Severity};
 
     #[test]
     fn a_question_of_an_isolate_that_tells_less_is_understood() {
@@ -60,5 +64,45 @@ mod tests {
         assert!(!serde_json::to_string(&question).unwrap().contains("build"));
         let told = Question { build: Some("b".to_owned()), ..question };
         assert_eq!(serde_json::from_str::<Question>(&serde_json::to_string(&told).unwrap()).unwrap(), told);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_is_understood(
+            scopes in prop::collection::vec(scope(), 0..5),
+            lsn: Option<u64>,
+            write: Option<u64>,
+            names in prop::collection::vec("\\PC{0,9}", 0..3),
+            head: u64,
+        ) {
+            let severity = if head % 2 == 0 { Severity::Hard } else { Severity::Soft };
+            let key = |scope: &Scope| (Key { scope: scope.clone(), severity }, Mark { seq: head, lsn });
+            let entries: Vec<_> = scopes.iter().map(key).collect();
+            let question = Question {
+                known: write.map(|first| Known { first, head }),
+                append: Some(Append { scopes, severity, lsn, write }),
+                suspects: names.clone(),
+                failing: names,
+                isolate: head,
+                build: None,
+            };
+            let answer = Answer {
+                logged: None,
+                delta: Delta { first: 1, head, is_whole: false, entries },
+                verdicts: Vec::new(),
+            };
+            let said = serde_json::to_string(&question).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Question>(&said).unwrap(), question);
+            let said = serde_json::to_string(&answer).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Answer>(&said).unwrap(), answer);
+        }
+
+        #[test]
+        fn no_text_whatever_makes_understanding_panic(
+            text in "(\\{|\\}|\\[|\\]|:|,|\"(known|append|scopes|a|g|delta|head)\"|null|-|[0-9]{1,21}){0,16}",
+        ) {
+            let _ = serde_json::from_str::<Question>(&text);
+            let _ = serde_json::from_str::<Answer>(&text);
+        }
     }
 }

@@ -385,7 +385,10 @@ fn bytes(key: &Key) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::control::entry::tests::scope;
 
     fn ms(ms: u64) -> Timestamp {
         Timestamp::from_millis(ms)
@@ -591,5 +594,31 @@ mod tests {
             log.writes.iter().map(|(write, known)| (write.clone(), known.seq)).collect()
         };
         assert_eq!(seqs(&restored), seqs(&log));
+    }
+
+    proptest! {
+        #[test]
+        fn no_appends_whatever_make_a_log_longer_than_it_may_become(
+            appends in prop::collection::vec(
+                (prop::collection::vec(scope(), 0..6), any::<(bool, Option<u64>, Option<u8>)>()),
+                0..20,
+            ),
+            known: (u64, u64),
+        ) {
+            let bounds = Bounds { entries_max: 5, uris_max: 2, prefixes_max: 2, bytes_max: 400 };
+            let mut log = log_from(1).bounded(bounds);
+            for (scopes, (is_soft, lsn, write)) in appends {
+                let severity = if is_soft { Severity::Soft } else { Severity::Hard };
+                let before = log.head();
+                log.append(Append { scopes, severity, lsn, write: write.map(u64::from) }, ms(5));
+                prop_assert!(log.head() >= before);
+                prop_assert!(log.entries.len() - log.buckets <= 5 && log.uris <= 2 && log.bytes <= 400);
+                prop_assert_eq!(log.entries.len(), log.by_seq.len());
+                let prefixes = log.entries.keys().filter(|key| matches!(key.scope, Scope::Prefix(_)));
+                prop_assert!(prefixes.count() <= 2);
+            }
+            let delta = log.since(Some(Known { first: known.0, head: known.1 }));
+            prop_assert!(delta.entries.len() <= log.entries.len());
+        }
     }
 }

@@ -55,6 +55,8 @@ pub fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -67,6 +69,19 @@ mod tests {
         check("tidewall-lsn\nprimary", ReadAt::Primary);
         for broken in ["", "Primary", "+1", "-1", "1, 2", "0x1", "18446744073709551616"] {
             check(&format!("tidewall-lsn\n{broken}"), ReadAt::Unknown);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_position_is_a_number_and_nothing_else(text in "([0-9]{1,12}|\\+|-| |primary|é){0,3}") {
+            let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let expected = match text.parse::<u64>() {
+                Ok(lsn) if is_digits => ReadAt::Lsn(lsn),
+                _ if text == LSN_PRIMARY => ReadAt::Primary,
+                _ => ReadAt::Unknown,
+            };
+            prop_assert_eq!(ReadAt::of(&Fields::from_lines(&format!("tidewall-lsn\n{text}"))), expected);
         }
     }
 }

@@ -31,7 +31,8 @@ pub fn append(purge: Purge) -> Result<Append, Refused> {
             .insert("groups".to_owned(), "name groups, paths or prefixes, or say \"all\": true".to_owned());
     }
     if names > NAMES_MAX {
-        refused.insert("groups".to_owned(), format!("{names} names: {NAMES_MAX} are the most"));
+        // Each by itself could be told at far greater length than it has.
+        return Err([("groups".to_owned(), format!("{names} names: {NAMES_MAX} are the most"))].into());
     }
     for (field, names) in lists {
         for (index, name) in names.iter().enumerate() {
@@ -91,7 +92,10 @@ fn as_in_urls(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::fields::tests::long_values;
 
     fn read(json: &str) -> Result<Append, Refused> {
         append(serde_json::from_str(json).unwrap())
@@ -138,5 +142,46 @@ mod tests {
         refused(r#"{"prefixes":[""]}"#, "prefixes[0]");
         let many: Vec<String> = (0..=NAMES_MAX).map(|n| format!("\"{n}\"")).collect();
         refused(&format!("{{\"groups\":[{}]}}", many.join(",")), "groups");
+    }
+
+    #[test]
+    fn a_refusal_names_no_more_than_a_purge_may() {
+        let purge = Purge { paths: vec![String::new(); 100 * NAMES_MAX], ..Purge::default() };
+        assert!(append(purge).unwrap_err().len() <= NAMES_MAX);
+    }
+
+    #[test]
+    fn long_names_are_read_to_their_end() {
+        for name in long_values() {
+            let path = as_in_urls(&name);
+            assert_eq!(as_in_urls(&path), path);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_whatever_makes_reading_panic(
+            bytes: Vec<u8>,
+            json in "(\\{|\\}|\\[|\\]|:|,|\"(groups|paths|all|lsn|soft|write|/a)\"|true|null|-|[0-9]{1,21}){0,16}",
+        ) {
+            for body in [bytes, json.into_bytes()] {
+                let _ = serde_json::from_slice(&body).map(append);
+            }
+        }
+
+        #[test]
+        fn what_is_purged_is_named_as_urls_have_it(
+            names in prop::collection::vec("(/|\\.|\\.\\.|%|[0-9a-f]{2}|é|\r|\n|\0| |a|\\\\){0,12}", 0..6),
+        ) {
+            let paths: Vec<_> = names.iter().map(|name| format!("/{name}")).collect();
+            let purge = Purge { prefixes: paths.clone(), paths, all: true, ..Purge::default() };
+            let scopes = append(purge).unwrap().scopes;
+            prop_assert!(scopes.len() <= 2 * names.len() + 1);
+            for scope in scopes {
+                let (Scope::Path(path) | Scope::Prefix(path)) = scope else { continue };
+                prop_assert!(path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()), "{path}");
+                prop_assert_eq!(as_in_urls(&path), path);
+            }
+        }
     }
 }

@@ -382,7 +382,10 @@ impl Marks {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::control::entry::tests::scope;
     use crate::control::log::ENTRIES_MAX;
     use crate::control::position::ReadAt;
 
@@ -553,5 +556,35 @@ pub(super) mod tests {
         let kept = Subject { groups: &[], uri: "http://h/4", path: "/4" };
         assert_eq!(view.judge(&kept, at(203)), Err(Invalidated::Prefix));
         assert_eq!(view.prefixes.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_whatever_makes_a_view_grow_without_end(
+            deltas in prop::collection::vec(
+                (any::<(u64, u64, bool)>(), prop::collection::vec((scope(), any::<(u64, Option<u64>)>()), 0..9)),
+                0..9,
+            ),
+        ) {
+            let bounds = Bounds { entries_max: 3, uris_max: 2, prefixes_max: 2, bytes_max: 400 };
+            let mut view = View::new(delta(100, vec![]), ms(0)).bounded(bounds);
+            // One answer is taken in whole, however long: its log has a bound.
+            let mut most = 0;
+            for ((first, head, is_whole), entries) in deltas {
+                // Of this log or of another one.
+                let first = if first % 2 == 0 { 100 } else { first };
+                let severity = if first % 4 < 2 { Severity::Hard } else { Severity::Soft };
+                let entry = |(scope, (seq, lsn))| (Key { scope, severity }, Mark { seq, lsn });
+                let entries: Vec<_> = entries.into_iter().map(entry).collect();
+                most = most.max(entries.len());
+                view.apply(Delta { first, head, is_whole, entries }, ms(head));
+                prop_assert!(view.len() <= 6 + most && view.uris.len() <= 4 + most);
+                prop_assert!(view.prefixes.len() <= 4 + most);
+                let groups = ["a".to_owned()];
+                let _ = view.judge(&subject(&groups), at(head));
+                let _ = view.currency(LIMITS, ms(first));
+                prop_assert!(view.newest(3).len() <= 3);
+            }
+        }
     }
 }

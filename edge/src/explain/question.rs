@@ -83,6 +83,8 @@ pub fn field(line: &str) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -122,5 +124,26 @@ mod tests {
             assumed("url=/&header=Authorization:mine&header=accept:a&header=accept:b"),
             Fields::from_lines("cookie\nx=1\nauthorization\nmine\naccept\na, b")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_what_is_assumed_are_fields(
+            query in "(url=|header=|origin=|&|a|b:|%0[aAdD0]|%[0-9a-f]{2}|%|\\+|=|é| ){0,16}",
+        ) {
+            if let Ok(question) = Question::read(Some(&query)) {
+                for (name, value) in &question.fields {
+                    prop_assert!(is_token(name) && *name == name.to_ascii_lowercase(), "{name}");
+                    prop_assert!(!value.contains(['\r', '\n', '\0']), "{value:?}");
+                }
+                let assumed = question.assumed(&Fields::from_lines("authorization\nBearer token"));
+                prop_assert!(assumed.iter().all(|(_, value)| value != "Bearer token"));
+            }
+        }
+
+        #[test]
+        fn a_field_that_is_written_is_read_again(name in "[a-z-]{1,9}", value in "[!-~é]{0,9}") {
+            prop_assert_eq!(field(&format!("{name}: {value}")), Some((name, value)));
+        }
     }
 }

@@ -19,6 +19,8 @@ pub fn parse(value: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -28,6 +30,15 @@ mod tests {
         assert_eq!(parse(&API_VERSION.to_string()), Some(API_VERSION));
         for nonsense in ["", "0", "01", "+1", "-1", "1.0", " 1", "1, 1", "v1", "4294967296", "١"] {
             assert_eq!(parse(nonsense), None, "{nonsense}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_version_that_is_read_is_written_the_same(value in "([0-9]{1,12}|\\+|-| |,|é|١){0,3}") {
+            if let Some(version) = parse(&value) {
+                prop_assert_eq!(version.to_string(), value);
+            }
         }
     }
 }

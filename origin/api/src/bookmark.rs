@@ -92,6 +92,8 @@ fn decimal(text: &str) -> Result<u64, BookmarkError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(text: &str, expected: Option<Bookmark>) {
@@ -142,6 +144,23 @@ mod tests {
             "1.18446744073709551616",
         ] {
             check(text, None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_is_read_again(seq in prop::option::of(any::<u64>()), lsn: u64) {
+            let bookmark = Bookmark { seq: seq.map_or(Seq::Unlogged, Seq::At), lsn };
+            prop_assert_eq!(bookmark.to_string().parse(), Ok(bookmark));
+        }
+
+        #[test]
+        fn whatever_is_read_is_written_in_one_way(text in "([0-9]{1,21}|-|\\.|\\+| |é|\r|\0){0,6}") {
+            if let Ok(bookmark) = text.parse::<Bookmark>() {
+                let written = bookmark.to_string();
+                prop_assert!(written.bytes().all(|byte| byte.is_ascii_digit() || b".-".contains(&byte)));
+                prop_assert_eq!(written.parse(), Ok(bookmark));
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ fn opaque_tags(list: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -75,6 +77,38 @@ mod tests {
         }
         for list in ["", r#""ab""#, "abc", r#""x"abc"y""#, r#""x,"abc""#, r#""abc"#] {
             assert!(!is_named(list, r#""abc""#), "{list}");
+        }
+    }
+
+    #[test]
+    fn long_lists_are_read_to_their_end() {
+        for part in ["\"", "\"a\",", "W/", ",", "a"] {
+            let list = part.repeat(100_000 / part.len());
+            assert!(!is_named(&list, r#""abc""#) && !is_entity_tag(&format!("{list}\"")));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_tag_is_found_wherever_a_list_names_it(
+            before in prop::collection::vec("(W/)?\"[a-z,]{0,3}\"", 0..4),
+            tag in "(W/)?\"[a-z,]{0,3}\"",
+            after in "(,|\"|a| |W/|\\\\|é){0,8}",
+        ) {
+            let list = [&before[..], &[tag.clone(), after]].concat().join(", ");
+            prop_assert!(is_named(&list, &tag) && is_entity_tag(&tag));
+        }
+
+        #[test]
+        fn no_list_names_what_is_not_in_it(list in "(\"|abc|x|,| |W/|\\*|\\\\|é|\0){0,12}") {
+            if is_named(&list, r#""abc""#) {
+                prop_assert!(list.contains(r#""abc""#) || list.trim() == "*", "{list}");
+            }
+        }
+
+        #[test]
+        fn no_tag_ends_a_field(tag in "(W/)?\"([!-~]|é|\r|\n|\0| ){0,6}\"") {
+            prop_assert!(!is_entity_tag(&tag) || !tag.contains(|c: char| c.is_ascii_control() || c == ' '));
         }
     }
 }

@@ -172,10 +172,12 @@ impl Route {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn a_manifest_is_read_as_it_was_written() {
+    /// One that has something of everything.
+    fn manifest() -> Manifest {
         let file = |integrity: &str| File {
             integrity: integrity.into(),
             size: 7,
@@ -195,7 +197,7 @@ mod tests {
             deltas: vec![Delta { dictionary: "d".into(), dcb: Some(1), dcz: None }],
         };
         let kept = Kept { file: file("k"), dictionary_for: Some("/assets/a.*.css".into()) };
-        let manifest = Manifest {
+        Manifest {
             version: VERSION,
             build: "b".into(),
             assets: [("a.css".into(), asset)].into(),
@@ -203,7 +205,12 @@ mod tests {
             files: [("/robots.txt".into(), file("r"))].into(),
             routes: vec![Route { path: "/".into(), page: page("/index.html") }],
             not_found: Some(page("/404.html")),
-        };
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_read_as_it_was_written() {
+        let manifest = manifest();
         let json = serde_json::to_string(&manifest).unwrap();
         assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), manifest);
         assert_eq!(
@@ -246,5 +253,32 @@ mod tests {
         check("/products/", None);
         check("/products/42/", None);
         check("/products/42/reviews", None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_whatever_makes_reading_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            path in "(/|a|\\{|\\}){0,6}",
+        ) {
+            let mut json = serde_json::to_vec(&manifest()).unwrap();
+            for (place, byte) in changes {
+                let place = place.index(json.len());
+                json[place] = byte;
+            }
+            if let Ok(manifest) = serde_json::from_slice::<Manifest>(&json) {
+                let _ = manifest.page(&path);
+                let written = serde_json::to_string(&manifest).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Manifest>(&written).unwrap(), manifest);
+            }
+        }
+
+        #[test]
+        fn a_page_with_a_parameter_answers_no_path_of_another_length(path in "(/|[a-c]|\\{|\\}|%2f|é){0,8}") {
+            let route = Route { path: "/a/{id}".into(), page: Page::default() };
+            let segments: Vec<_> = path.split('/').collect();
+            let is_one = matches!(segments[..], ["", "a", id] if !id.is_empty());
+            prop_assert_eq!(route.matches(&path), is_one);
+        }
     }
 }

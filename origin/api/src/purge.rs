@@ -44,6 +44,8 @@ fn is_false(value: &bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -66,5 +68,21 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused() {
         assert!(serde_json::from_str::<Purge>(r#"{"tags":["a"]}"#).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_is_understood(
+            groups in prop::collection::vec("\\PC{0,9}|(\r|\n|\0|\"|\\\\){0,3}", 0..4),
+            paths in prop::collection::vec("/\\PC{0,9}", 0..4),
+            flags: (bool, bool),
+            lsn: Option<u64>,
+            write: Option<u64>,
+        ) {
+            let (all, soft) = flags;
+            let purge = Purge { groups, prefixes: paths.clone(), paths, all, lsn, soft, write };
+            let said = serde_json::to_string(&purge).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Purge>(&said).unwrap(), purge);
+        }
     }
 }

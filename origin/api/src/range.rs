@@ -121,5 +121,21 @@ mod tests {
                 }
             }
         }
+
+        #[test]
+        fn whatever_is_asked_for_a_part_lies_within_the_whole(
+            range in "(bytes|items|=|-|,| |\t|[0-9]{1,22}|\\+|é){0,8}", length: u64,
+        ) {
+            if let Part::Bytes(bytes) = requested(&range, length) {
+                prop_assert!(bytes.start < bytes.end && bytes.end <= length, "{bytes:?}");
+            }
+        }
+
+        #[test]
+        fn what_is_asked_for_is_what_is_said_to_be_sent(first in 0_u64..50, more in 0_u64..50, rest in 0_u64..50) {
+            let (last, length) = (first + more, first + more + rest + 1);
+            let Part::Bytes(bytes) = requested(&format!("bytes={first}-{last}"), length) else { panic!("no part") };
+            prop_assert_eq!(content_range(Some(&bytes), length), format!("bytes {first}-{last}/{length}"));
+        }
     }
 }

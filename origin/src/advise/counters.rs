@@ -10,6 +10,9 @@ const REQUESTS: &str = "tidewall_http_requests_total";
 const SECONDS_SUM: &str = "tidewall_http_request_seconds_sum";
 const SECONDS_BUCKET: &str = "tidewall_http_request_seconds_bucket";
 
+/// No counter is at more, nor at less than nothing.
+const COUNT_MAX: f64 = (1_u64 << 53) as f64;
+
 /// Of one route.
 #[derive(Default)]
 struct Counted {
@@ -42,11 +45,16 @@ pub(super) fn between(origins: &[(Vec<Sample>, Vec<Sample>)], seconds: f64) -> T
 }
 
 fn requests(samples: &[Sample]) -> f64 {
-    samples.iter().filter(|sample| sample.name == REQUESTS).map(|sample| sample.value).sum()
+    let samples = samples.iter().filter(|sample| sample.name == REQUESTS && is_count(sample.value));
+    samples.map(|sample| sample.value).sum()
+}
+
+fn is_count(value: f64) -> bool {
+    (0.0..=COUNT_MAX).contains(&value)
 }
 
 fn add(routes: &mut BTreeMap<(String, String), Counted>, samples: &[Sample], sign: f64) {
-    for sample in samples {
+    for sample in samples.iter().filter(|sample| is_count(sample.value)) {
         let key = (sample.label("method").to_owned(), sample.label("route").to_owned());
         let value = sample.value * sign;
         match sample.name.as_str() {
@@ -58,7 +66,10 @@ fn add(routes: &mut BTreeMap<(String, String), Counted>, samples: &[Sample], sig
             }
             SECONDS_SUM => routes.entry(key).or_default().seconds += value,
             SECONDS_BUCKET => {
-                let Ok(limit) = sample.label("le").parse::<f64>() else { continue };
+                let limit = sample.label("le").parse().ok();
+                let Some(limit) = limit.filter(|limit| is_count(*limit) || *limit == f64::INFINITY) else {
+                    continue;
+                };
                 let at_most = &mut routes.entry(key).or_default().at_most;
                 match at_most.iter_mut().find(|(known, _)| known.total_cmp(&limit).is_eq()) {
                     Some((_, count)) => *count += value,
@@ -109,6 +120,8 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::exposition::read;
     use super::*;
 
@@ -141,5 +154,32 @@ mod tests {
         let origins = [(page(100, 0, 5), page(10, 0, 5)), (page(100, 0, 50), page(200, 0, 100))];
         let traffic = between(&origins, 10.0);
         assert!((traffic.requests() - 110.0).abs() < 1e-9, "{traffic:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_page_whatever_makes_figures_that_are_none(
+            samples in prop::collection::vec(
+                (
+                    prop::sample::select(vec![REQUESTS, SECONDS_SUM, SECONDS_BUCKET]),
+                    "(200|503|)",
+                    "([0-9]{1,3}|\\+Inf|-Inf|NaN|0\\.1|1e308|-1)",
+                    "([0-9]{1,25}|\\+Inf|-Inf|NaN|-1|1e[0-9]{1,3}|0\\.[0-9])",
+                ),
+                0..20,
+            ),
+            at in 0_usize..20,
+        ) {
+            let line = |(name, status, le, value): &(&str, String, String, String)| {
+                format!("{name}{{method=\"GET\",route=\"/\",status=\"{status}\",le=\"{le}\"}} {value}\n")
+            };
+            let (before, after) = samples.split_at(at.min(samples.len()));
+            let page = |samples: &[_]| read(&samples.iter().map(line).collect::<String>());
+            let traffic = between(&[(page(before), page(after)), (page(after), page(&samples))], 10.0);
+            for route in traffic.routes {
+                let all = [route.p50_ms, route.p95_ms, route.p99_ms, route.total_ms, Some(route.requests)];
+                prop_assert!(all.iter().flatten().all(|it| it.is_finite() && *it >= 0.0), "{route:?}");
+            }
+        }
     }
 }

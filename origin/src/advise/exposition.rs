@@ -77,10 +77,31 @@ mod tests {
         assert_eq!((samples[0].label("method"), samples[0].label("route")), ("GET", "/a\"{}\n"));
     }
 
+    #[test]
+    fn long_lines_are_read_to_their_end() {
+        for part in ["a{", "=\"", "\"", "\\", ",", " ", "a=\"b\",", "}"] {
+            let more = part.repeat(100_000 / part.len());
+            assert!(read(&format!("{more}\na{{{more}\nb{{a=\"{more}\nc{{a=\"b\"{more}")).len() <= 4);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_page_makes_it_fail(page in "\\PC*|[a-z{}=\", 0-9\\\\]{0,60}") {
             let _samples = read(&page);
+        }
+
+        #[test]
+        fn a_value_that_is_written_is_read_again(
+            name in "[a-z_]{1,9}",
+            labels in prop::collection::btree_map("[a-z_]{1,5}", "(\\PC|\n|\"|\\\\){0,9}", 0..4),
+            value in 0_u32..,
+        ) {
+            let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let written: Vec<_> =
+                labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+            let page = format!("# TYPE {name} counter\n{name}{{{}}} {value}\n", written.join(","));
+            prop_assert_eq!(read(&page), [Sample { name, labels, value: value.into() }]);
         }
     }
 }

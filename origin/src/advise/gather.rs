@@ -24,8 +24,12 @@ const CLIENTS_MAX: usize = 1_000_000;
 const KEPT: f64 = 300.0;
 /// Shorter answers, such as of an empty list, are the same without being so for all.
 const BYTES_MIN: f64 = 100.0;
+/// Places of paths whose words are told apart; what stands at another one is one of many.
+const PLACES_MAX: usize = 10_000;
 /// Times before are none: HTTP/1.0 is not older (RFC 1945, May 1996).
 const AT_MIN: f64 = 830_908_800.0;
+/// Nor are those from the year 10000 on, which no format can tell.
+const AT_MAX: f64 = 253_402_300_800.0;
 /// Methods that are told apart (RFC 9110, section 9.3, and RFC 5789).
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /// Where what isn't told apart is counted.
@@ -77,7 +81,7 @@ impl Reader {
 
     /// A request.
     pub(super) fn add(&mut self, entry: &Entry) {
-        let at = entry.at.filter(|at| *at >= AT_MIN);
+        let at = entry.at.filter(|at| (AT_MIN..AT_MAX).contains(at));
         if let Some(at) = at {
             self.first = Some(self.first.map_or(at, |first| first.min(at)));
             self.last = Some(self.last.map_or(at, |last| last.max(at)));
@@ -124,11 +128,15 @@ impl Reader {
         let mut known = String::new();
         for segment in path.split('/').skip(1).filter(|segment| !segment.is_empty()) {
             let is_open = segment.starts_with(['{', '*']);
-            let words = self.words.entry(known.clone()).or_default();
-            if words.len() <= WORDS_MAX && !is_open {
-                words.insert(segment.to_owned());
-            }
-            let is_kept = is_open || words.len() <= WORDS_MAX;
+            let has_room = self.words.len() < PLACES_MAX || self.words.contains_key(&known);
+            let is_kept = is_open
+                || (has_room && {
+                    let words = self.words.entry(known.clone()).or_default();
+                    if words.len() <= WORDS_MAX {
+                        words.insert(segment.to_owned());
+                    }
+                    words.len() <= WORDS_MAX
+                });
             known.push('/');
             known.push_str(if is_kept { segment } else { "{}" });
         }
@@ -366,5 +374,17 @@ mod tests {
         };
         assert_eq!(some(2), (None, None));
         assert_eq!(some(5), (Some(1_000.0), Some(50.0)));
+    }
+
+    #[test]
+    fn however_many_words_there_are_as_many_places_are_known_as_there_is_room_for() {
+        let mut reader = Reader::default();
+        for number in 0..20_000_u32 {
+            let words = [number % 20, number / 20 % 20, number / 400 % 20, number / 8_000, number];
+            let target: String = words.iter().map(|number| format!("/{}", word(*number))).collect();
+            reader.add(&entry(number, &target, 500.0));
+        }
+        assert!(reader.words.len() <= PLACES_MAX, "{}", reader.words.len());
+        assert!((reader.finish().requests() - 20_000.0).abs() < 1e-9);
     }
 }

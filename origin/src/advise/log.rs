@@ -74,6 +74,8 @@ fn gather(mut file: impl BufRead) -> io::Result<Traffic> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -87,5 +89,38 @@ mod tests {
         let traffic = gather(log.as_slice()).unwrap();
         assert_eq!((traffic.unread, traffic.seconds, traffic.clients), (2, Some(10.0), Some(2.0)));
         assert!((traffic.requests() - 2.0).abs() < 1e-9);
+    }
+
+    proptest! {
+        #[test]
+        fn no_log_whatever_makes_figures_that_are_none(
+            lines in prop::collection::vec(
+                (
+                    "/[a-z/0-9%?é.]{0,12}",
+                    "([1-5][0-9]{2}|[0-9]{1,4})",
+                    "(-|[0-9]{1,30}|NaN|inf|-5|1e[0-9]{1,3}) ([0-9]{0,4}\\.[0-9]|1e308|inf|[0-9]{1,30}|)",
+                    "([0-9]{1,22}|1e[0-9]{1,3}|-1|null|\"NaN\"|\"inf\"|\"2000-10-10T20:55:36Z\")",
+                ),
+                0..12,
+            ),
+            noise: Vec<u8>,
+        ) {
+            let mut log = noise;
+            for (path, status, numbers, at) in lines {
+                let (bytes, ms) = numbers.split_once(' ').unwrap();
+                let date = "10/Oct/2000:20:55:36 +0000";
+                log.extend(format!("\na - - [{date}] \"GET {path} HTTP/1.1\" {status} {numbers}\n").bytes());
+                let request = format!(r#""method":"GET","path":"{path}","status":{status}"#);
+                let line = format!(r#"{{"time":{at},{request},"bytes":"{bytes}","duration_ms":"{ms}"}}"#);
+                log.extend(line.bytes());
+            }
+            let traffic = gather(log.as_slice()).unwrap();
+            prop_assert!(traffic.seconds.is_none_or(|seconds| seconds.is_finite() && seconds > 0.0));
+            for route in traffic.routes {
+                let all = [route.bytes, route.p50_ms, route.p95_ms, route.p99_ms, route.total_ms, route.same_share];
+                prop_assert!(all.iter().flatten().all(|it| it.is_finite() && *it >= 0.0), "{route:?}");
+                prop_assert!(route.failed <= route.requests && route.repeated_share <= 1.0);
+            }
+        }
     }
 }

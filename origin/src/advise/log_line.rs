@@ -32,6 +32,15 @@ pub(super) struct Entry {
 /// Longer lines are no access log's.
 pub(super) const LINE_MAX: usize = 64 * 1024;
 
+/// No answer has more bytes, and none takes more milliseconds: what is more is a mistake, and would
+/// make nothing of all that it is added to.
+const AMOUNT_MAX: f64 = (1_u64 << 53) as f64;
+
+/// A size, or a duration. Neither can be negative.
+fn amount(value: f64) -> Option<f64> {
+    (0.0..=AMOUNT_MAX).contains(&value).then_some(value)
+}
+
 /// Reads a line. `None`: it is none.
 pub(super) fn read(line: &str) -> Option<Entry> {
     let line = line.trim();
@@ -53,7 +62,8 @@ fn common(line: &str) -> Option<Entry> {
     let mut fields = fields(rest);
     let status = fields.next()?.parse().ok().filter(|status| (100..600).contains(status))?;
     // A dash is an answer without a body.
-    let bytes = fields.next().and_then(|bytes| if bytes == "-" { Some(0.0) } else { bytes.parse().ok() });
+    let bytes =
+        fields.next().and_then(|bytes| if bytes == "-" { Some(0.0) } else { amount(bytes.parse().ok()?) });
     // A referrer and an agent, in quotes, are passed over.
     let more: Vec<_> = fields.collect();
     let is_cached = more.iter().any(|field| is_hit(field.rsplit('=').next().unwrap_or(field)));
@@ -65,7 +75,7 @@ fn common(line: &str) -> Option<Entry> {
         target: target.to_owned(),
         status,
         bytes,
-        ms: duration(&more).filter(|_| status != SWITCHING_PROTOCOLS),
+        ms: duration(&more).and_then(amount).filter(|_| status != SWITCHING_PROTOCOLS),
         is_cached,
     })
 }
@@ -220,8 +230,8 @@ fn json(line: &str) -> Option<Entry> {
         target: text(TARGET).or_else(|| of_line(1))?,
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 100 and 600")]
         status: status as u16,
-        bytes: find(BYTES).and_then(number).filter(|bytes| bytes.is_finite() && *bytes >= 0.0),
-        ms: ms.filter(|ms| ms.is_finite() && *ms >= 0.0),
+        bytes: find(BYTES).and_then(number).and_then(amount),
+        ms: ms.and_then(amount),
         is_cached: text(CACHE).is_some_and(|status| is_hit(&status)),
     })
 }
@@ -254,6 +264,9 @@ mod tests {
     }
 
     const AT: Option<f64> = Some(971_211_336.0);
+
+    /// Nearly a number, or one.
+    const NUMBER: &str = "(-|\\+|)([0-9]{1,25}(\\.[0-9]{1,3})?|[0-9]e[0-9]{1,3}|NaN|inf|infinity|\\.5)";
 
     #[test]
     fn the_common_and_the_combined_format_are_read() {
@@ -361,6 +374,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn long_lines_are_read_to_their_end() {
+        let head = r#"a - - [10/Oct/2000:20:55:36 +0000] "GET / HTTP/1.1" 200 5"#;
+        for part in ["\"", "\"a\" ", "\\", "\\\" ", " ", "a ", "[", "{", "\"\\\\\" "] {
+            let more = part.repeat(60_000 / part.len());
+            assert!(read(&format!("{head} {more}")).is_some(), "{part}");
+            let _ = read(&more);
+            let _ = read(&format!("{{\"status\":200,\"method\":\"GET\",\"path\":{more}"));
+        }
+    }
+
     proptest! {
         #[test]
         fn no_line_makes_it_fail(line in "\\PC*") {
@@ -372,6 +396,30 @@ mod tests {
             at in "[0-9A-Za-z:/ +-]{0,40}", request in "\\PC{0,60}", rest in "[0-9a-z\" .=-]{0,60}",
         ) {
             let _entry = read(&format!("a - - [{at}] \"{request}\" {rest}"));
+        }
+
+        #[test]
+        fn whatever_numbers_a_line_has_they_are_sizes_and_durations(
+            bytes in NUMBER, ms in NUMBER, rest in "( [a-z]{0,3}=?| |\"|\\\\|HIT|ms|é){0,6}",
+        ) {
+            for line in [
+                format!(r#"a - - [10/Oct/2000:20:55:36 +0000] "GET / HTTP/1.1" 200 {bytes} "-" "x" {ms}{rest}"#),
+                format!(r#"a - - [10/Oct/2000:20:55:36 +0000] "GET / HTTP/1.1" 200 {bytes} rt={ms} {rest}"#),
+                format!(r#"{{"method":"GET","uri":"/","status":200,"size":{bytes},"request_time":{ms}}}"#),
+                format!(r#"{{"method":"GET","uri":"/","status":"200","size":"{bytes}","duration_us":"{ms}"}}"#),
+            ] {
+                let entry = read(&line).unwrap_or_default();
+                let amounts = [entry.bytes, entry.ms];
+                prop_assert!(amounts.iter().flatten().all(|it| (0.0..=AMOUNT_MAX).contains(it)), "{line}");
+            }
+        }
+
+        #[test]
+        fn no_object_whatever_makes_it_fail(
+            inner in "(\\{|\\}|\\[|\\]|:|,|\"(status|path|time|request|res|user|cache|GET /)\"|[0-9]{1,20}|null){0,20}",
+        ) {
+            let _entry = read(&format!("{{{inner}"));
+            let _entry = read(&format!(r#"{{"method":"GET","path":"/","status":200,{inner}}}"#));
         }
     }
 }

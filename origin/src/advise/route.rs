@@ -123,5 +123,15 @@ mod tests {
             let route = of(&target);
             prop_assert!(route.starts_with('/') && !route.contains('?'));
         }
+
+        #[test]
+        fn no_route_has_what_a_page_or_a_terminal_would_take_for_its_own(
+            target in "(/|\\.|[a-z]{1,9}|[0-9]{1,4}|\\{|\\}|<|\"|&|:|//|\\?|#|%|é|\x1b|\r|\n|\0|\\.js){0,24}",
+        ) {
+            let route = of(&target);
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.{}*".contains(&byte);
+            prop_assert!(route.bytes().all(is_plain), "{route}");
+            prop_assert!(route.len() <= SEGMENTS_MAX * (WORD_MAX + 1), "{route}");
+        }
     }
 }

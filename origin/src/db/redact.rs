@@ -2,7 +2,8 @@
 
 /// The statement in one line, of at most `chars_max` characters, with `?` for
 /// every literal: strings in quotes or dollar quotes, and numbers. Parameters
-/// (`$1`) and quoted names stay. Comments, which may quote anything, go.
+/// (`$1`) and quoted names stay, but for control characters in them. Comments, which may quote
+/// anything, go.
 ///
 /// Lexical structure: PostgreSQL documentation, section 4.1.
 pub(crate) fn redact(statement: &str, chars_max: usize) -> String {
@@ -20,7 +21,7 @@ pub(crate) fn redact(statement: &str, chars_max: usize) -> String {
             shown.push('…');
             break;
         }
-        shown.push_str(piece);
+        shown.extend(piece.chars().map(|letter| if letter.is_control() { ' ' } else { letter }));
     }
     shown.truncate(shown.trim_end().len());
     shown
@@ -132,6 +133,16 @@ mod tests {
         check("SELECT /* /* */ secret", "SELECT");
     }
 
+    #[test]
+    fn long_texts_are_read_to_their_end() {
+        for part in ["'", "\"", "$", "$a", "$a$", "/*", "*/", "--", "\\", "e'", "1", "a ", "é"] {
+            let text = part.repeat(100_000 / part.len());
+            for chars_max in [100, 200_000] {
+                assert!(redact(&text, chars_max).chars().count() <= chars_max + 1, "{part}");
+            }
+        }
+    }
+
     proptest! {
         // With a blank before its quote no literal in `before` is an escape string,
         // whose last backslash would keep it open.
@@ -144,6 +155,20 @@ mod tests {
         #[test]
         fn any_text_is_read_to_its_end(text in ".{0,60}") {
             redact(&text, 1_000);
+        }
+
+        #[test]
+        fn whatever_is_shown_is_one_line_within_its_bound(
+            text in "('|\"|\\$|\\$a\\$|--|/\\*|\\*/|\\\\|[eEuU]|&|[0-9]|\r|\n|\0|\x1b| |é|x){0,24}",
+            chars_max in 0_usize..30,
+        ) {
+            let shown = redact(&text, chars_max);
+            prop_assert!(shown.chars().count() <= chars_max + 1 && !shown.contains(char::is_control), "{shown:?}");
+        }
+
+        #[test]
+        fn no_quote_is_left_of_a_text(text in "('|\\$|\\$a\\$|--|/\\*|\\*/|\\\\|[eEuU]|&|[0-9]|\n| |é|x){0,24}") {
+            prop_assert!(!redact(&text, 1_000).contains('\''));
         }
     }
 }

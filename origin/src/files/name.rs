@@ -66,6 +66,10 @@ impl From<FileName> for String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Component, Path};
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -97,6 +101,20 @@ mod tests {
             ["", ".", "..", "../x", "a/b", "a\\b", "/etc/passwd", ".hidden", "a..b", "a.", "a b", "a\0", "ä"]
         {
             assert!(FileName::new(name).is_err(), "{name:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_stays_in_its_directory_and_in_its_field(
+            name in "([a-zA-Z0-9_-]|\\.|\\.\\.|/|\\\\|\"|:|\r|\n|\0| |é){0,10}",
+        ) {
+            if let Ok(name) = FileName::new(name) {
+                let parts: Vec<_> = Path::new(name.as_str()).components().collect();
+                prop_assert!(matches!(parts[..], [Component::Normal(_)]), "{parts:?}");
+                let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+                prop_assert!(name.as_str().bytes().all(is_plain), "{name}");
+            }
         }
     }
 }

@@ -59,6 +59,9 @@ fn refusal(request: &HeaderMap, own: u32) -> Option<ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The status and problem that an origin of version 2 answers with.
@@ -91,5 +94,14 @@ mod tests {
             check(&[nonsense], Some((400, "/problems/bad-request")));
         }
         check(&[b"2", b"2"], Some((400, "/problems/bad-request")));
+    }
+
+    proptest! {
+        #[test]
+        fn of_whatever_is_named_only_its_own_version_is_answered(value in "([0-9]{1,12}|\\+|-| |,|\t|é){0,3}") {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            let request = HeaderMap::from_iter([(HeaderName::from_static(TIDEWALL_API_VERSION), value.clone())]);
+            prop_assert_eq!(refusal(&request, 2).is_none(), value == "2");
+        }
     }
 }

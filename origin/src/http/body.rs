@@ -123,6 +123,7 @@ pub fn essence(head: &HeaderMap) -> String {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -159,5 +160,15 @@ mod tests {
         assert_eq!(of("Text/CSV; charset=utf-8"), "text/csv");
         assert_eq!(of("image/png"), "image/png");
         assert_eq!(essence(&HeaderMap::new()), "");
+    }
+
+    proptest! {
+        #[test]
+        fn a_type_has_no_parameters(value in "(text/csv|Image/PNG|;|=|,| |\t|/|é){0,8}") {
+            let head = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_bytes(value.as_bytes()).unwrap())]);
+            let essence = essence(&head);
+            prop_assert_eq!(essence.trim(), &essence);
+            prop_assert!(essence.is_ascii() && !essence.contains(';') && essence == essence.to_ascii_lowercase());
+        }
     }
 }

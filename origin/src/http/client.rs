@@ -43,6 +43,7 @@ impl ClientAddress {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -68,5 +69,17 @@ mod tests {
         check(Some(FIELD), "2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::/64");
         check(Some(FIELD), "2001:db8:1:2::1", None, "2001:db8:1:2::/64");
         check(Some(FIELD), "::ffff:203.0.113.9", None, "203.0.113.9");
+    }
+
+    proptest! {
+        #[test]
+        fn however_a_client_is_told_its_name_is_an_address_or_a_network(
+            told in "([0-9a-f]{0,4}|:|::|\\.|,|%|\\[|\\]|/| |\t|é){0,14}",
+        ) {
+            let request = HeaderMap::from_iter([(FIELD, HeaderValue::from_bytes(told.as_bytes()).unwrap())]);
+            let name = ClientAddress { told_in: Some(FIELD) }.name(&request, None);
+            let address = name.strip_suffix("/64").unwrap_or(&name);
+            prop_assert!(name == "unknown" || address.parse::<IpAddr>().is_ok(), "{name}");
+        }
     }
 }

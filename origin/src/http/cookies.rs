@@ -74,6 +74,8 @@ impl CookieNames {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -112,5 +114,30 @@ mod tests {
         let fields: Vec<_> = answer.get_all(SET_COOKIE).iter().map(|field| field.to_str().unwrap()).collect();
         assert_eq!(fields.len(), 2);
         assert!(fields.iter().all(|field| field.ends_with("Max-Age=0")), "{fields:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_is_read_again_among_any_others(
+            value in "[A-Za-z0-9._-]{1,40}",
+            before in "([a-z]|=|; |;|\"| |,|é){0,12}",
+            after in "(;[a-z=é ]{0,4}){0,3}",
+        ) {
+            let mut answer = HeaderMap::new();
+            CookieNames::Plain.set(&mut answer, Kept::Session, &value, std::time::Duration::ZERO);
+            let kept = answer[SET_COOKIE].to_str().unwrap().split(';').next().unwrap();
+            let cookies = HeaderValue::try_from(format!("{before}; {kept}{after}")).unwrap();
+            let request = HeaderMap::from_iter([(COOKIE, cookies)]);
+            prop_assert_eq!(CookieNames::Plain.read(&request, Kept::Session), Some(value));
+            prop_assert_eq!(CookieNames::Host.read(&request, Kept::Session), None);
+        }
+
+        #[test]
+        fn no_value_writes_a_field_of_its_own(value in "(a|;|=|\r|\n|\0|\"|é| ){0,12}") {
+            let mut answer = HeaderMap::new();
+            CookieNames::Host.set(&mut answer, Kept::Refresh, &value, std::time::Duration::ZERO);
+            prop_assert!(answer.len() <= 1);
+            prop_assert!(!value.contains(['\r', '\n', '\0']) || answer.is_empty());
+        }
     }
 }

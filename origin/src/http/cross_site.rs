@@ -37,18 +37,16 @@ fn is_forged(method: &Method, request: &HeaderMap) -> bool {
     // A browser that says neither is none (Fetch, section 3.2: `Origin` goes with every
     // method but GET and HEAD).
     let Some(origin) = text(ORIGIN) else { return false };
-    let host = |origin: &[u8]| {
-        let origin = str::from_utf8(origin).ok()?;
-        origin.split_once("://").map(|(_, host)| host.to_ascii_lowercase())
-    };
-    let is_this = |name| {
-        text(name).is_some_and(|own| host(origin) == str::from_utf8(own).ok().map(str::to_ascii_lowercase))
-    };
+    // An origin without a host, such as `null`, is no host's, whatever that is called.
+    let host = str::from_utf8(origin).ok().and_then(|origin| Some(origin.split_once("://")?.1.as_bytes()));
+    let is_this = |name| host.zip(text(name)).is_some_and(|(host, own)| host.eq_ignore_ascii_case(own));
     !(is_this(X_FORWARDED_HOST) || is_this(HOST))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(method: Method, fields: &[(&'static str, &'static str)], expected: bool) {
@@ -94,5 +92,32 @@ mod tests {
     #[test]
     fn credentials_that_browsers_add_by_themselves_open_nothing() {
         check(Method::POST, &[("sec-fetch-site", "same-site"), ("authorization", "Basic YTpi")], true);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_else_is_said_only_a_page_of_this_host_writes(
+            origin in "(null|https?://|evil|shop|\\.example|:8081|@|/|é| ){0,5}",
+            said in prop::collection::vec(prop::sample::select(b"shop.ex:8081\xff\xc3\xa9 ".to_vec()), 0..6),
+            name in prop::sample::select(vec!["host", "x-forwarded-host"]),
+        ) {
+            let host = if said.len() > 3 { b"shop.example".to_vec() } else { said };
+            let fields = [("origin", origin.as_bytes()), (name, &host[..])];
+            let field = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap());
+            let request = HeaderMap::from_iter(fields.map(field));
+            let named = origin.split_once("://").map(|(_, host)| host.as_bytes());
+            let is_own = named.is_some_and(|named| named.eq_ignore_ascii_case(&host));
+            prop_assert_eq!(is_forged(&Method::POST, &request), !is_own, "{:?}", request);
+        }
+
+        #[test]
+        fn no_credentials_but_a_token_come_from_anywhere(scheme in "(Bearer|bearer|Basic|é| |\t|=){0,4}") {
+            let fields = [("sec-fetch-site", "cross-site"), ("authorization", &*scheme)];
+            let field = |(name, value): (&'static str, &str)| {
+                (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+            };
+            let is_forged = is_forged(&Method::POST, &HeaderMap::from_iter(fields.map(field)));
+            prop_assert!(is_forged || scheme.to_ascii_lowercase().starts_with("bearer "), "{scheme}");
+        }
     }
 }

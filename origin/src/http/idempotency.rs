@@ -173,6 +173,8 @@ pub fn hot_statements() -> Vec<HotStatement> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(fields: &[&'static str], expected: Result<Option<&str>, u16>) {
@@ -211,5 +213,19 @@ mod tests {
         assert_eq!(request_hash("a", &1).unwrap(), request_hash("a", &1).unwrap());
         assert_ne!(request_hash("a", &1).unwrap(), request_hash("a", &2).unwrap());
         assert_ne!(request_hash("a", &1).unwrap(), request_hash("b", &1).unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_that_is_taken_is_one_short_name(key in "([ -~]{0,140}|\t|é){0,3}", doubled: bool) {
+            let key = HeaderValue::from_bytes(key.as_bytes()).unwrap();
+            let field = (HeaderName::from_static(IDEMPOTENCY_KEY), key);
+            let request = HeaderMap::from_iter([field.clone()].into_iter().chain(doubled.then_some(field)));
+            if let Ok(IdempotencyKey(key)) = read(&request) {
+                let key = key.unwrap();
+                prop_assert!(!doubled && (1..=KEY_CHARS_MAX).contains(&key.len()) && key.is_ascii());
+                prop_assert_eq!(key.trim(), &key);
+            }
+        }
     }
 }

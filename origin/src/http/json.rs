@@ -82,6 +82,7 @@ fn field(path: &str, reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use axum::http::header::CONTENT_TYPE;
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -147,5 +148,21 @@ mod tests {
         assert!(is("application/json") && is("Application/JSON; charset=utf-8"));
         assert!(is("application/merge-patch+json"));
         assert!(!is("text/plain") && !is("application/jsonx") && !is("") && !is_json(&HeaderMap::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_whatever_makes_reading_panic_and_of_one_that_is_wrong_the_field_is_named(
+            bytes: Vec<u8>,
+            text in "(\\{|\\}|\\[|\\]|:|,|\"(name|stock|x|é)?\"|\"|[0-9.e+-]{1,4}|null|true| |\\\\u00){0,16}",
+        ) {
+            for body in [bytes, text.into_bytes()] {
+                match parse::<Body>(&body) {
+                    Ok(_) | Err(ApiError::BadRequest(_)) => {}
+                    Err(ApiError::Invalid(errors)) => prop_assert_eq!(errors.len(), 1),
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        }
     }
 }

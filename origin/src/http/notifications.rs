@@ -193,6 +193,7 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -214,5 +215,17 @@ mod tests {
             assert_eq!(wants_json(&request), expected, "{accept}");
         }
         assert!(!wants_json(&HeaderMap::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_wish_whatever_makes_reading_panic(
+            accept in "(application/json|text/event-stream|\\*/\\*|;|q=|Q=|[01](\\.[0-9])?|NaN|inf|-|,| |é){0,12}",
+        ) {
+            let accept = HeaderValue::from_bytes(accept.as_bytes()).unwrap();
+            let mut parts = accept.as_bytes().windows(16);
+            let is_named = parts.any(|part| part.eq_ignore_ascii_case(b"application/json"));
+            prop_assert!(!wants_json(&HeaderMap::from_iter([(ACCEPT, accept)])) || is_named);
+        }
     }
 }

@@ -75,6 +75,8 @@ pub fn written(headers: &mut HeaderMap, position: Option<Lsn>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(fields: &[(HeaderName, &[u8])], expected: Option<u64>, malformed: bool) {
@@ -113,5 +115,23 @@ mod tests {
             check(&[(FIELD, nonsense)], None, true);
         }
         check(&[(FIELD, b"x"), (COOKIE, b"tw_bookmark=0.7")], Some(7), true);
+    }
+
+    proptest! {
+        #[test]
+        fn of_whatever_is_brought_the_greatest_position_counts(
+            values in prop::collection::vec("([0-9]{1,21}|-|\\.| |\t|é|,|\\+){0,5}", 0..4), in_cookie: bool,
+        ) {
+            let bookmarks = values.iter().map(|value| value.trim().parse::<Bookmark>().map(|read| read.lsn));
+            let malformed = bookmarks.clone().any(|read| read.is_err());
+            let greatest = bookmarks.flatten().max().filter(|lsn| *lsn > 0);
+            let field = |value: &String| match in_cookie {
+                true => (COOKIE, format!("a=b; tw_bookmark={value}; c")),
+                false => (FIELD, value.clone()),
+            };
+            let fields: Vec<_> = values.iter().map(field).collect();
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (name.clone(), value.as_bytes())).collect();
+            check(&fields, greatest, malformed);
+        }
     }
 }

@@ -31,6 +31,8 @@ impl RequestId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(incoming: Option<&[u8]>, id: &str) {
@@ -54,5 +56,18 @@ mod tests {
         check(Some(b"\"}{"), MADE);
         check(Some("ü".as_bytes()), MADE);
         check(Some(&[b'a'; CHARS_MAX + 1]), MADE);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_came_an_id_fits_logs_and_fields(
+            incoming in "([a-zA-Z0-9:/+=_.-]{0,70}|\"| |\\{|\t|é){0,3}", random: u128,
+        ) {
+            let incoming = HeaderValue::from_bytes(incoming.as_bytes()).unwrap();
+            let id = RequestId::accept_or_make(Some(&incoming), random);
+            prop_assert!((1..=CHARS_MAX).contains(&id.as_str().len()));
+            let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"{}".contains(&byte);
+            prop_assert!(id.as_str().bytes().all(is_plain), "{id:?}");
+        }
     }
 }

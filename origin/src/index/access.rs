@@ -168,6 +168,7 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -246,5 +247,28 @@ mod tests {
         }))[0];
         assert_eq!(access.equal(), BTreeSet::from([&column("status"), &column("user_id")]));
         assert_eq!(access.index.as_deref(), Some("by_user"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_plan_whatever_makes_reading_panic(
+            texts in prop::array::uniform5(
+                "(o\\.a|b|[0-9]|\\$1|'x'|'|::text| = | < | AND | DESC| NULLS LAST|PARTIAL |\\(|\\)|\\.| |é){0,8}",
+            ),
+            kinds in prop::array::uniform3("(Limit|Sort|Aggregate|Hash|Gather|Seq Scan|ModifyTable|é)"),
+        ) {
+            let [filter, sort, group, output, join] = &texts;
+            let [top, middle, below] = &kinds;
+            let plan = json!([{"Plan": {
+                "Node Type": top, "Sort Key": [sort], "Hash Cond": join, "Plans": [{
+                    "Node Type": middle, "Group Key": [group, sort], "Output": [output], "Plans": [
+                        scan("o", &json!({"Node Type": below, "Filter": filter, "Output": [output, "o.a"]})),
+                    ],
+                }],
+            }}]);
+            let plan = Node::read(plan).unwrap();
+            prop_assert!(accesses(&plan).len() <= 1);
+            prop_assert!(plan.shape().contains("orders"));
+        }
     }
 }

@@ -6,7 +6,8 @@
 //! before it is built, and measured again once it is.
 //!
 //! - `plan`: an EXPLAIN; `condition`: what a condition in it asks of one table; `access`: how a
-//!   statement reads each of its tables. `statement`: a statement's text. Pure.
+//!   statement reads each of its tables. `statement`: a statement's text; `depth`: whether that can be
+//!   read. Pure.
 //! - `facts`: what the database says of its tables and indexes. `candidate`: which indexes could
 //!   serve an access; `consider`: which are worth a try for all statements; `choose`: which to
 //!   build once it is measured what each does; `audit`: what is wrong with those that are there.
@@ -26,6 +27,7 @@ mod candidate;
 mod choose;
 mod condition;
 mod consider;
+mod depth;
 mod facts;
 mod hypothetical;
 mod lacking;

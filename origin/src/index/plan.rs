@@ -89,6 +89,7 @@ impl Node {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -115,5 +116,18 @@ pub(super) mod tests {
         assert_eq!(plan.all().len(), 2);
         assert_eq!(plan.plans[0].filter.as_deref(), Some("(o.user_id = $1)"));
         assert!(Node::read(json!({})).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_json_whatever_makes_reading_a_plan_panic(
+            text in "(\\{|\\}|\\[|\\]|:|,|\"(Plan|Plans|Node Type|Total Cost|Sort Key|a)\"|null|-|[0-9]{1,9}){0,20}",
+            name in "(Plan|Plans|Node Type|Total Cost|Sort Key|Filter|Output)",
+        ) {
+            if let Ok(value) = serde_json::from_str::<Value>(&text) {
+                let _ = Node::read(json!([{"Plan": {"Node Type": "Sort", name: value.clone()}}]));
+                let _ = Node::read(value);
+            }
+        }
     }
 }

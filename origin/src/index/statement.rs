@@ -12,6 +12,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::depth::is_shallow;
 use super::facts::Name;
 
 /// A statement that was understood.
@@ -41,6 +42,8 @@ pub(super) enum Unread {
     Other,
     /// Its text was shortened, or is of a kind that the parser doesn't know.
     Syntax,
+    /// Its expressions are too deep.
+    Deep,
 }
 
 impl Unread {
@@ -50,12 +53,16 @@ impl Unread {
             Self::NotOne => "it is not one statement",
             Self::Other => "no index can serve it",
             Self::Syntax => "it can't be read; its text may have been shortened (track_activity_query_size)",
+            Self::Deep => "it joins too much by operators to be read",
         }
     }
 }
 
 /// Reads one statement.
 pub(super) fn read(sql: &str) -> Result<Parsed, Unread> {
+    if !is_shallow(sql) {
+        return Err(Unread::Deep);
+    }
     let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|_| Unread::Syntax)?;
     let [statement] = statements.as_slice() else { return Err(Unread::NotOne) };
     let is_write = match statement {
@@ -183,6 +190,9 @@ fn set(statement: &Statement) -> Vec<String> {
 
 /// The statements of a file. `None`: it can't be read.
 pub fn statements(file: &str) -> Option<Vec<String>> {
+    if !is_shallow(file) {
+        return None;
+    }
     let statements = Parser::parse_sql(&PostgreSqlDialect {}, file).ok()?;
     let texts: Vec<_> = statements.iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then_some(texts)
@@ -246,7 +256,13 @@ impl Parsed {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Nearly a statement, or one.
+    const NEAR: &str = "(SELECT |UPDATE |DELETE FROM |INSERT INTO |WITH |FROM |WHERE |SET |LIMIT |UNION |VALUES |\
+                        AS |a|b|\\*|=|,|\\(|\\)|\\$[0-9]{1,11}|\\$|'x'|'|\"|interval |--|/\\*|;|\\.|[0-9]| |\n|é){0,16}";
 
     #[test]
     fn reads_and_writes_are_told_apart() {
@@ -333,5 +349,57 @@ mod tests {
         assert!(!of("WITH gone AS (DELETE FROM carts RETURNING *) SELECT * FROM gone").1);
         assert!(!of("INSERT INTO carts VALUES (nextval('a'))").1);
         assert!(of("UPDATE carts SET name = $1 WHERE id = $2").1);
+    }
+
+    #[test]
+    fn long_statements_are_refused_or_read_to_their_end() {
+        for part in [
+            "a = $1 OR ",
+            "(",
+            "SELECT 1 UNION ",
+            "'",
+            "/*",
+            "a, ",
+            "1, ",
+            ";",
+            "interval $1 ",
+            "$",
+            "a.",
+            "- ",
+        ] {
+            let long = part.repeat(100_000 / part.len());
+            for sql in [format!("SELECT a FROM t WHERE {long}b"), format!("SELECT * FROM {long}t")] {
+                let _ = read(&preparable(&sql)).map(|parsed| parsed.on(&BTreeMap::new()));
+                assert!(!mentions(&sql, "orders"));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_statement_whatever_makes_reading_panic(sql in NEAR) {
+            let name = |schema: &str, table: &str| (schema.to_owned(), table.to_owned());
+            let copies = [(name("public", "a"), name("scratch", "a \"copy"))].into();
+            if let Ok(parsed) = read(&sql) {
+                // What is sent to the copy is a statement as well, about the copy alone.
+                if let Some(sent) = parsed.on(&copies) {
+                    let again = read(&sent);
+                    prop_assert!(again.as_ref().is_ok_and(|again| again.is_write == parsed.is_write), "{sent}");
+                }
+            }
+            let _ = (statements(&sql), preparable(&sql), mentions(&sql, "a"));
+        }
+
+        #[test]
+        fn what_has_no_literal_of_a_type_is_prepared_as_it_is(sql in NEAR) {
+            prop_assume!(!sql.contains('$'));
+            let tokens = |sql: &str| {
+                let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize().ok()?;
+                Some(tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect::<Vec<_>>())
+            };
+            if let Some(read) = tokens(&sql) {
+                prop_assert_eq!(tokens(&preparable(&sql)), Some(read));
+            }
+        }
     }
 }

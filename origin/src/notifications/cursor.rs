@@ -38,6 +38,8 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -75,5 +77,17 @@ mod tests {
         let mut cursor = Cursor::at(5);
         assert_eq!(cursor.behind(3), None);
         assert_eq!(cursor.behind(4), Some(3));
+    }
+
+    proptest! {
+        #[test]
+        fn no_id_whatever_leads_past_what_there_is(
+            told in "([0-9]{1,20}|-|\\+| |é){0,3}", head in 0..=i64::MAX, later in 0..=i64::MAX,
+        ) {
+            if let Some(mut cursor) = Cursor::resume(Some(&told), head) {
+                prop_assert!((0..=head).contains(&cursor.told));
+                prop_assert!(cursor.behind(later).is_none_or(|from| (0..later).contains(&from)));
+            }
+        }
     }
 }

@@ -89,6 +89,8 @@ fn said(status: u16, body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(status: u16, body: &str, expected: &str) {
@@ -131,5 +133,22 @@ mod tests {
         check(500, r#"{"detail":"a\u0000\nb"}"#, "unable: status 500: ab");
         let long = format!(r#"{{"detail":"{}"}}"#, "é".repeat(1_000));
         check(500, &long, &format!("unable: status 500: {}", "é".repeat(REASON_CHARS_MAX)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_an_edge_answers_a_short_line_of_it_is_kept(
+            status: u16, bytes: Vec<u8>, detail in "(\\PC|\r|\n|\0|\x1b|\"|\\\\){0,400}",
+        ) {
+            for body in [bytes, serde_json::to_vec(&serde_json::json!({ "detail": detail })).unwrap()] {
+                let said = match judge(status, &body) {
+                    Answer::Accepted => String::new(),
+                    Answer::Refused(reason) => reason,
+                    Answer::Failed(failure) => failure.detail,
+                };
+                prop_assert!(!said.contains(char::is_control), "{said:?}");
+                prop_assert!(said.chars().count() <= "status 65535: ".len() + REASON_CHARS_MAX);
+            }
+        }
     }
 }

@@ -113,6 +113,7 @@ pub(super) fn redact(payload: &mut Value) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -181,5 +182,13 @@ mod tests {
         let renamed = json!({"password": "hunter2", "inner": null});
         assert_eq!(check(renamed), Err(SealError::Missing("/token")));
         assert_eq!(check(json!({"token": null, "inner": {}})), Err(SealError::Missing("/inner/key")));
+    }
+
+    proptest! {
+        #[test]
+        fn what_only_looks_sealed_is_not_opened(text in "[A-Za-z0-9_=é-]{0,90}") {
+            let mut payload = json!({"token": format!("{PREFIX}{text}")});
+            prop_assert_eq!(open(Some(&with(OLD, None)), "k", POINTERS, &mut payload), Err(SealError::Opened));
+        }
     }
 }

@@ -36,6 +36,8 @@ fn bad_email(email: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(email: &str, password: &str, expected: &str) {
@@ -63,5 +65,18 @@ mod tests {
         check("ada@example.com", "1234567", "password");
         check("ada@example.com", &"x".repeat(PASSWORD_CHARS_MAX + 1), "password");
         check("", "", "email password");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_valid_is_within_its_bounds_and_valid_again(
+            email in "(\\PC{0,8}|@|\\.|\r|\n|\0| |İ|ẞ|Σ|[a-z]{90}){0,6}", password in "\\PC{0,300}",
+        ) {
+            let Ok(valid) = validate(Credentials { email, password }) else { return Ok(()) };
+            prop_assert!((1..=EMAIL_CHARS_MAX).contains(&valid.email.chars().count()));
+            prop_assert!(!valid.email.contains(|letter: char| letter.is_control() || letter.is_whitespace()));
+            prop_assert!((PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&valid.password.chars().count()));
+            prop_assert_eq!(validate(valid.clone()), Ok(valid));
+        }
     }
 }

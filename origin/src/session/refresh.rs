@@ -82,6 +82,7 @@ pub(super) fn judge(kept: Option<&KeptSession>, presented: &RefreshToken) -> Ver
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use time::macros::datetime;
 
     use super::*;
@@ -111,6 +112,21 @@ mod tests {
         assert!(RefreshToken::parse(&token.text()) == Some(token.clone()));
         for other in ["", "AAAA", &token.text()[1..], &format!("{}AAAA", token.text()), "ü"] {
             assert!(RefreshToken::parse(other).is_none(), "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_is_read_again(session: [u8; SESSION_BYTES], secret: [u8; SECRET_BYTES]) {
+            let token = RefreshToken::new(session, secret);
+            prop_assert!(RefreshToken::parse(&token.text()) == Some(token));
+        }
+
+        #[test]
+        fn a_token_is_written_in_one_way(text in "([A-Za-z0-9_-]{63,65}|=|é|\\+| |\0){0,3}") {
+            if let Some(token) = RefreshToken::parse(&text) {
+                prop_assert_eq!(token.text(), text);
+            }
         }
     }
 }

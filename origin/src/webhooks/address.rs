@@ -83,6 +83,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(addresses: &[&str], expected: bool) {
@@ -235,6 +237,28 @@ mod tests {
             check(&forms.each_ref().map(String::as_str), public);
             // The form that is no more (RFC 4291, section 2.5.5.1) is nobody's.
             check(&[&format!("::{v4}")], false);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_public_that_is_known_as_something_else(
+            first in prop::sample::select(vec![0_u8, 8, 10, 100, 127, 169, 172, 192, 198, 203, 224, 240, 255]),
+            second in prop::sample::select(vec![0_u8, 16, 18, 51, 64, 88, 168, 254, 255]),
+            rest: [u8; 2],
+            network in prop::sample::select(vec![0_u16, 0x64, 0x2001, 0x2002, 0x3fff, 0xfc00, 0xfe80, 0xff02]),
+            segments: [u16; 7],
+        ) {
+            let v4 = Ipv4Addr::new(first, second, rest[0], rest[1]);
+            let is_known = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast();
+            let is_known = is_known || v4.is_documentation() || v4.is_multicast() || v4.is_unspecified();
+            prop_assert!(!is_known || !is_public(v4.into()), "{v4}");
+            prop_assert_eq!(is_public(v4.to_ipv6_mapped().into()), is_public(v4.into()));
+            let [b, c, d, e, f, g, h] = segments;
+            let v6 = Ipv6Addr::new(network, b, c, d, e, f, g, h);
+            let is_known = v6.is_loopback() || v6.is_unspecified() || v6.is_multicast();
+            let is_known = is_known || v6.is_unique_local() || v6.is_unicast_link_local();
+            prop_assert!(!is_known || !is_public(v6.into()), "{v6}");
         }
     }
 }

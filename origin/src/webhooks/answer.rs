@@ -18,6 +18,13 @@ pub(super) enum Verdict {
     Discard,
 }
 
+/// The seconds of a `Retry-After` (RFC 9110, section 10.2.3), however many. `None`: it names none.
+pub(super) fn seconds(retry_after: &str) -> Option<u64> {
+    let text = retry_after.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
 /// Judges an answer by its status, and by the seconds of its `Retry-After` where it has some.
 pub(super) fn judge(status: u16, retry_after_s: Option<u64>) -> Verdict {
     let again = || match retry_after_s {
@@ -35,6 +42,8 @@ pub(super) fn judge(status: u16, retry_after_s: Option<u64>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -60,6 +69,20 @@ mod tests {
             (599, None, Verdict::Again),
         ] {
             assert_eq!(judge(status, retry_after_s), expected, "{status} {retry_after_s:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_of_coming_again_nobody_waits_beyond_the_bound(
+            status: u16, said in "([0-9]{1,25}|\\+|-| |Sun, 06 Nov 9994 08:49:37 GMT|é){0,3}",
+        ) {
+            let is_digits = !said.trim().is_empty() && said.trim().bytes().all(|byte| byte.is_ascii_digit());
+            let seconds = seconds(&said);
+            prop_assert_eq!(seconds.is_some(), is_digits);
+            if let Verdict::Later(wait) = judge(status, seconds) {
+                prop_assert!(wait <= WAIT_MAX && matches!(status, 429 | 503));
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::answer;
 use super::target::{Addresses, Target};
 
 /// The whole request has so long, from the name to the head of the answer.
@@ -117,7 +118,7 @@ impl Exchange {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         Ok(Answer {
             status: response.status().as_u16(),
-            retry_after_s: retry_after.and_then(|value| value.trim().parse().ok()),
+            retry_after_s: retry_after.and_then(answer::seconds),
         })
     }
 

@@ -108,6 +108,8 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(url: &str, expected: Result<&str, TargetError>) {
@@ -177,5 +179,21 @@ mod tests {
     fn no_path_writes_a_header() {
         check("https://example.com/a\r\nX: y", Ok("example.com 443 example.com/aX:%20y"));
         check("https://exa\r\nmple.com/", Ok("example.com 443 example.com/"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_url_leads_home_or_writes_a_header(
+            url in "https:(//|/|\\\\|@|:|[0-9]{1,10}|0x[0-9a-f]{1,8}|\\.|\\[|\\]|::|ffff|localhost|a.example|\
+                    %|\\?|#| |\r|\n|\t|é|。){0,10}",
+        ) {
+            let Ok(target) = Target::parse(&url, Addresses::Public) else { return Ok(()) };
+            let address = target.host().parse::<IpAddr>();
+            prop_assert!(address.is_err() || address.is_ok_and(is_public), "{}", target.host());
+            for written in [target.authority(), target.path_and_query(), target.url().to_owned()] {
+                prop_assert!(written.bytes().all(|byte| byte.is_ascii_graphic()), "{written:?}");
+            }
+            prop_assert_eq!(Target::parse(target.url(), Addresses::Public), Ok(target.clone()));
+        }
     }
 }

@@ -72,6 +72,8 @@ fn qvalue(text: &str) -> Option<Weight> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// `br`, no coding, `dcb`.
@@ -112,5 +114,25 @@ mod tests {
     fn without_the_field_nothing_is_encoded() {
         let accepted = AcceptEncoding::read(None);
         assert_eq!((accepted.weight("br", false), accepted.identity()), (None, Some(UNNAMED)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_gives_a_weight_beyond_one(
+            field in "(br|gzip|identity|\\*|dcb|;|q|Q|=|,| |\t|[01]|\\.[0-9]{0,4}|NaN|é){0,20}",
+        ) {
+            let accepted = AcceptEncoding::read(Some(&field));
+            for weight in [accepted.weight("br", false), accepted.weight("dcb", true)] {
+                prop_assert!(weight.is_none_or(|weight| (1..=1_000).contains(&weight)), "{weight:?}");
+            }
+            prop_assert!(accepted.identity().is_none_or(|weight| weight <= 1_000));
+        }
+
+        #[test]
+        fn a_weight_that_is_written_is_read_again(thousandths in 0_u16..=1_000) {
+            let field = format!("br;q={}.{:03}", thousandths / 1_000, thousandths % 1_000);
+            let expected = Some(thousandths).filter(|weight| *weight > 0);
+            prop_assert_eq!(AcceptEncoding::read(Some(&field)).weight("br", false), expected);
+        }
     }
 }

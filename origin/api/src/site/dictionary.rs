@@ -69,6 +69,8 @@ fn value(letter: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Of nothing.
@@ -112,5 +114,32 @@ mod tests {
         check("/a\"\\b", Some(r#"match="/a\"\\b""#));
         check("/é", None);
         check("/a\r\nset-cookie: x", None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_to_be_available_is_a_hash_or_nothing(
+            field in "(:|=|;|a| |é|-|[A-Za-z0-9+/]{42,44}){0,5}",
+        ) {
+            if let Some(digest) = available(&field) {
+                prop_assert!(digest.len() == DIGEST_LETTERS && field.contains(digest));
+                let name = name(digest).unwrap();
+                prop_assert!(name.len() == 2 * NAMED_BYTES && name.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            }
+        }
+
+        #[test]
+        fn a_pattern_is_quoted_whatever_is_in_it(pattern in "([ -~]|\r|\n|\0|é){0,16}") {
+            let Some(field) = use_as_dictionary(&pattern) else { return Ok(()) };
+            prop_assert!(field.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{field:?}");
+            let quoted = field.strip_prefix("match=\"").and_then(|rest| rest.strip_suffix('"')).unwrap();
+            let mut letters = quoted.chars();
+            let mut read = String::new();
+            while let Some(letter) = letters.next() {
+                prop_assert!(letter != '"', "{field}");
+                read.extend(if letter == '\\' { letters.next() } else { Some(letter) });
+            }
+            prop_assert_eq!(read, pattern);
+        }
     }
 }

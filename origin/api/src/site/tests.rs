@@ -578,6 +578,8 @@ proptest! {
                 range: Some(range),
             });
             prop_assert!([200, 206, 304, 404, 406, 416].contains(&answer.status));
+            let is_field = |value: &str| value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+            prop_assert!(answer.fields.iter().all(|(_, value)| is_field(value)), "{:?}", answer.fields);
         }
     }
 }

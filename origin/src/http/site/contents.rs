@@ -62,6 +62,7 @@ fn is_inside(file: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tidewall_api::manifest::{Asset, File, Kept, Page, Route};
 
     use super::*;
@@ -116,6 +117,27 @@ mod tests {
         let other = serde_json::to_vec(&Manifest { version: manifest::VERSION + 1, ..site() }).unwrap();
         for json in [&b""[..], b"{}", b"[]", &other] {
             assert!(matches!(read(Path::new("m"), json), Err(SiteError::Form { .. })));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_manifest_leads_out_of_its_folder(file in "(/|\\.|\\.\\.|a|\\\\|:|é|%2e|\0| ){0,8}") {
+            let named = Manifest { files: [(file.clone(), File::default())].into(), ..site() };
+            let Ok(_) = read(Path::new("m"), &serde_json::to_vec(&named).unwrap()) else { return Ok(()) };
+            let below = Path::new(file.strip_prefix('/').unwrap());
+            prop_assert!(below.components().all(|part| matches!(part, std::path::Component::Normal(_))), "{file}");
+            prop_assert!(below.components().next().is_some());
+        }
+
+        #[test]
+        fn no_bytes_whatever_make_reading_panic(place: prop::sample::Index, byte: u8, bytes: Vec<u8>) {
+            let mut json = serde_json::to_vec(&site()).unwrap();
+            let place = place.index(json.len());
+            json[place] = byte;
+            for json in [json, bytes] {
+                let _ = read(Path::new("m"), &json);
+            }
         }
     }
 }

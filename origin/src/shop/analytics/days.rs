@@ -20,6 +20,8 @@ pub(super) fn parse(query: Option<&str>) -> Result<u32, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(query: Option<&str>, expected: &str) {
@@ -50,5 +52,16 @@ mod tests {
         }
         check(Some("days=1&days=2"), "days is given twice");
         check(Some("weeks=1"), "weeks is not known here; known is days");
+    }
+
+    proptest! {
+        #[test]
+        fn however_many_days_are_asked_for_they_are_within_the_bound(
+            query in "(days=)?(days|=|&|[0-9]{1,12}|-|\\+|%3[0-9]|é){0,8}",
+        ) {
+            if let Ok(days) = parse(Some(&query)) {
+                prop_assert!((1..=DAYS_MAX).contains(&days));
+            }
+        }
     }
 }

@@ -277,9 +277,23 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_long_table_is_read_to_its_end() {
+        for part in [",", "\"", "\n", "\r\n", "\r", "a,b,1,1,\n", "a,b,1,1,\"\n\"\n", "é"] {
+            let content = format!("{HEADER}{}", part.repeat(200_000 / part.len()));
+            let last = Table::open(content.as_bytes()).unwrap().last();
+            assert!(last.is_none_or(|line| line.number <= 1 + content.len() as u64), "{part:?}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_content_makes_it_panic(content in prop::collection::vec(any::<u8>(), 0..400)) {
+        fn no_content_makes_it_panic(
+            content in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..400),
+                "(name|stock|a|,|,|\"|\"\"|\r\n|\n|\r|[0-9]{1,20}|-| |\0|é){0,60}".prop_map(String::into_bytes),
+            ],
+        ) {
             if let Ok(table) = Table::open(&content) {
                 table.for_each(drop);
             }

@@ -69,6 +69,8 @@ fn text(value: &str, chars_max: usize) -> Result<Option<String>, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(query: &str, expected: &str) {
@@ -122,5 +124,21 @@ mod tests {
         check("colour=red", "422 colour");
         check("page=1&page=1", "422 page");
         check("Page=1", "422 Page");
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_that_is_asked_for_is_within_its_bounds(
+            query in "(category|q|sort|page|per_page|x|=|&|%00|%[0-9a-fA-F]{2}|%|\\+|[0-9]{1,6}|price|é){0,14}",
+        ) {
+            let Ok(list) = ListQuery::parse(Some(&query)) else { return Ok(()) };
+            prop_assert!((1..=PAGE_MAX).contains(&list.page) && (1..=PER_PAGE_MAX).contains(&list.per_page));
+            prop_assert!((0..=i64::from(PAGE_MAX) * i64::from(PER_PAGE_MAX)).contains(&list.offset()));
+            let texts = [(&list.search, NAME_CHARS_MAX), (&list.category, CATEGORY_CHARS_MAX)];
+            let is_text = |(text, max): &(&Option<String>, usize)| {
+                text.as_ref().is_none_or(|text| !text.contains('\0') && text.chars().count() <= *max)
+            };
+            prop_assert!(texts.iter().all(is_text), "{list:?}");
+        }
     }
 }

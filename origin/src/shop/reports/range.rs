@@ -63,6 +63,7 @@ fn years_later(day: Date) -> Date {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tidewall_api::job::{ReportFormat, ReportKind};
 
     use super::*;
@@ -83,6 +84,10 @@ mod tests {
         };
         assert_eq!(outcome, expected, "{from} to {to}");
     }
+
+    /// Nearly a day, or one.
+    const DAY_OR_NOT: &str =
+        "(([0-9]{4}|20[0-9]{2}|9999|[+-][0-9]{3})-(0[1-9]|1[0-2]|[0-9]{2})-[0-3][0-9]|\\PC{0,12})";
 
     #[test]
     fn both_days_are_included() {
@@ -118,5 +123,17 @@ mod tests {
             "2025-12-31",
             "2016-01-01 0:00:00.0 +00:00:00 until 2026-01-01 0:00:00.0 +00:00:00",
         );
+    }
+
+    proptest! {
+        #[test]
+        fn days_that_are_asked_for_are_in_order_and_not_too_many(from in DAY_OR_NOT, to in DAY_OR_NOT) {
+            let request = ReportRequest { kind: ReportKind::Orders, format: ReportFormat::Csv, from, to };
+            if let Ok(DayRange { begin, end }) = DayRange::of(&request) {
+                let days = (end - begin).whole_days();
+                prop_assert!((1..=i64::from(YEARS_MAX) * 366).contains(&days), "{request:?}");
+                prop_assert_eq!(begin.date().to_string(), request.from);
+            }
+        }
     }
 }
