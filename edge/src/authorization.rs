@@ -24,7 +24,7 @@ mod tests {
     fn token() -> Secret {
         let vars = Vars {
             origins: Some(r#"[{"id":"a","url":"http://a"}]"#.into()),
-            purge_token: Some("s3cret-s3cret-s3cret".into()),
+            purge_token: Some("secret-secret-secret".into()),
             ..Vars::default()
         };
         Config::parse(&vars).unwrap().purge_token.unwrap()
@@ -33,24 +33,24 @@ mod tests {
     #[test]
     fn only_the_whole_token_opens() {
         let check = |field, opens| assert_eq!(bears(field, &token()), opens, "{field:?}");
-        check(Some("Bearer s3cret-s3cret-s3cret"), true);
-        check(Some("bearer s3cret-s3cret-s3cret"), true);
-        check(Some("Bearer s3cret-s3cret-s3cre"), false);
-        check(Some("Bearer s3cret-s3cret-s3crets"), false);
+        check(Some("Bearer secret-secret-secret"), true);
+        check(Some("bearer secret-secret-secret"), true);
+        check(Some("Bearer secret-secret-secre"), false);
+        check(Some("Bearer secret-secret-secrets"), false);
         check(Some("Bearer "), false);
-        check(Some("Basic s3cret-s3cret-s3cret"), false);
-        check(Some("s3cret-s3cret-s3cret"), false);
+        check(Some("Basic secret-secret-secret"), false);
+        check(Some("secret-secret-secret"), false);
         check(None, false);
     }
 
     proptest! {
         #[test]
         fn whatever_is_said_nothing_but_the_token_opens(
-            field in "(Bearer|bearer|Basic|s3cret-s3cret-s3cret|S3CRET-S3CRET-S3CRET| |\t|=|,|é){0,5}",
+            field in "(Bearer|bearer|Basic|secret-secret-secret|SECRET-SECRET-SECRET| |\t|=|,|é){0,5}",
         ) {
             let mut words = field.split_whitespace();
             let is_token = words.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
-                && words.next() == Some("s3cret-s3cret-s3cret")
+                && words.next() == Some("secret-secret-secret")
                 && words.next().is_none();
             prop_assert!(!bears(Some(&field), &token()) || is_token);
         }
