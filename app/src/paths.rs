@@ -54,8 +54,10 @@ pub fn job_api(id: i64) -> String {
 /// path that begins with two slashes, or one and what browsers take for one, is another site's; tabs
 /// and ends of lines they take out before they look (URL standard, section 4.4).
 pub fn next_page(named: Option<&str>) -> &str {
-    let is_here = |path: &&str| {
-        path.starts_with('/') && !path[1..].starts_with(['/', '\\']) && !path.contains(['\t', '\n', '\r'])
+    let is_here = |path: &&str| match path.as_bytes() {
+        [b'/', b'/' | b'\\', ..] => false,
+        [b'/', rest @ ..] => rest.iter().all(|byte| *byte >= b' '),
+        _ => false,
     };
     named.filter(is_here).unwrap_or(LIST)
 }

@@ -1,5 +1,9 @@
 //! How far places are from each other, and what light makes of that.
 
+// The browser's own, so that the program needs none.
+#[cfg(target_arch = "wasm32")]
+use js_sys::Math::{asin, cos, sin};
+
 /// A place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
@@ -52,9 +56,27 @@ const LOCAL_MS: f64 = 2.0;
 pub fn distance_km(from: Place, to: Place) -> f64 {
     let radians = |place: Place| (place.latitude.to_radians(), place.longitude.to_radians());
     let ((from_north, from_east), (to_north, to_east)) = (radians(from), radians(to));
-    let half = |one: f64, other: f64| ((one - other) / 2.0).sin().powi(2);
-    let chord = half(from_north, to_north) + from_north.cos() * to_north.cos() * half(from_east, to_east);
-    2.0 * RADIUS_KM * chord.sqrt().asin()
+    let half = |one: f64, other: f64| {
+        let sine = sin((one - other) / 2.0);
+        sine * sine
+    };
+    let chord = half(from_north, to_north) + cos(from_north) * cos(to_north) * half(from_east, to_east);
+    2.0 * RADIUS_KM * asin(chord.sqrt())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn sin(angle: f64) -> f64 {
+    angle.sin()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn cos(angle: f64) -> f64 {
+    angle.cos()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn asin(sine: f64) -> f64 {
+    sine.asin()
 }
 
 /// Milliseconds there and back.
