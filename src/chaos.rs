@@ -26,8 +26,8 @@ use crate::ready::Stack;
 use crate::service::Supervisor;
 use crate::workspace::Workspace;
 use blow::Target;
-use fault::{Fault, Part, REPLICAS};
-use ledger::{Ledger, Losses, Toll};
+use fault::{Cost, Fault, Part, REPLICAS};
+use ledger::{Losses, Toll};
 use load::Load;
 use report::{Memory, Report, Soak, Struck};
 
@@ -125,10 +125,9 @@ async fn strike(target: &Target<'_>, stack: &Stack, fault: Fault, hold: Duration
         sleep(POLL).await;
     }
     let (ledger, acknowledged) = load.end().await?;
-    let primary = settle::primary(&stack.primary, REPLICAS).await?;
-    let losses = settle::losses(&primary, &acknowledged).await?;
+    let losses = settle::losses(stack, &acknowledged).await?;
     let toll = ledger.toll(struck, lifted);
-    let broken = ledger::broken(fault, &toll, &losses);
+    let broken = ledger::broken(fault.may_cost(), &toll, &losses);
     Ok(Struck { fault: fault.to_string(), toll, losses, broken })
 }
 
@@ -143,7 +142,7 @@ async fn soak(
     let parts = [Part::Edge, Part::Origins, Part::Primary, Part::Replicas, Part::Worker];
     let services: Vec<String> = parts.iter().flat_map(|part| part.services()).collect();
     let mut seen: Vec<Vec<u64>> = vec![Vec::new(); services.len()];
-    let (mut all, mut broken) = (Ledger::default(), Vec::new());
+    let (mut reads, mut writes, mut failed, mut broken) = (0, 0, 0, Vec::new());
     for minute in 0..minutes {
         progress.step(format!("minute {} of {minutes}", minute + 1));
         let begun = Instant::now();
@@ -156,18 +155,14 @@ async fn soak(
             }
         }
         let (ledger, acknowledged) = load.end().await?;
-        let primary = settle::primary(&stack.primary, REPLICAS).await?;
-        let losses = settle::losses(&primary, &acknowledged).await?;
-        // Nothing fails, so nothing may cost anything.
+        let losses = settle::losses(stack, &acknowledged).await?;
         let toll = ledger.toll(Duration::ZERO, Duration::ZERO);
-        broken.extend(ledger::broken(fault::NONE, &toll, &losses));
-        all.add(ledger);
+        broken.extend(ledger::broken([Cost::Nothing; 2], &toll, &losses));
+        (reads, writes) = (reads + toll.reads.asked, writes + toll.writes.asked);
+        failed += toll.reads.not_done() + toll.writes.not_done();
     }
-    let toll = all.toll(Duration::ZERO, Duration::ZERO);
-    let failed =
-        [toll.reads, toll.writes].iter().map(|count| count.refused + count.unknown + count.failed).sum();
     let memory = services.iter().zip(&seen).map(|(service, seen)| Memory::of(service, seen)).collect();
-    let soak = Soak { memory, reads: toll.reads.asked, writes: toll.writes.asked, failed };
+    let soak = Soak { memory, reads, writes, failed };
     tell(&soak, json, progress)?;
     for memory in soak.memory.iter().filter(|memory| memory.grew()) {
         let Memory { part, second_minute_mib, last_minute_mib, is_known } = memory;

@@ -58,12 +58,7 @@ pub(crate) async fn with_stack<T>(
     work: impl AsyncFnOnce(ready::Stack) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let plan = Plan::make(args, flavor, progress).await?;
-    let work = async |stack: &Stack, _: &Supervisor| {
-        // By it the origins find the system that they are of.
-        plan.write_ready_file(stack)?;
-        work(plan.describe(stack)).await
-    };
-    plan.during(work, || Err(Failure::new("stopped before it was done")), progress).await
+    plan.during_work(async |running, _: &Supervisor| work(running).await, progress).await
 }
 
 /// As [`with_stack`], as it is run to develop, with ways between edge, origins and servers that can be
@@ -77,16 +72,11 @@ pub(crate) async fn with_faults<T>(
     work: impl AsyncFnOnce(ready::Stack, &Detours, &Supervisor) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut plan = Plan::make(args, Flavor::Dev, progress).await?;
-    let detours = Detours::open(&plan.origin_ports, &plan.postgres_ports).await?;
-    plan.is_interposed = true;
+    let detours = Arc::new(Detours::open(&plan.origin_ports, &plan.postgres_ports).await?);
     plan.reached = detours.to_origins(&plan.origins)?;
-    plan.detours = Some(detours);
-    let work = async |stack: &Stack, supervisor: &Supervisor| {
-        plan.write_ready_file(stack)?;
-        let detours = plan.detours.as_ref().ok_or_else(|| Failure::new("there are no detours"))?;
-        work(plan.describe(stack), detours, supervisor).await
-    };
-    plan.during(work, || Err(Failure::new("stopped before it was done")), progress).await
+    plan.detours = Some(Arc::clone(&detours));
+    let work = async |running, supervisor: &Supervisor| work(running, &detours, supervisor).await;
+    plan.during_work(work, progress).await
 }
 
 /// Ways to the origins and to the servers.
@@ -144,9 +134,8 @@ struct Plan {
     purge_token: String,
     staff: origins::Staff,
     sticky_secret: String,
-    detours: Option<Detours>,
-    /// Whether something is between the services and the C library.
-    is_interposed: bool,
+    /// Where parts are to fail: then there is something between services and the C library as well.
+    detours: Option<Arc<Detours>>,
 }
 
 /// Whose servers are used.
@@ -219,7 +208,6 @@ impl Plan {
             staff,
             sticky_secret,
             detours: None,
-            is_interposed: false,
         })
     }
 
@@ -231,7 +219,7 @@ impl Plan {
         progress: &Progress,
     ) -> Result<T, Failure> {
         let mut supervisor = Supervisor::new(self.records.clone(), *progress);
-        if self.is_interposed {
+        if self.detours.is_some() {
             supervisor = supervisor.with_interposer(Interposer::make()?);
         }
         let outcome = tokio::select! {
@@ -243,6 +231,20 @@ impl Plan {
         };
         supervisor.stop().await;
         outcome
+    }
+
+    /// As [`Self::during`], for work that ends by itself and is to be done.
+    async fn during_work<T>(
+        &self,
+        work: impl AsyncFnOnce(ready::Stack, &Supervisor) -> Result<T, Failure>,
+        progress: &Progress,
+    ) -> Result<T, Failure> {
+        let work = async |stack: &Stack, supervisor: &Supervisor| {
+            // By it the origins find the system that they are of.
+            self.write_ready_file(stack)?;
+            work(self.describe(stack), supervisor).await
+        };
+        self.during(work, || Err(Failure::new("stopped before it was done")), progress).await
     }
 
     /// Where the edge answers, if there is one.

@@ -31,6 +31,15 @@ pub struct Report {
     pub results: Vec<Measurement>,
 }
 
+impl Report {
+    /// In a line: the machine, what was measured, when, and what took part.
+    fn ran_on(&self) -> String {
+        let commit = self.commit.as_deref().unwrap_or("unknown");
+        let versions = self.versions.iter().map(|(what, version)| format!("; {what} {version}"));
+        format!("{}; commit {commit}, {}{}", self.machine, self.day, versions.collect::<String>())
+    }
+}
+
 /// What of a report is the bench's.
 pub fn measured_by(report: &Report, bench: Bench) -> Report {
     let is_its = |result: &&Measurement| result.bench() == bench.name();

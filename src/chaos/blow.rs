@@ -85,18 +85,8 @@ impl Target<'_> {
             }
             Blow::Slow => self.hold_back(fault.part, Way::Slow(DELAY), hold).await,
             Blow::Cut => self.hold_back(fault.part, Way::Cut, hold).await,
-            Blow::ClockAhead => {
-                self.interpose(fault.part, &pids, hold, |by, name, is_on| {
-                    by.set_clock(name, if is_on { OFF } else { 0 })
-                })
-                .await
-            }
-            Blow::ClockBehind => {
-                self.interpose(fault.part, &pids, hold, |by, name, is_on| {
-                    by.set_clock(name, if is_on { -OFF } else { 0 })
-                })
-                .await
-            }
+            Blow::ClockAhead => self.interpose(fault.part, &pids, hold, set_clock(OFF)).await,
+            Blow::ClockBehind => self.interpose(fault.part, &pids, hold, set_clock(-OFF)).await,
             Blow::DiskFull => self.interpose(fault.part, &pids, hold, Interposer::set_disk_full).await,
             Blow::Locked => self.lock(fault.part, hold).await,
         }
@@ -194,9 +184,8 @@ fn databases(edge: &Path, of_store: &str) -> io::Result<Vec<PathBuf>> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            let is_of_store = path.parent().is_some_and(|folder| {
-                folder.ends_with(of_store) || folder.parent().is_some_and(|above| above.ends_with(of_store))
-            });
+            let mut above = path.ancestors().skip(1).take(2);
+            let is_of_store = above.any(|folder| folder.ends_with(of_store));
             if path.is_dir() {
                 folders.push(path);
             } else if is_of_store && path.extension().is_some_and(|extension| extension == "sqlite") {
@@ -214,6 +203,11 @@ impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.0.iter().for_each(|detour| detour.set(Way::Open));
     }
+}
+
+/// Sets a service's clock so many seconds off, or right again.
+fn set_clock(seconds: i64) -> impl Fn(&Interposer, &str, bool) -> Result<(), Failure> {
+    move |by, name, is_off| by.set_clock(name, if is_off { seconds } else { 0 })
 }
 
 /// A fault that does nothing must not pass for one that costs nothing.

@@ -134,9 +134,6 @@ impl Fault {
     }
 }
 
-/// What fails while nothing does: it may cost nothing.
-pub(super) const NONE: Fault = Fault { part: Part::Worker, blow: Blow::Slow };
-
 impl Fault {
     /// How long it lasts, where it isn't over at once: so long, but longer than a request waits for an
     /// origin where there is no other.

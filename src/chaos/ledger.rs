@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::fault::{Cost, Fault};
+use super::fault::Cost;
 
 /// Failed requests that are told as they were.
 const EXAMPLES_MAX: usize = 5;
@@ -78,6 +78,11 @@ pub(super) struct Count {
 }
 
 impl Count {
+    /// Requests that were not answered well.
+    pub(super) fn not_done(self) -> u32 {
+        self.refused + self.unknown + self.failed
+    }
+
     fn cost(self) -> Cost {
         match (self.failed, self.refused + self.unknown) {
             (0, 0) => Cost::Nothing,
@@ -108,13 +113,6 @@ pub(super) struct Toll {
 }
 
 impl Ledger {
-    /// With what another one has.
-    pub(super) fn add(&mut self, other: Self) {
-        self.asked.extend(other.asked);
-        self.missed += other.missed;
-        self.stale += other.stale;
-    }
-
     /// What it came to, of a fault that began at `struck` and ended at `lifted`.
     pub(super) fn toll(&self, struck: Duration, lifted: Duration) -> Toll {
         let mut toll = Toll { own_writes_missed: self.missed, stale_reads: self.stale, ..Toll::default() };
@@ -153,10 +151,10 @@ impl Ledger {
 /// had written down, and what died of a full disk is started again after waits that grow up to ten seconds.
 const BACK_MAX_SECONDS: f64 = 20.0;
 
-/// In which way a fault cost more than it may; in none, where it kept to that.
-pub(super) fn broken(fault: Fault, toll: &Toll, losses: &Losses) -> Vec<String> {
+/// In which way more was lost than may be, where reads and writes may cost so much; in none, where it
+/// kept to that.
+pub(super) fn broken([of_reads, of_writes]: [Cost; 2], toll: &Toll, losses: &Losses) -> Vec<String> {
     let mut broken = Vec::new();
-    let [of_reads, of_writes] = fault.may_cost();
     for (what, count, allowed) in [("reads", toll.reads, of_reads), ("writes", toll.writes, of_writes)] {
         if count.cost() > allowed {
             let Count { refused, unknown, failed, .. } = count;
@@ -195,8 +193,9 @@ mod tests {
         Outcome::Failed("status 500".to_owned())
     }
 
-    fn fault(name: &str) -> Fault {
-        chosen(&[name.to_owned()]).unwrap()[0]
+    /// What a fault may cost.
+    fn of(name: &str) -> [Cost; 2] {
+        chosen(&[name.to_owned()]).unwrap()[0].may_cost()
     }
 
     #[test]
@@ -246,7 +245,7 @@ mod tests {
             ("edge/kill", failed, failed, 0),
         ] {
             let toll = Toll { reads, writes, ..Toll::default() };
-            let broken = broken(fault(name), &toll, &Losses::default());
+            let broken = broken(of(name), &toll, &Losses::default());
             assert_eq!(broken.len(), broken_ways, "{name}: {broken:?}");
         }
     }
@@ -254,14 +253,14 @@ mod tests {
     #[test]
     fn what_is_not_well_again_in_time_is_broken() {
         let toll = Toll { back_after_seconds: 21.0, ..Toll::default() };
-        assert_eq!(broken(fault("primary/kill"), &toll, &Losses::default()).len(), 1);
+        assert_eq!(broken(of("primary/kill"), &toll, &Losses::default()).len(), 1);
     }
 
     #[test]
     fn what_was_acknowledged_may_be_lost_by_no_fault() {
         let toll = Toll { own_writes_missed: 1, stale_reads: 2, ..Toll::default() };
         let losses = Losses { jobs_doubled: 3, ..Losses::default() };
-        let broken = broken(fault("edge/kill"), &toll, &losses);
+        let broken = broken(of("edge/kill"), &toll, &losses);
         assert_eq!(broken, ["own writes missed: 1", "stale reads: 2", "jobs doubled: 3"]);
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
+use tidewall_api::headers::{IDEMPOTENCY_KEY, TIDEWALL_BOOKMARK, TIDEWALL_ORIGIN};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -39,7 +40,7 @@ const STALE_MAX: Duration = Duration::from_secs(1);
 /// Pieces of what is ordered.
 const STOCK: i64 = 1_000_000;
 /// Lists that readers turn to.
-const PAGES: u32 = 20;
+const PAGES: usize = 20;
 
 /// A load, until it is ended.
 pub(super) struct Load {
@@ -157,7 +158,7 @@ impl Load {
             let said = toll.examples.join("; ");
             Err(Failure::new(format!("what was begun under load could not be ended ({said})")))
         })?;
-        let mut acknowledged = self.shared.acknowledged().clone();
+        let mut acknowledged = std::mem::take(&mut *self.shared.acknowledged());
         acknowledged.prices =
             self.shared.products.iter().map(|product| (product.id, product.price(None))).collect();
         let ledger = std::mem::take(&mut *self.shared.ledger());
@@ -198,6 +199,11 @@ impl Shared {
         self.client.request(method, format!("{}{path}", self.edge)).timeout(ANSWER_MAX)
     }
 
+    /// A write of somebody, under a name by which it acts once.
+    fn write_request(&self, method: Method, path: &str, token: &str, name: &str) -> RequestBuilder {
+        self.request(method, path).bearer_auth(token).header(IDEMPOTENCY_KEY, name)
+    }
+
     /// Asks, and notes what came of it; what was answered where it was answered well.
     async fn ask(&self, kind: Kind, request: RequestBuilder) -> Option<Answer> {
         let begun = Instant::now();
@@ -228,7 +234,7 @@ impl Shared {
             let product = &self.products[turn % self.products.len()];
             let least = Instant::now().checked_sub(STALE_MAX).map_or(1, |until| product.price(Some(until)));
             let path = match turn % 3 {
-                0 => format!("/api/products?page={}", some_page(turn)),
+                0 => format!("/api/products?page={}", turn % PAGES + 1),
                 _ => format!("/api/products/{}", product.id),
             };
             let answer = self.ask(Kind::Read, self.request(Method::GET, &path)).await;
@@ -251,16 +257,12 @@ impl Shared {
                 break;
             }
             let name = format!("\"price-{}-{price}\"", product.id);
-            let written = self
-                .ask_until_done(|| {
-                    let request = self.request(Method::PUT, &path).bearer_auth(&token);
-                    request.header("idempotency-key", &name).json(&contested(price))
-                })
-                .await;
+            let put = || self.write_request(Method::PUT, &path, &token, &name).json(&contested(price));
+            let written = self.ask_until_done(put).await;
             product.acknowledge();
             // Without one nobody could read what they wrote.
             let bookmark = written.bookmark.ok_or_else(|| Failure::new("a write has no bookmark"))?;
-            let read = self.request(Method::GET, &path).header("tidewall-bookmark", bookmark);
+            let read = self.request(Method::GET, &path).header(TIDEWALL_BOOKMARK, bookmark);
             let read = self.ask(Kind::Write, read).await;
             if read.is_some_and(|read| price_of(&read) != Some(price)) {
                 self.ledger().missed += 1;
@@ -277,15 +279,12 @@ impl Shared {
             if self.is_over() {
                 break;
             }
-            let put = || {
-                let request = self.request(Method::PUT, &cart).bearer_auth(&token);
-                request.header("idempotency-key", format!("\"cart-{turn}\"")).json(&json!({ "quantity": 1 }))
-            };
+            let name = format!("\"cart-{turn}\"");
+            let put =
+                || self.write_request(Method::PUT, &cart, &token, &name).json(&json!({ "quantity": 1 }));
             self.ask_until_done(put).await;
-            let order = || {
-                let request = self.request(Method::POST, "/api/orders").bearer_auth(&token);
-                request.header("idempotency-key", format!("\"order-{turn}\"")).json(&json!({}))
-            };
+            let name = format!("\"order-{turn}\"");
+            let order = || self.write_request(Method::POST, "/api/orders", &token, &name).json(&json!({}));
             let placed = self.ask_until_done(order).await;
             self.acknowledged().orders.push(id(&placed.body)?);
             sleep(ORDER_PAUSE).await;
@@ -300,10 +299,8 @@ impl Shared {
             if self.is_over() {
                 break;
             }
-            let ask = || {
-                let request = self.request(Method::POST, "/api/reports").bearer_auth(&token);
-                request.header("idempotency-key", format!("\"report-{turn}\"")).json(&wanted)
-            };
+            let name = format!("\"report-{turn}\"");
+            let ask = || self.write_request(Method::POST, "/api/reports", &token, &name).json(&wanted);
             let job = id(&self.ask_until_done(ask).await.body)?;
             self.acknowledged().jobs.push(job);
             sleep(REPORT_PAUSE).await;
@@ -318,11 +315,6 @@ fn price_of(answer: &Answer) -> Option<i64> {
     answer.body["price_cents"].as_i64()
 }
 
-/// Some page of the list, not always in turn.
-fn some_page(turn: usize) -> u32 {
-    u32::try_from(turn % 7919).unwrap_or(0).wrapping_mul(2_654_435_761) % PAGES + 1
-}
-
 async fn answer(request: RequestBuilder) -> Result<Answer, Outcome> {
     let failed = |error: reqwest::Error| {
         let what = if error.is_timeout() { "no answer in time" } else { "no answer" };
@@ -334,9 +326,9 @@ async fn answer(request: RequestBuilder) -> Result<Answer, Outcome> {
     if status == reqwest::StatusCode::SERVICE_UNAVAILABLE && has("retry-after") {
         return Err(Outcome::Refused);
     }
-    let bookmark = response.headers().get("tidewall-bookmark").and_then(|value| value.to_str().ok());
+    let bookmark = response.headers().get(TIDEWALL_BOOKMARK).and_then(|value| value.to_str().ok());
     let bookmark = bookmark.map(str::to_owned);
-    let origin = response.headers().get("tidewall-origin").is_some();
+    let origin = has(TIDEWALL_ORIGIN);
     let text = response.text().await.map_err(failed)?;
     if !status.is_success() {
         let by = if origin { "an origin" } else { "the edge" };

@@ -31,7 +31,7 @@ const UP_MAX: Duration = Duration::from_secs(180);
 /// # Errors
 /// That doesn't come to be within three minutes.
 pub(super) async fn all_is_up(stack: &Stack, supervisor: &Supervisor) -> Result<(), Failure> {
-    drop(primary(&stack.primary, stack.replicas.len()).await?);
+    drop(primary(stack).await?);
     let edge = stack.edge.as_deref().unwrap_or_default();
     let client = loopback::client()?;
     let up = async {
@@ -56,16 +56,16 @@ pub(super) async fn all_is_up(stack: &Stack, supervisor: &Supervisor) -> Result<
     timeout(UP_MAX, up).await.map_err(|_| Failure::new("after an earlier fault not all parts are up again"))
 }
 
-/// The primary, once so many replicas follow it.
+/// The primary, once all replicas follow it.
 ///
 /// # Errors
 /// They don't within a minute.
-pub(super) async fn primary(url: &str, replicas: usize) -> Result<Client, Failure> {
-    let replicas = i64::try_from(replicas).unwrap_or(i64::MAX);
+async fn primary(stack: &Stack) -> Result<Client, Failure> {
+    let replicas = i64::try_from(stack.replicas.len()).unwrap_or(i64::MAX);
     let following = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
     let back = async {
         loop {
-            if let Ok(client) = connect_foreign(url).await
+            if let Ok(client) = connect_foreign(&stack.primary).await
                 && let Ok(row) = client.query_one(following, &[]).await
                 && row.get::<_, i64>(0) >= replicas
             {
@@ -77,11 +77,12 @@ pub(super) async fn primary(url: &str, replicas: usize) -> Result<Client, Failur
     timeout(BACK_MAX, back).await.map_err(|_| Failure::new("the primary and its replicas are not back"))
 }
 
-/// What was acknowledged, and isn't so.
+/// What was acknowledged, and isn't so once the servers are back.
 ///
 /// # Errors
-/// The server refuses, or jobs don't end.
-pub(super) async fn losses(primary: &Client, acknowledged: &Acknowledged) -> Result<Losses, Failure> {
+/// They don't come back, or refuse.
+pub(super) async fn losses(stack: &Stack, acknowledged: &Acknowledged) -> Result<Losses, Failure> {
+    let primary = &primary(stack).await?;
     let no = |error: tokio_postgres::Error| refused("the primary", &error);
     let mut losses = Losses::default();
     for (product, price) in &acknowledged.prices {

@@ -30,18 +30,9 @@ pub fn html(reports: &[Report]) -> String {
     );
     for report in reports {
         let name = report.results.first().map_or("nothing", Measurement::bench);
-        let versions: String =
-            report.versions.iter().map(|(what, version)| format!("; {what} {version}")).collect();
+        let (name, ran_on) = (escaped(name), escaped(&report.ran_on()));
         // It can't fail in memory.
-        let _ = writeln!(
-            page,
-            "<h2>{}</h2>\n<p class=\"soft\">{}; commit {}, {}{}</p>",
-            escaped(name),
-            escaped(&report.machine),
-            escaped(report.commit.as_deref().unwrap_or("unknown")),
-            escaped(&report.day),
-            escaped(&versions),
-        );
+        let _ = writeln!(page, "<h2>{name}</h2>\n<p class=\"soft\">{ran_on}</p>");
         for result in &report.results {
             section(&mut page, result);
         }

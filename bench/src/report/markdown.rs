@@ -68,13 +68,7 @@ pub fn growths(report: &Report) -> String {
 
 /// The machine, what was measured, when, and what took part.
 fn ran_on(report: &Report) -> String {
-    let commit = report.commit.as_deref().unwrap_or("unknown");
-    let mut text = format!("{}; commit {commit}, {}", cell(&report.machine), report.day);
-    for (what, version) in &report.versions {
-        let _ = write!(text, "; {} {}", cell(what), cell(version));
-    }
-    text.push('.');
-    text
+    cell(&report.ran_on()) + "."
 }
 
 /// Text within a cell.

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use tidewall_api::advice::{Route, Traffic};
 
+use super::amount::amount;
 use super::exposition::Sample;
 
 const REQUESTS: &str = "tidewall_http_requests_total";
 const SECONDS_SUM: &str = "tidewall_http_request_seconds_sum";
 const SECONDS_BUCKET: &str = "tidewall_http_request_seconds_bucket";
-
-/// No counter is at more, nor at less than nothing.
-const COUNT_MAX: f64 = (1_u64 << 53) as f64;
 
 /// Of one route.
 #[derive(Default)]
@@ -50,7 +48,7 @@ fn requests(samples: &[Sample]) -> f64 {
 }
 
 fn is_count(value: f64) -> bool {
-    (0.0..=COUNT_MAX).contains(&value)
+    amount(value).is_some()
 }
 
 fn add(routes: &mut BTreeMap<(String, String), Counted>, samples: &[Sample], sign: f64) {

@@ -10,6 +10,8 @@ use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use super::amount::amount;
+
 /// A request, as far as a log tells of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Entry {
@@ -31,15 +33,6 @@ pub(super) struct Entry {
 
 /// Longer lines are no access log's.
 pub(super) const LINE_MAX: usize = 64 * 1024;
-
-/// No answer has more bytes, and none takes more milliseconds: what is more is a mistake, and would
-/// make nothing of all that it is added to.
-const AMOUNT_MAX: f64 = (1_u64 << 53) as f64;
-
-/// A size, or a duration. Neither can be negative.
-fn amount(value: f64) -> Option<f64> {
-    (0.0..=AMOUNT_MAX).contains(&value).then_some(value)
-}
 
 /// Reads a line. `None`: it is none.
 pub(super) fn read(line: &str) -> Option<Entry> {
@@ -251,6 +244,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::advise::amount::AMOUNT_MAX;
 
     /// Method, target, status, bytes, milliseconds, seconds since 1970.
     type Seen<'a> = (&'a str, &'a str, u16, Option<f64>, Option<f64>, Option<f64>);

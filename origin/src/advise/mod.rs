@@ -9,6 +9,7 @@
 //! - `machine`: the CPUs of this one.
 //! - `ledger`: a file of what was advised; `text`, `page`: what is said, for a terminal and for a browser.
 
+mod amount;
 mod counters;
 mod database;
 mod difference;
