@@ -108,7 +108,7 @@ use metrics::{DbMetrics, Ignored, Routed};
 use route::{Route, Why};
 use server::{Lane, Purpose, Server};
 use shared::Shared;
-use survey::{Contact, Replica};
+use survey::{Replica, Whereabouts};
 
 use crate::telemetry::chain;
 
@@ -425,17 +425,18 @@ impl Db {
         site: &'static Location<'static>,
     ) -> Result<Connection, DbError> {
         let shared = &self.inner.shared;
-        let begun = Instant::now();
+        let deadline = Instant::now() + self.inner.acquire_deadline;
+        let mut view = shared.view.subscribe();
         loop {
-            let (primary, contact) = {
-                let view = shared.view.borrow();
-                (view.primary, view.primary_contact)
-            };
-            let server = match primary {
-                Some(index) if contact != Contact::Lost => &shared.servers[index],
-                Some(_) => return Err(self.no_primary()),
-                None if self.is_surveyed(begun).await => return Err(self.no_primary()),
-                None => continue,
+            // All by one view: a look that comes in between two would be seen by one of them alone.
+            let found = view.borrow_and_update().find_primary();
+            let server = match found {
+                Whereabouts::At(index) => &shared.servers[index],
+                Whereabouts::Nowhere => return Err(self.no_primary()),
+                Whereabouts::Unknown if timeout_at(deadline, view.changed()).await.is_err() => {
+                    return Err(self.no_primary());
+                }
+                Whereabouts::Unknown => continue,
             };
             let lease = self.acquire(server, purpose, site).await;
             // While it waited for its turn another one may have become the primary.

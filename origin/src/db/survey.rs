@@ -132,7 +132,27 @@ pub(super) struct View {
     pub(super) is_complete: bool,
 }
 
+/// Where who takes writes is to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// There.
+    At(usize),
+    /// It doesn't answer, or no server is it.
+    Nowhere,
+    /// A server wasn't looked at yet.
+    Unknown,
+}
+
 impl View {
+    /// Where the primary is.
+    pub(super) fn find_primary(&self) -> Whereabouts {
+        match self.primary {
+            Some(index) if self.primary_contact != Contact::Lost => Whereabouts::At(index),
+            None if !self.is_complete => Whereabouts::Unknown,
+            Some(_) | None => Whereabouts::Nowhere,
+        }
+    }
+
     /// Nobody who waits for anything would find it here and not there.
     pub(super) fn tells_the_same_as(&self, other: &Self) -> bool {
         let replayed = |view: &Self| -> Vec<_> {
@@ -323,6 +343,25 @@ mod tests {
     fn without_timelines_who_was_left_behind_would_serve() {
         check(&["1:100", "2:90", "<1:95"], &["other_timeline", "primary", "other_timeline"]);
         check(&[":100", ":90", "<:95"], &["primary", "other_timeline", "replica"]);
+    }
+
+    #[test]
+    fn a_primary_is_missing_once_every_server_was_looked_at() {
+        let now = Instant::now();
+        for (servers, expected) in [
+            (&["?", "<1:5", "<1:5"][..], Whereabouts::Unknown),
+            (&["1:5", "?", "?"], Whereabouts::At(0)),
+            (&["1:5~", "?", "?"], Whereabouts::At(0)),
+            (&["<1:5", "2:6", "?"], Whereabouts::At(1)),
+            (&["<1:5", "<1:5", "<1:5"], Whereabouts::Nowhere),
+            (&["-", "?", "<1:5"], Whereabouts::Unknown),
+            (&["-", "<1:5", "<1:5"], Whereabouts::Nowhere),
+        ] {
+            assert_eq!(survey(servers, now).view(now).find_primary(), expected, "{servers:?}");
+        }
+        let mut survey = survey(&["1:5", "?", "?"], now);
+        survey.lost(0);
+        assert_eq!(survey.view(now).find_primary(), Whereabouts::Nowhere);
     }
 
     #[test]
