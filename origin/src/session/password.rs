@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::num::NonZero;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
@@ -19,6 +18,22 @@ const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// of one and 19 MiB, and logging in must not keep everything else from being answered.
 pub struct Hasher {
     turns: Arc<Semaphore>,
+    memory: Arc<Memory>,
+}
+
+/// What passwords are hashed in, kept for the next ones. Freed instead, 19 MiB would stay with each
+/// of the threads that came to hash one, as allocators go.
+#[derive(Default)]
+struct Memory(Mutex<Vec<Vec<Block>>>);
+
+impl Memory {
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut blocks = kept().pop().unwrap_or_default();
+        let done = work(&mut blocks);
+        kept().push(blocks);
+        done
+    }
 }
 
 /// Why a password was not hashed.
@@ -43,67 +58,105 @@ fn hash_error(error: impl fmt::Display) -> PasswordError {
 impl Hasher {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { turns: Arc::new(Semaphore::new((cores / 2).max(1))) }
+        Self::of(cores / 2)
+    }
+
+    /// So many at a time.
+    fn of(turns: usize) -> Self {
+        Self { turns: Arc::new(Semaphore::new(turns.max(1))), memory: Arc::default() }
     }
 
     /// The hash of `password`, with its salt and parameters: argon2id with 19 MiB, two passes
     /// and one lane, the first choice of OWASP's Password Storage Cheat Sheet.
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = password.to_owned();
-        self.in_turn(move || hash(&password)).await
+        self.in_turn(move |memory| hash(&password, memory)).await
     }
 
     /// Whether `password` is the one of `hash`. Without a hash it isn't, which takes as long.
     pub async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool, PasswordError> {
         let password = password.to_owned();
-        self.in_turn(move || match hash {
-            Some(hash) => verify(&password, &hash),
-            None => verify(&password, of_nobody()?).map(|_| false),
+        self.in_turn(move |memory| match hash {
+            Some(hash) => verify(&password, &hash, memory),
+            None => verify(&password, of_nobody(memory)?, memory).map(|_| false),
         })
         .await
     }
 
     async fn in_turn<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
+        work: impl FnOnce(&mut Vec<Block>) -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let turn = timeout(TURN_WITHIN, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Busy)?;
+        let memory = Arc::clone(&self.memory);
         spawn_blocking(move || {
             // It ends with the work, and not with whoever waits for that: a hash can't be given up.
             let _turn = turn;
-            work()
+            memory.with(work)
         })
         .await?
     }
 }
 
-fn hash(password: &str) -> Result<String, PasswordError> {
-    let hashed: PasswordHash = Argon2::default().hash_password(password.as_bytes()).map_err(hash_error)?;
+fn hash(password: &str, memory: &mut Vec<Block>) -> Result<String, PasswordError> {
+    let (argon2, salt) = (Argon2::default(), Salt::generate());
+    let output = output(&argon2, password, &salt, Params::DEFAULT_OUTPUT_LEN, memory)?;
+    let hashed = PasswordHash {
+        algorithm: Algorithm::default().ident(),
+        version: Some(Version::default().into()),
+        params: ParamsString::try_from(argon2.params()).map_err(hash_error)?,
+        salt: Some(salt),
+        hash: Some(output),
+    };
     Ok(hashed.to_string())
 }
 
-fn verify(password: &str, hash: &str) -> Result<bool, PasswordError> {
+fn verify(password: &str, hash: &str, memory: &mut Vec<Block>) -> Result<bool, PasswordError> {
     let hash = PasswordHash::new(hash).map_err(hash_error)?;
-    match Argon2::default().verify_password(password.as_bytes(), &hash) {
-        Ok(()) => Ok(true),
-        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(error) => Err(hash_error(error)),
-    }
+    let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {
+        return Err(PasswordError::Hash("what is kept of it is no hash".to_owned()));
+    };
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(hash_error)?;
+    let version = hash.version.map(Version::try_from).transpose().map_err(hash_error)?;
+    let params = Params::try_from(&hash).map_err(hash_error)?;
+    let argon2 = Argon2::new(algorithm, version.unwrap_or_default(), params);
+    // They are compared in constant time.
+    Ok(output(&argon2, password, &salt, expected.len(), memory)? == expected)
+}
+
+/// Of `length` bytes, made in this memory.
+fn output(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+    length: usize,
+    memory: &mut Vec<Block>,
+) -> Result<Output, PasswordError> {
+    memory.resize(argon2.params().block_count(), Block::default());
+    let mut buffer = [0; Output::MAX_LENGTH];
+    // No output is longer.
+    let output = &mut buffer[..length.min(Output::MAX_LENGTH)];
+    argon2
+        .hash_password_into_with_memory(password.as_bytes(), salt, output, memory.as_mut_slice())
+        .map_err(hash_error)?;
+    Output::new(output).map_err(hash_error)
 }
 
 /// What is verified where there is no account.
-fn of_nobody() -> Result<&'static str, PasswordError> {
+fn of_nobody(memory: &mut Vec<Block>) -> Result<&'static str, PasswordError> {
     static HASH: OnceLock<String> = OnceLock::new();
     if let Some(hash) = HASH.get() {
         return Ok(hash);
     }
-    let hashed = hash("")?;
+    let hashed = hash("", memory)?;
     Ok(HASH.get_or_init(|| hashed))
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+
     use super::*;
 
     #[tokio::test]
@@ -119,10 +172,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn hashes_of_before_are_verified() {
+        // Made by the crate itself: a hash keeps its parameters, and others may come.
+        let of_other_costs =
+            Argon2::new(Algorithm::Argon2i, Version::V0x10, Params::new(64, 3, 2, Some(24)).unwrap());
+        let hasher = Hasher::new();
+        for argon2 in [Argon2::default(), of_other_costs] {
+            let hash = argon2.hash_password(b"correct horse").unwrap().to_string();
+            assert!(hasher.verify("correct horse", Some(hash.clone())).await.unwrap(), "{hash}");
+            assert!(!hasher.verify("battery staple", Some(hash.clone())).await.unwrap(), "{hash}");
+        }
+        let own = hasher.hash("correct horse").await.unwrap();
+        assert!(
+            Argon2::default().verify_password(b"correct horse", &PasswordHash::new(&own).unwrap()).is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn as_much_memory_is_kept_as_there_are_turns() {
+        let hasher = Arc::new(Hasher::of(2));
+        let all = (0..6).map(|_| hasher.verify("x", None));
+        for verified in futures::future::join_all(all).await {
+            assert!(!verified.unwrap());
+        }
+        assert!((1..=2).contains(&hasher.memory.0.lock().unwrap().len()));
+    }
+
+    #[tokio::test]
     async fn who_goes_away_gives_no_turn_to_the_next() {
-        let hasher = Hasher { turns: Arc::new(Semaphore::new(1)) };
+        let hasher = Hasher::of(1);
         let (end, ended) = std::sync::mpsc::channel::<()>();
-        let mut gone = Box::pin(hasher.in_turn(move || {
+        let mut gone = Box::pin(hasher.in_turn(move |_| {
             let _ = ended.recv();
             Ok(())
         }));
