@@ -13,6 +13,7 @@ mod collapse;
 mod consistency;
 mod control;
 mod database;
+mod documented;
 mod events;
 mod explain;
 mod faults;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         consistency::TESTS,
         control::TESTS,
         database::TESTS,
+        documented::TESTS,
         events::TESTS,
         explain::TESTS,
         faults::TESTS,

@@ -1,7 +1,7 @@
 //! GET `/api/files/{signed}`: what a job made, for whoever has the link.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
@@ -9,6 +9,7 @@ use tidewall_api::problem::Problem;
 use time::OffsetDateTime;
 
 use super::error::ApiError;
+use super::path::Path;
 use crate::files::{FileError, FileStore, LinkError, LinkKey};
 
 /// What downloads need.

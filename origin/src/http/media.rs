@@ -1,7 +1,7 @@
 //! GET `/api/media/{name}`: pictures and the like, each under a name that says what is in it.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, X_CONTENT_TYPE_OPTIONS,
 };
@@ -11,6 +11,7 @@ use tidewall_api::problem::Problem;
 
 use super::conditional;
 use super::error::ApiError;
+use super::path::Path;
 use crate::files::{FileError, FileName, FileStore};
 
 /// A year: what the name stands for never changes.

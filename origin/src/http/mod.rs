@@ -45,6 +45,7 @@ mod notifications;
 mod observe;
 mod openapi;
 mod ops;
+pub mod path;
 pub mod position;
 mod problems;
 pub mod query;

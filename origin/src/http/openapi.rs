@@ -2,7 +2,8 @@
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 
 /// The document before any route is added.
 pub(super) fn document() -> OpenApi {
@@ -17,7 +18,12 @@ pub(super) fn document() -> OpenApi {
              that names another one is refused before anything is done.",
         ))
         .build();
-    OpenApiBuilder::new().info(info).build()
+    // Programs send it; browsers have it in a cookie. Without, a route that asks who it is answers 401.
+    let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let components = ComponentsBuilder::new().security_scheme("token", SecurityScheme::Http(token)).build();
+    let none = <[&str; 0]>::default();
+    let ways = [SecurityRequirement::default(), SecurityRequirement::new("token", none)];
+    OpenApiBuilder::new().info(info).components(Some(components)).security(Some(ways)).build()
 }
 
 /// The finished document.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{FromRef, Path, RawQuery, State};
+use axum::extract::{FromRef, RawQuery, State};
 use serde_json::{Value, json};
 use tidewall_api::job::{Job, JobState};
 use tidewall_api::ops::{self, Overview};
@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use super::accounts::{Accounts, Staff};
 use super::error::ApiError;
 use super::jobs::Jobs;
+use super::path::Path;
 use super::query;
 use crate::outbox::Outbox;
 use crate::queue::{Filter, JobRow};
@@ -112,6 +113,7 @@ pub(super) async fn jobs(
         (status = 200, description = "The job, which waits for its turn", body = Job),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Only for staff", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No job can have this number", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It has not ended so, or another one has its key", body = Problem,
             content_type = "application/problem+json"),
         (status = 503, description = "The database is out of reach", body = Problem,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse as _, Response};
@@ -15,6 +15,7 @@ use super::snapshot::{self, Step};
 use super::{JobRoutes, Jobs, effect};
 use crate::http::accounts::Caller;
 use crate::http::error::ApiError;
+use crate::http::path::Path;
 use crate::http::position;
 use crate::http::streams::{self, Place};
 use crate::queue::{JobRow, Queue};

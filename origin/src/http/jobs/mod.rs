@@ -7,7 +7,7 @@ mod snapshot;
 
 use std::time::Duration;
 
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use tidewall_api::job::{Job, JobResult};
@@ -24,6 +24,7 @@ use super::position;
 use super::streams::Streams;
 use crate::db::{Lsn, WriteConnection};
 use crate::files::{LinkKey, Made};
+use crate::http::path::Path;
 use crate::queue::{JobRow, Queue};
 use crate::shutdown::Shutdown;
 use crate::timestamp::rfc3339;

@@ -1,7 +1,7 @@
 //! `/api/cart` and `/api/cart/{product}`.
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tidewall_api::cart::{Cart, CartItem, CartQuantity, LINES_MAX, QUANTITY_MAX};
@@ -12,6 +12,7 @@ use crate::db::{DbError, Written};
 use crate::http::accounts::Caller;
 use crate::http::error::{ApiError, FieldErrors};
 use crate::http::json::Json;
+use crate::http::path::Path;
 use crate::http::position::{self, ReadAfter};
 use crate::shop::Shop;
 use crate::shop::products::{parse_id, unknown_product};

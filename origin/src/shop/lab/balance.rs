@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -14,6 +14,7 @@ use tidewall_api::problem::Problem;
 use super::{Lab, On, stack, storage};
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
+use crate::http::path::Path;
 use crate::http::query;
 
 /// Time that another origin has to answer.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LOCATION};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
@@ -15,6 +15,7 @@ use crate::db::{Position, Written};
 use crate::http::accounts::Staff;
 use crate::http::caching::{self, CachePolicy};
 use crate::http::error::ApiError;
+use crate::http::path::Path;
 use crate::http::position::ReadAfter;
 use crate::http::{conditional, position};
 use crate::outbox::Invalidation;

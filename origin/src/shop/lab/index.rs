@@ -1,13 +1,14 @@
 //! A user's newest orders, with an index and as if there were none.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use tidewall_api::lab::Planned;
 use tidewall_api::problem::Problem;
 
 use super::{Lab, nothing, storage};
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
+use crate::http::path::Path;
 
 /// How the statement was run.
 enum Undone {

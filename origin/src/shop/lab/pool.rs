@@ -1,7 +1,7 @@
 //! A statement on a connection of its own, and on one that was kept.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use tidewall_api::lab::Took;
 use tidewall_api::problem::Problem;
 use tokio::time::Instant;
@@ -10,6 +10,7 @@ use super::stack::connect;
 use super::{Lab, nothing};
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
+use crate::http::path::Path;
 
 /// What is asked: a lookup.
 const LOOKUP: &str = "SELECT name FROM products WHERE id = $1";

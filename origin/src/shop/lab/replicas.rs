@@ -1,7 +1,7 @@
 //! A write, and the read that comes after it.
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use tidewall_api::lab::{LAG_LEASE_S, LAG_MS_MAX, Lag, ReadBack, ReadFrom};
 use tidewall_api::problem::Problem;
@@ -12,6 +12,7 @@ use crate::db::{Position, Written};
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
+use crate::http::path::Path;
 
 /// Writes, and reads what was written.
 #[utoipa::path(post, path = "/api/lab/replicas/{from}", tag = "lab",
@@ -55,11 +56,14 @@ pub(super) async fn read_back(
 #[utoipa::path(put, path = "/api/lab/lag", tag = "lab", request_body = Lag,
     responses(
         (status = 204, description = "They are"),
+        (status = 400, description = "The body can't be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Only for staff, and where `tidewall dev` runs the system", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "The replicas are somebody else's", body = Problem,
             content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Too long", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is out of reach", body = Problem,
             content_type = "application/problem+json"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use tidewall_api::job::Job;
 use tidewall_api::lab::{Took, WORK_SECONDS_MAX, Work};
@@ -15,6 +15,7 @@ use crate::db::Written;
 use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
+use crate::http::path::Path;
 use crate::http::position;
 use crate::queue::{Handler, JobContext, JobError, Limits, NewJob, Outcome, Retention};
 
@@ -51,10 +52,13 @@ impl Handler for WaitingHandler {
     responses(
         (status = 200, description = "It is done", body = Took),
         (status = 202, description = "Will be done; `Location` names the job", body = Job),
+        (status = 400, description = "The body can't be read", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Only for staff, and where `tidewall dev` runs the system", body = Problem,
             content_type = "application/problem+json"),
         (status = 404, description = "Neither", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Too long", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is out of reach, or it took longer than a request may", body = Problem,
             content_type = "application/problem+json"),

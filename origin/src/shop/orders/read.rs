@@ -1,7 +1,7 @@
 //! GET `/api/orders` and `/api/orders/{id}`.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use tidewall_api::order::{Order, OrderPage};
 use tidewall_api::problem::Problem;
@@ -10,6 +10,7 @@ use tidewall_api::product::{PAGE_MAX, PER_PAGE_DEFAULT, PER_PAGE_MAX};
 use super::storage;
 use crate::http::accounts::Caller;
 use crate::http::error::ApiError;
+use crate::http::path::Path;
 use crate::http::position::{self, ReadAfter};
 use crate::http::query::{self, number};
 use crate::shop::{Shop, parse_id};

@@ -1,7 +1,7 @@
 //! POST `/api/products/{id}/image`.
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use tidewall_api::job::Job;
 use tidewall_api::problem::Problem;
@@ -12,6 +12,7 @@ use crate::db::Written;
 use crate::http::accounts::Staff;
 use crate::http::body::{Incoming, essence};
 use crate::http::error::ApiError;
+use crate::http::path::Path;
 use crate::http::position;
 use crate::queue::NewJob;
 use crate::shop::products::{parse_id, unknown_product};

@@ -1,6 +1,6 @@
 //! GET `/api/products` and `/api/products/{id}`.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use tidewall_api::problem::Problem;
@@ -10,6 +10,7 @@ use super::list::ListQuery;
 use super::{freshness, parse_id, storage, unknown_product};
 use crate::http::conditional;
 use crate::http::error::ApiError;
+use crate::http::path::Path;
 use crate::http::position::{self, ReadAfter};
 use crate::shop::Shop;
 
@@ -20,7 +21,7 @@ use crate::shop::Shop;
         ("q" = Option<String>, Query, description = "Only products whose name contains this"),
         ("page" = Option<u32>, Query, description = "From 1 to 10000; 1 unless given"),
         ("per_page" = Option<u32>, Query, description = "From 1 to 100; 24 unless given"),
-        ("sort" = Option<tidewall_api::product::ProductSort>, Query, description = "`id` unless given"),
+        ("sort" = inline(Option<tidewall_api::product::ProductSort>), Query, description = "`id` unless given"),
     ),
     responses(
         (status = 200, description = "The page", body = ProductPage),

@@ -1,6 +1,6 @@
 //! POST `/api/products`; PUT and DELETE `/api/products/{id}`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,7 @@ use crate::http::accounts::Staff;
 use crate::http::error::ApiError;
 use crate::http::idempotency::{Answer, IdempotencyKey};
 use crate::http::json::Json;
+use crate::http::path::Path;
 use crate::http::{caching, conditional, position};
 use crate::outbox::{Invalidated, Invalidation};
 use crate::shop::{Shop, groups};
