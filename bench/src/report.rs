@@ -1,6 +1,7 @@
 //! What a run is told as: one JSON object for programs, tables for people. What is kept of it is read
 //! back to be written as [`markdown`] and as a page ([`html`]).
 
+mod goal;
 pub mod growth;
 pub mod html;
 pub mod markdown;
@@ -168,6 +169,7 @@ impl Measurement {
         let note = self.note.as_deref().unwrap_or_default();
         lines.extend(self.article.map(|figure| ["article".to_owned(), figure.to_string(), note.to_owned()]));
         lines.extend(self.growth.iter().map(|growth| ["growth".to_owned(), String::new(), growth.text()]));
+        lines.extend(goal::judge(self).map(|asked| ["asked".to_owned(), String::new(), asked]));
         lines.extend(self.remark().map(|note| ["note".to_owned(), String::new(), note.to_owned()]));
         lines
             .extend(self.missing.iter().map(|(name, reason)| [name.clone(), "–".to_owned(), reason.clone()]));

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::growth::Growth;
-use super::{Measurement, Report};
+use super::{Measurement, Report, goal};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--line:#d8dde3;--soft:#5b6672;--own:#1f6f8b;--peer:#9aa7b4;--limit:#c9a227;--article:#b3602b}
@@ -76,6 +76,9 @@ fn section(page: &mut String, result: &Measurement) {
         );
     }
     page.push_str("</table>\n");
+    if let Some(asked) = goal::judge(result) {
+        let _ = writeln!(page, "<p class=\"soft\">Asked: {}</p>", escaped(&asked));
+    }
     if let Some(growth) = &result.growth {
         let _ = writeln!(page, "{}\n<p class=\"soft\">{}</p>", line(growth), escaped(&growth.text()));
     }

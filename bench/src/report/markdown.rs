@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Measurement, Report};
+use super::{Measurement, Report, goal};
 
 /// All that is kept, each bench with what it ran on.
 pub fn markdown(reports: &[Report]) -> String {
@@ -20,7 +20,9 @@ fn section(text: &mut String, report: &Report) {
     let name = report.results.first().map_or("nothing", Measurement::bench);
     // It can't fail in memory.
     let _ = write!(text, "\n## {name}\n\n{}", ran_on(report));
-    text.push_str("\n\n| result | Tidewall | rounds | beside it | article |\n|---|---|---|---|---|\n");
+    text.push_str(
+        "\n\n| result | Tidewall | rounds | beside it | article | asked |\n|---|---|---|---|---|---|\n",
+    );
     for result in &report.results {
         row(text, result);
     }
@@ -39,9 +41,10 @@ fn row(text: &mut String, result: &Measurement) {
         (Some(figure), None) => figure.to_string(),
         (None, _) => String::new(),
     };
+    let asked = goal::judge(result).map(|asked| cell(&asked)).unwrap_or_default();
     let _ = writeln!(
         text,
-        "| `{}`, {}, {} is better | {} | {least} to {greatest} | {} | {article} |",
+        "| `{}`, {}, {} is better | {} | {least} to {greatest} | {} | {article} | {asked} |",
         result.name,
         result.unit,
         result.better.as_str(),
@@ -93,11 +96,12 @@ mod tests {
                 "",
                 "2 CPUs; commit 0123456789ab, 2026-11-30; PostgreSQL 18.1.",
                 "",
-                "| result | Tidewall | rounds | beside it | article |",
-                "|---|---|---|---|---|",
+                "| result | Tidewall | rounds | beside it | article | asked |",
+                "|---|---|---|---|---|---|",
                 "| `queue/end-to-end`, jobs/s, higher is better | 37000 | 35000 to 39000 | \
-                 graphile-worker 0.18.0 18000<br>limit 74000<br>node pg 8.x – (there is no node) |  |",
-                "| `queue/cost`, ms, lower is better | 2.5 | 2.5 to 2.5 |  | 6 |",
+                 graphile-worker 0.18.0 18000<br>limit 74000<br>node pg 8.x – (there is no node) |  | at least 1.5 times the best of \
+                 graphile-worker, graphile_worker, pg-boss: 2.056 times graphile-worker 0.18.0, reached |",
+                "| `queue/cost`, ms, lower is better | 2.5 | 2.5 to 2.5 |  | 6 |  |",
             ]
         );
     }
@@ -116,7 +120,10 @@ mod tests {
              | `queue/cost`, ms; simulated | 1 at 10, 10 at 1000 rows | 0.50 |\n"
         );
         let row = markdown(&[report]);
-        assert!(row.ends_with("| 1 at 10, 10 at 1000 rows: as the power 0.50<br>simulated |  |\n"), "{row}");
+        assert!(
+            row.ends_with("| 1 at 10, 10 at 1000 rows: as the power 0.50<br>simulated |  |  |\n"),
+            "{row}"
+        );
     }
 
     #[test]
