@@ -32,9 +32,8 @@ try {
     const looks = [];
     for (const page of pages) {
       const look = { path: page.path, axe: [], lighthouse: null };
-      for (const [reader, context] of Object.entries(readers)) {
-        if (page.readers.includes(reader)) look.axe.push(...await withAxe(context, page.path, reader));
-      }
+      const seen = page.readers.map((reader) => withAxe(readers[reader], page.path, reader));
+      look.axe = (await Promise.all(seen)).flat();
       process.stderr.write(`axe has looked at ${page.path}: ${look.axe.length} violations\n`);
       if (runs > 0) {
         look.lighthouse = await withLighthouse(readers[page.readers.at(-1)], page);
