@@ -134,10 +134,12 @@ fn AddToCart(product: Product) -> impl IntoView {
     let failed = Signal::derive(move || basket.failed());
     let pieces = move || basket.of(id).map(|item| item.quantity);
     effect(move || basket.forget_failure());
+    // Made anew when that changes alone, and not when a name comes to who reads.
+    let is_guest = Memo::new(move |_| account.who() == Who::Guest);
     view! {
         <div class="buy">
-            {move || match account.who() {
-                Who::Guest => {
+            {move || match is_guest.get() {
+                true => {
                     let href = format!("{}{}", paths::LOGIN, next_search(&paths::product(id)));
                     view! {
                         <a class="button" href=href rel=program::rel(paths::LOGIN)>
@@ -146,7 +148,7 @@ fn AddToCart(product: Product) -> impl IntoView {
                     }
                         .into_any()
                 }
-                Who::Unknown | Who::Known(_) => {
+                false => {
                     let product = product.clone();
                     view! {
                         <button
