@@ -88,7 +88,7 @@ const LIVE: [(&str, &[Tool], Verdict); 6] = [
     ("cdn-traffic-costs-too-much", &[Tool::Cdn], Verdict::AddNow),
     ("cache-daily-sums", &[Tool::Cache], Verdict::AddNow),
     ("balance-the-same-for-all", &[Tool::Cache, Tool::LoadBalancer], Verdict::NotYet),
-    ("index-held-up-by-a-transaction", &[Tool::Index], Verdict::InPlace),
+    ("index-all-by-primary-key", &[Tool::Index], Verdict::InPlace),
     ("pool-functions-that-connect", &[Tool::Pool], Verdict::AddNow),
     ("queue-reports", &[Tool::Queue], Verdict::AddNow),
 ];

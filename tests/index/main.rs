@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     if arguments.list {
         let all = cases.iter().map(|case| (case.title(), true));
         let others = tests().map(|(name, _)| ((*name).to_owned(), false));
-        let all = all.chain([(cases::NAME.to_owned(), false)]).chain(others);
+        let all = all.chain([(cases::ALL.to_owned(), true), (cases::SOME.to_owned(), false)]).chain(others);
         let trials =
             all.map(|(name, by_hand)| Trial::test(name, || Ok(())).with_ignored_flag(by_hand)).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
@@ -49,10 +49,12 @@ fn main() -> ExitCode {
                 .with_ignored_flag(true)
         })
         .collect();
-    trials.push({
+    let some = cases::some(&cases);
+    for (name, cases, by_hand) in [(cases::ALL, cases, true), (cases::SOME, some, false)] {
         let server = Arc::clone(&server);
-        Trial::test(cases::NAME, move || cases::check_all(&server, &cases).map_err(Failed::from))
-    });
+        let check = move || cases::check_all(&server, &cases).map_err(Failed::from);
+        trials.push(Trial::test(name, check).with_ignored_flag(by_hand));
+    }
     for (name, test) in tests() {
         let server = Arc::clone(&server);
         trials.push(Trial::test(*name, move || {

@@ -1,10 +1,8 @@
 //! The example service of the library's documentation, on real servers.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::support::tidewall::client;
 use crate::variables;
@@ -13,21 +11,18 @@ use crate::world::{Test, World};
 pub(crate) const TESTS: &[Test] =
     &[("example::whoever_wrote_a_note_finds_it_on_a_replica", whoever_wrote_a_note_finds_it_on_a_replica)];
 
-/// The example and Cargo, which starts it; killed when dropped.
+/// The example; killed when dropped.
 struct Service(Child);
 
 impl Service {
     /// Starts it on a free port; returns it with its URL.
     fn start(world: &World) -> (Self, String) {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = Command::new(built());
         command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["run", "--quiet", "--package", "tidewall-origin", "--example", "notes"])
             .env("DATABASE_URL", world.url(0))
             .env("REPLICA_URLS", format!("{},{}", world.url(1), world.url(2)))
             .env("PORT", "0")
-            .stdout(Stdio::piped())
-            .process_group(0);
+            .stdout(Stdio::piped());
         for variable in variables::of_this_process() {
             command.env_remove(variable);
         }
@@ -40,10 +35,29 @@ impl Service {
     }
 }
 
+/// Where it is. Of the whole workspace's features, with which Cargo has built it for this test: those of
+/// its own package would build everything again.
+fn built() -> PathBuf {
+    let mut build = Command::new(env!("CARGO"));
+    build.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "build",
+        "--quiet",
+        "--locked",
+        "--workspace",
+        "--example",
+        "notes",
+    ]);
+    for variable in variables::of_this_process() {
+        build.env_remove(variable);
+    }
+    assert!(build.status().unwrap().success());
+    Path::new(env!("CARGO_BIN_EXE_tidewall")).with_file_name("examples").join("notes")
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
-        // It fails only where they have ended already.
-        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        // It fails only where it has ended already.
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }

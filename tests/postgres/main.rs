@@ -28,8 +28,9 @@ mod traps;
 mod webhooks;
 mod world;
 
+use std::collections::VecDeque;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -40,46 +41,65 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
-    // They pause and kill the servers that all of them use.
-    arguments.test_threads = Some(1);
-    // Promotion leaves the servers of no use to others.
-    let shared: Vec<Test> = [
-        pool::TESTS,
-        traps::TESTS,
-        routing::TESTS,
-        pairs::TESTS,
-        example::TESTS,
-        accounts::TESTS,
-        answers::TESTS,
-        logs::TESTS,
-        outbox::TESTS,
-        queue::TESTS,
-        queue_faults::TESTS,
-        webhooks::TESTS,
-        promotion::TESTS,
-    ]
-    .concat();
-    let names = shared.iter().map(|(name, _)| *name).chain([statements::NAME]);
+    // One test at a time looks at servers, which it pauses and kills. There are as many servers as lanes:
+    // most tests wait, and their servers rest.
+    let lanes: [Vec<Test>; 2] = [
+        [pool::TESTS, traps::TESTS, routing::TESTS, pairs::TESTS, example::TESTS].concat(),
+        [
+            accounts::TESTS,
+            answers::TESTS,
+            logs::TESTS,
+            outbox::TESTS,
+            queue::TESTS,
+            queue_faults::TESTS,
+            webhooks::TESTS,
+        ]
+        .concat(),
+    ];
     if arguments.list {
-        let trials = names.map(|name| Trial::test(name, || Ok(()))).collect();
+        let names = lanes.iter().flatten().chain(promotion::TESTS).map(|(name, _)| *name);
+        let trials = names.chain([statements::NAME]).map(|name| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
-    let world = Arc::new(World::start());
-    let trial = |(name, test): Test| {
-        let world = Arc::clone(&world);
-        Trial::test(name, move || {
-            world.clear();
-            test(&world);
-            Ok(())
-        })
-    };
-    let mut trials: Vec<Trial> = shared.into_iter().map(trial).collect();
+    let servers: Servers = Arc::default();
+    let [broken, worked] = lanes;
+    let mut trials = in_turn(vec![lane(&servers, &broken), lane(&Servers::default(), &worked)]);
     trials.push(Trial::test(statements::NAME, || {
         statements::test();
         Ok(())
     }));
+    // Those that wait for a lane do nothing: enough that somebody is left for the other one.
+    arguments.test_threads.get_or_insert(8);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    // Nobody else holds it any more: the stack stops here.
-    drop(world);
-    conclusion.exit_code()
+    // Promotion leaves the servers of no use to others.
+    arguments.test_threads = Some(1);
+    let after = libtest_mimic::run(&arguments, lane(&servers, promotion::TESTS).into());
+    if after.has_failed() { after.exit_code() } else { conclusion.exit_code() }
+}
+
+/// Servers, once a test has started them. The last test's end stops them.
+type Servers = Arc<Mutex<Option<World>>>;
+
+fn lane(servers: &Servers, tests: &[Test]) -> VecDeque<Trial> {
+    let trial = |(name, test): &Test| {
+        let (servers, test) = (Arc::clone(servers), *test);
+        Trial::test(*name, move || {
+            // Of a test that failed nothing is left but what is cleared.
+            let mut world = servers.lock().unwrap_or_else(PoisonError::into_inner);
+            let world = world.get_or_insert_with(World::start);
+            world.clear();
+            test(world);
+            Ok(())
+        })
+    };
+    tests.iter().map(trial).collect()
+}
+
+/// One of each lane after the other: whoever is free takes the next, and should not have to wait for it.
+fn in_turn(mut lanes: Vec<VecDeque<Trial>>) -> Vec<Trial> {
+    let mut all = Vec::new();
+    while lanes.iter().any(|lane| !lane.is_empty()) {
+        all.extend(lanes.iter_mut().filter_map(VecDeque::pop_front));
+    }
+    all
 }

@@ -1,5 +1,7 @@
 //! What people come for, from end to end in a browser: an account, a cart, an order, a report.
 
+use std::time::Duration;
+
 use chromiumoxide::cdp::browser_protocol::emulation::SetDeviceMetricsOverrideParams;
 use chromiumoxide::cdp::browser_protocol::network::{
     BlockPattern, DeleteCookiesParams, EventRequestWillBeSent, SetBlockedUrLsParams,
@@ -9,6 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::browser::{Chromium, Tab};
+use crate::support::poll;
 use crate::world::{Test, World};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -324,8 +327,13 @@ fn a_link_out_of_the_shop_waits_for_the_cart(world: &World) {
         let id = in_stock(&primary).await;
         put_in_cart(&tab, world, id).await;
         let own = "FROM cart_items, users WHERE users.id = user_id AND email = 'hasty@example.com'";
+        // The page shows what it has sent before that is there.
+        let there = poll::until_async(Duration::from_secs(60), || async {
+            primary.query_opt(&format!("SELECT 1 {own}"), &[]).await.unwrap()
+        });
+        there.await.expect("what is put in is there in the end");
         let held = primary.transaction().await.unwrap();
-        held.query(&format!("SELECT 1 {own} FOR UPDATE OF cart_items"), &[]).await.unwrap();
+        held.query_one(&format!("SELECT 1 {own} FOR UPDATE OF cart_items"), &[]).await.unwrap();
         for pieces in [2, 3] {
             tab.click(".buy button").await;
             tab.until(&format!("document.querySelector('.count').innerText.startsWith('{pieces}')")).await;
