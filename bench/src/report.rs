@@ -288,6 +288,7 @@ queue/end-to-end: jobs/s, higher is better
   tidewall                37000  35000 to 39000
   graphile-worker 0.18.0  18000
   limit                   74000
+  asked                          at least 1.5 times the best of graphile-worker, graphile_worker, pg-boss: 2.056 times graphile-worker 0.18.0, reached
   node pg 8.x                 –  there is no node
 
 queue/cost: ms, lower is better
