@@ -249,18 +249,19 @@ impl Db {
         let mut passed_over = Vec::new();
         let mut waited = None;
         loop {
-            let routed = {
+            let (routed, is_complete) = {
                 let view = shared.view.borrow();
                 let load = |replica: &Replica| shared.servers[replica.index].load();
                 let may_wait = waited.is_none_or(|until| Instant::now() < until);
-                if passed_over.is_empty() {
+                let routed = if passed_over.is_empty() {
                     route::route(&view.replicas, load, bookmark, turn, may_wait)
                 } else {
                     let left: Vec<_> = (view.replicas.iter().copied())
                         .filter(|replica| !passed_over.contains(&replica.index))
                         .collect();
                     route::route(&left, load, bookmark, turn, may_wait)
-                }
+                };
+                (routed, view.is_complete)
             };
             let routed_after = begun.elapsed();
             match routed {
@@ -288,7 +289,7 @@ impl Db {
                     }
                 }
                 Route::Primary(why) => {
-                    if why == Why::NoReplica && !self.is_surveyed(begun).await {
+                    if why == Why::NoReplica && !is_complete && self.learns_more(begun).await {
                         continue;
                     }
                     let connection = self.primary(Purpose::PrimaryRead, site).await?;
@@ -407,14 +408,9 @@ impl Db {
         Ok(has_it.then(|| ReadConnection { position: Position::AtLeast(bookmark), ..connection }))
     }
 
-    /// Waits for the first look at each server, so that one which wasn't looked at
-    /// yet doesn't count as missing. `false`: something was learnt meanwhile.
-    async fn is_surveyed(&self, begun: Instant) -> bool {
-        let mut view = self.inner.shared.view.subscribe();
-        if view.borrow_and_update().is_complete {
-            return true;
-        }
-        timeout_at(begun + self.inner.acquire_deadline, view.changed()).await.is_err()
+    /// Waits where a server wasn't looked at yet, so that it doesn't count as missing.
+    async fn learns_more(&self, begun: Instant) -> bool {
+        survey::learns_more(self.inner.shared.view.subscribe(), begun + self.inner.acquire_deadline).await
     }
 
     /// A connection to the primary. Never to a server that follows another one:
@@ -425,18 +421,13 @@ impl Db {
         site: &'static Location<'static>,
     ) -> Result<Connection, DbError> {
         let shared = &self.inner.shared;
-        let deadline = Instant::now() + self.inner.acquire_deadline;
-        let mut view = shared.view.subscribe();
+        let begun = Instant::now();
         loop {
-            // All by one view: a look that comes in between two would be seen by one of them alone.
-            let found = view.borrow_and_update().find_primary();
-            let server = match found {
+            let whereabouts = shared.view.borrow().whereabouts();
+            let server = match whereabouts {
                 Whereabouts::At(index) => &shared.servers[index],
-                Whereabouts::Nowhere => return Err(self.no_primary()),
-                Whereabouts::Unknown if timeout_at(deadline, view.changed()).await.is_err() => {
-                    return Err(self.no_primary());
-                }
-                Whereabouts::Unknown => continue,
+                Whereabouts::Unknown if self.learns_more(begun).await => continue,
+                Whereabouts::Nowhere | Whereabouts::Unknown => return Err(self.no_primary()),
             };
             let lease = self.acquire(server, purpose, site).await;
             // While it waited for its turn another one may have become the primary.
