@@ -17,6 +17,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match extract::Path::from_request_parts(parts, state).await {
             Ok(extract::Path(named)) => Ok(Self(named)),
+            // The route's own: it has other names than its handler asks for.
+            Err(rejection) if rejection.status().is_server_error() => Err(ApiError::internal(rejection)),
             Err(_) => Err(ApiError::NotFound("There is nothing at this path.".to_owned())),
         }
     }
@@ -43,5 +45,12 @@ mod tests {
             let request = Request::get(path).body(Body::empty()).unwrap();
             assert_eq!(routes.clone().oneshot(request).await.unwrap().status(), status, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_asks_for_other_names_is_our_fault() {
+        let routes = Router::new().route("/{a}/{b}", routing::get(async |Path(a): Path<String>| a));
+        let request = Request::get("/a/b").body(Body::empty()).unwrap();
+        assert_eq!(routes.oneshot(request).await.unwrap().status(), 500);
     }
 }

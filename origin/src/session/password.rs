@@ -22,7 +22,7 @@ pub struct Hasher {
 }
 
 /// What passwords are hashed in, kept for the next ones. Freed instead, 19 MiB would stay with each
-/// of the threads that came to hash one, as allocators go.
+/// of the threads that came to hash one, as allocators go. What it holds says less than the hash does.
 #[derive(Default)]
 struct Memory(Mutex<Vec<Vec<Block>>>);
 
@@ -31,7 +31,10 @@ impl Memory {
         let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut blocks = kept().pop().unwrap_or_default();
         let done = work(&mut blocks);
-        kept().push(blocks);
+        // Of a hash of before, with other parameters, there may be more.
+        if blocks.capacity() <= Params::default().block_count() {
+            kept().push(blocks);
+        }
         done
     }
 }
@@ -133,7 +136,12 @@ fn output(
     length: usize,
     memory: &mut Vec<Block>,
 ) -> Result<Output, PasswordError> {
-    memory.resize(argon2.params().block_count(), Block::default());
+    let blocks = argon2.params().block_count();
+    if memory.capacity() < blocks {
+        *memory = Vec::new();
+        memory.try_reserve_exact(blocks).map_err(hash_error)?;
+    }
+    memory.resize(blocks, Block::default());
     let mut buffer = [0; Output::MAX_LENGTH];
     // No output is longer.
     let output = &mut buffer[..length.min(Output::MAX_LENGTH)];
