@@ -151,7 +151,7 @@ async fn soak(
             sleep(Duration::from_secs(second).saturating_sub(begun.elapsed())).await;
             for (service, seen) in services.iter().zip(&mut seen) {
                 let pid = target.supervisor.service(service).and_then(|service| service.pid());
-                seen.push(pid.map_or(0, processes::memory));
+                seen.push(pid.map_or(0, |pid| memory(service, pid)));
             }
         }
         let (ledger, acknowledged) = load.end().await?;
@@ -172,6 +172,15 @@ async fn soak(
         });
     }
     Ok(broken)
+}
+
+/// What counts as a service's memory. PostgreSQL's buffers don't: they are of a fixed size, and show as
+/// they are first used.
+fn memory(service: &str, pid: u32) -> u64 {
+    let is_database =
+        [Part::Primary, Part::Replicas].iter().any(|part| part.services().contains(&service.to_owned()));
+    let buffers = if is_database { processes::shared_memory(pid) } else { 0 };
+    processes::memory(pid).saturating_sub(buffers)
 }
 
 fn tell(what: &(impl Serialize + std::fmt::Display), json: bool, progress: &Progress) -> Result<(), Failure> {

@@ -234,6 +234,10 @@ impl Local<'_> {
             ("WRANGLER_REGISTRY_PATH", in_folder("registry")),
             ("WRANGLER_LOG_PATH", in_folder("wrangler-logs")),
             ("CLOUDFLARE_CF_FETCH_ENABLED", "false".into()),
+            // It would keep a trace of every request, a third of the memory that each costs, and serve
+            // a page that shows them.
+            ("X_LOCAL_OBSERVABILITY", "false".into()),
+            ("X_LOCAL_EXPLORER", "false".into()),
         ];
         Ok(Spec {
             name: "edge".into(),

@@ -80,14 +80,19 @@ pub(super) fn has_mapped(root: u32, file: &Path) -> bool {
     family(root).into_iter().any(|pid| maps(pid).lines().any(|line| line.ends_with(&file)))
 }
 
-/// Memory of a family in bytes: what is shared counts for each as its share (`Pss`; proc(5)).
+/// Memory of a family in bytes (proc(5)): what several have mapped counts for each as its share (`Pss`).
 pub(super) fn memory(root: u32) -> u64 {
-    family(root).into_iter().filter_map(share).sum()
+    family(root).into_iter().filter_map(|pid| bytes(pid, "Pss:")).sum()
 }
 
-fn share(pid: u32) -> Option<u64> {
+/// The part of it that is shared to be written to (`Pss_Shmem`).
+pub(super) fn shared_memory(root: u32) -> u64 {
+    family(root).into_iter().filter_map(|pid| bytes(pid, "Pss_Shmem:")).sum()
+}
+
+fn bytes(pid: u32, name: &str) -> Option<u64> {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = smaps.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let line = smaps.lines().find_map(|line| line.strip_prefix(name))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -115,7 +120,7 @@ mod tests {
         }
         let found = family(root);
         assert_eq!((found[0], found.len()), (root, 2));
-        assert!(memory(root) > 0);
+        assert!(memory(root) > shared_memory(root));
         assert!(
             has_mapped(root, &fs::canonicalize("/bin/sh").unwrap())
                 && !has_mapped(root, Path::new("/nowhere"))
