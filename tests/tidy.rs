@@ -431,3 +431,30 @@ fn what_the_security_policy_names_is_there() {
     }
     assert!(checked > 100, "only {checked} tests were looked for");
 }
+
+/// What whoever contributes is told, and what is then asked of them.
+#[test]
+fn contributors_are_told_what_is_asked_for() {
+    let told = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let asked = fs::read_to_string(root().join(".ci/run")).unwrap();
+    let checks: Vec<_> = asked.lines().filter(|line| line.contains("cargo ")).filter(is_command).collect();
+    assert!(checks.len() >= 5, "{checks:?}");
+    for check in checks {
+        assert!(told.lines().any(|line| line == check), "CONTRIBUTING.md does not say `{check}`");
+    }
+    let tests: Vec<_> =
+        told.split("--test ").skip(1).filter_map(|rest| rest.split(['`', ' ', ';']).next()).collect();
+    assert!(tests.len() >= 8, "{tests:?}");
+    for test in tests {
+        let file = root().join("tests").join(test);
+        assert!(
+            file.with_extension("rs").is_file() || file.join("main.rs").is_file(),
+            "there is no test {test}"
+        );
+    }
+}
+
+/// And no comment, and nothing that is said or compared.
+fn is_command(line: &&str) -> bool {
+    line.starts_with("cargo ") || line.starts_with("RUSTDOCFLAGS=")
+}
