@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use tidewall_app::program::Program;
 use walrus::ir::{Unreachable, Visitor, dfs_in_order};
 use walrus::{FunctionId, LocalFunction, Module};
@@ -40,9 +40,10 @@ pub(super) async fn build(workspace: &Workspace, flavor: Flavor) -> Result<Vec<A
     let targets = Program::ALL.map(Program::name);
     let artifact = Artifact::Programs("tidewall-app", flavor.cargo_profile());
     let compiled = cargo::build_each(workspace, artifact, &targets).await?;
-    // Each step uses one core for the most part.
+    // Their steps use one core for the most part. None is left behind while it still writes.
     let each = Program::ALL.into_iter().zip(compiled);
-    try_join_all(each.map(|(program, wasm)| assemble(workspace, flavor, program, wasm))).await
+    let apps = join_all(each.map(|(program, wasm)| assemble(workspace, flavor, program, wasm))).await;
+    apps.into_iter().collect()
 }
 
 async fn assemble(

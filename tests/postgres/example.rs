@@ -35,8 +35,8 @@ impl Service {
     }
 }
 
-/// Where it is. Of the whole workspace's features, with which Cargo has built it for this test: those of
-/// its own package would build everything again.
+/// Where it is. Of the whole workspace's features, with which `cargo test --workspace` has built it: with
+/// those of its own package everything would be built again.
 fn built() -> PathBuf {
     let mut build = Command::new(env!("CARGO"));
     build.current_dir(env!("CARGO_MANIFEST_DIR")).args([
@@ -47,6 +47,9 @@ fn built() -> PathBuf {
         "--example",
         "notes",
     ]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
     for variable in variables::of_this_process() {
         build.env_remove(variable);
     }

@@ -63,18 +63,22 @@ fn main() -> ExitCode {
     }
     let servers: Servers = Arc::default();
     let [broken, worked] = lanes;
-    let mut trials = in_turn(vec![lane(&servers, &broken), lane(&Servers::default(), &worked)]);
+    let trials = in_turn(vec![lane(&servers, &broken), lane(&Servers::default(), &worked)]);
+    // Those that wait for a lane do nothing: enough that somebody is left for the other one.
+    arguments.test_threads.get_or_insert(8);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if conclusion.has_failed() {
+        return conclusion.exit_code();
+    }
+    // Promotion leaves the servers of no use to others; a million rows leave them no time.
+    arguments.test_threads = Some(1);
+    let mut trials: Vec<_> = lane(&servers, promotion::TESTS).into();
+    drop(servers);
     trials.push(Trial::test(statements::NAME, || {
         statements::test();
         Ok(())
     }));
-    // Those that wait for a lane do nothing: enough that somebody is left for the other one.
-    arguments.test_threads.get_or_insert(8);
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    // Promotion leaves the servers of no use to others.
-    arguments.test_threads = Some(1);
-    let after = libtest_mimic::run(&arguments, lane(&servers, promotion::TESTS).into());
-    if after.has_failed() { after.exit_code() } else { conclusion.exit_code() }
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// Servers, once a test has started them. The last test's end stops them.
@@ -84,8 +88,10 @@ fn lane(servers: &Servers, tests: &[Test]) -> VecDeque<Trial> {
     let trial = |(name, test): &Test| {
         let (servers, test) = (Arc::clone(servers), *test);
         Trial::test(*name, move || {
+            let is_first = !servers.is_poisoned();
             // Of a test that failed nothing is left but what is cleared.
             let mut world = servers.lock().unwrap_or_else(PoisonError::into_inner);
+            assert!(is_first || world.is_some(), "the servers did not start");
             let world = world.get_or_insert_with(World::start);
             world.clear();
             test(world);
