@@ -36,7 +36,8 @@
 //! - `survey`: which server is what; `lag`: how long a replica has been behind;
 //!   `route`: which server a read goes to; `cause`: why no connection was free;
 //!   `redact`: statements without their values. Pure.
-//! - `monitor`: looks at each server; `shared`: what follows from that, for all.
+//! - `monitor`: looks at each server; `shared`: what follows from that, for all; `news`: the wait
+//!   for more of it.
 //! - `server`: one server's pool; `gate`: who is let in; `link`: how connections are
 //!   made and end; `upkeep`: how many there are; `holder`: who has them.
 //! - `connection`, `transaction`, `rows`: what callers hold; `exclusive`: what one of
@@ -66,6 +67,7 @@ mod lsn;
 mod metrics;
 mod migrate;
 mod monitor;
+mod news;
 mod redact;
 mod route;
 mod rows;
@@ -410,7 +412,7 @@ impl Db {
 
     /// Waits where a server wasn't looked at yet, so that it doesn't count as missing.
     async fn learns_more(&self, begun: Instant) -> bool {
-        survey::learns_more(self.inner.shared.view.subscribe(), begun + self.inner.acquire_deadline).await
+        news::learns_more(self.inner.shared.view.subscribe(), begun + self.inner.acquire_deadline).await
     }
 
     /// A connection to the primary. Never to a server that follows another one:

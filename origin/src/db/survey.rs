@@ -11,9 +11,6 @@
 
 use std::time::Instant;
 
-use tokio::sync::watch;
-use tokio::time::timeout_at;
-
 use super::lag::LogEnd;
 use super::lsn::Lsn;
 
@@ -166,14 +163,6 @@ impl View {
             && self.standings == other.standings
             && replayed(self) == replayed(other)
     }
-}
-
-/// For who had a view that was not complete: waits until there is more to see. `false`: there was no
-/// more by the deadline. What was learnt since that view counts, or the last look would be waited for
-/// that nobody takes any more.
-pub(super) async fn learns_more(mut views: watch::Receiver<View>, deadline: tokio::time::Instant) -> bool {
-    let is_complete = views.borrow_and_update().is_complete;
-    is_complete || timeout_at(deadline, views.changed()).await.is_ok()
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -373,25 +362,6 @@ mod tests {
         let mut survey = survey(&["1:5", "?", "?"], now);
         survey.lost(0);
         assert_eq!(survey.view(now).whereabouts(), Whereabouts::Nowhere);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_learnt_between_a_view_and_the_wait_for_more_counts() {
-        let now = Instant::now();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
-        let views = watch::Sender::new(survey(&["?", "<1:5"], now).view(now));
-        assert_eq!(views.borrow().whereabouts(), Whereabouts::Unknown);
-        assert!(!learns_more(views.subscribe(), deadline).await);
-        // The last look, just before the wait.
-        views.send_replace(survey(&["1:5", "<1:5"], now).view(now));
-        assert!(learns_more(views.subscribe(), deadline).await);
-        assert_eq!(views.borrow().whereabouts(), Whereabouts::At(0));
-
-        let views = watch::Sender::new(survey(&["?", "<1:5"], now).view(now));
-        let waits = tokio::spawn(learns_more(views.subscribe(), deadline + Duration::from_secs(60)));
-        tokio::task::yield_now().await;
-        views.send_replace(survey(&["-", "<1:5"], now).view(now));
-        assert!(waits.await.unwrap());
     }
 
     #[test]
