@@ -437,7 +437,7 @@ fn what_the_security_policy_names_is_there() {
 fn contributors_are_told_what_is_asked_for() {
     let told = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
     let asked = fs::read_to_string(root().join(".ci/run")).unwrap();
-    let checks: Vec<_> = asked.lines().filter(|line| line.contains("cargo ")).filter(is_command).collect();
+    let checks: Vec<_> = asked.lines().filter(is_command).collect();
     assert!(checks.len() >= 5, "{checks:?}");
     for check in checks {
         assert!(told.lines().any(|line| line == check), "CONTRIBUTING.md does not say `{check}`");
@@ -454,7 +454,7 @@ fn contributors_are_told_what_is_asked_for() {
     }
 }
 
-/// And no comment, and nothing that is said or compared.
+/// A check, and no comment, and nothing that is said or compared.
 fn is_command(line: &&str) -> bool {
     line.starts_with("cargo ") || line.starts_with("RUSTDOCFLAGS=")
 }

@@ -30,7 +30,7 @@ mod world;
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -88,10 +88,12 @@ fn lane(servers: &Servers, tests: &[Test]) -> VecDeque<Trial> {
     let trial = |(name, test): &Test| {
         let (servers, test) = (Arc::clone(servers), *test);
         Trial::test(*name, move || {
-            let is_first = !servers.is_poisoned();
-            // Of a test that failed nothing is left but what is cleared.
-            let mut world = servers.lock().unwrap_or_else(PoisonError::into_inner);
-            assert!(is_first || world.is_some(), "the servers did not start");
+            let mut world = servers.lock().unwrap_or_else(|failed| {
+                let world = failed.into_inner();
+                assert!(world.is_some(), "the servers did not start");
+                // Of a test that failed nothing is left but what is cleared.
+                world
+            });
             let world = world.get_or_insert_with(World::start);
             world.clear();
             test(world);
