@@ -1,4 +1,4 @@
-//! Stopping in good order.
+//! Connections: stopping in good order, and who is slow, or sends what nobody reads.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::net::SocketAddr;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
 use tidewall_origin::http::server::{HEAD_MAX, serve};
 use tidewall_origin::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -76,4 +77,34 @@ async fn who_is_too_slow_to_say_what_they_want_is_not_waited_for() {
     let _ = idle.read_to_end(&mut answer).await;
     assert!(asked.elapsed() >= HEAD_MAX, "it is kept for the next request: {:?}", asked.elapsed());
     assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"done"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn who_sends_what_is_refused_hears_so_and_may_ask_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_stop, shutdown) = Shutdown::manual();
+    let refuse = async || StatusCode::UNAUTHORIZED;
+    tokio::spawn(serve(listener, Router::new().route("/", post(refuse).get(async || "done")), shutdown));
+
+    // More than the buffers of both sides hold: it is only taken if somebody reads it. Nothing is read
+    // of the answer before, as most clients do.
+    let body = vec![b'x'; 12 * 1024 * 1024];
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert!(answers.starts_with("HTTP/1.1 401"), "{answers}");
+    assert!(answers.contains("HTTP/1.1 200") && answers.ends_with("done"), "{answers}");
+
+    // A sender that keeps it back is answered, and not asked for it.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("{}Expect: 100-continue\r\n\r\n", &head[..head.len() - 2]);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
 }

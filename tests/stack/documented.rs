@@ -32,8 +32,6 @@ const SPARED: [(&str, &str); 5] = [
 /// A body of a request, as it is sent.
 type Sent = fn(RequestBuilder) -> RequestBuilder;
 
-/// None is so large that it still arrives when it is refused: the connection ends with that, and what
-/// stands between tells of it in its own way.
 fn bodies() -> Vec<Sent> {
     fn of(request: RequestBuilder, content_type: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
         request.header("content-type", content_type).body(body)
@@ -47,6 +45,8 @@ fn bodies() -> Vec<Sent> {
         |request| of(request, "application/json", &b"\xff\xfe"[..]),
         |request| of(request, "application/json", r#"{"surprise":1e400}"#),
         |request| of(request, "application/json", "[".repeat(200)),
+        // So large that it still arrives when it is refused.
+        |request| of(request, "application/json", " ".repeat(200 * 1024)),
         |request| of(request, "text/plain", "hello"),
         |request| of(request, "text/csv", "name\n\0\n"),
         |request| of(request, "image/png", &b"\x89PNG"[..]),

@@ -26,8 +26,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json(request.headers()) {
             return Err(ApiError::MediaType(JSON_EXPECTED));
         }
-        let (head, body) = request.into_parts();
-        let body = Incoming::new(&head.headers, body, BODY_BYTES_MAX).whole().await?;
+        let body = Incoming::new(request.into_body(), BODY_BYTES_MAX).whole().await?;
         parse(&body).map(Self)
     }
 }

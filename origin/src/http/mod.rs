@@ -38,6 +38,7 @@ mod health;
 pub mod idempotency;
 pub mod jobs;
 pub mod json;
+mod linger;
 mod load;
 mod media;
 pub mod metrics;

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::client::Peer;
+use super::linger::Lingering;
 use crate::shutdown::{self, Shutdown};
 
 /// Time to see that this origin isn't ready, for those who balance over origins.
@@ -56,7 +57,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
                 () = closing.cancelled() => break,
             };
             let router = router.clone();
-            let service = service_fn(move |mut request: Request<Incoming>| {
+            let service = service_fn(move |request: Request<Incoming>| {
+                let mut request = Lingering::over(request);
                 request.extensions_mut().insert(ConnectInfo(Peer(address)));
                 router.clone().oneshot(request)
             });

@@ -56,12 +56,11 @@ pub(super) async fn ask(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let mut incoming = Incoming::upload(&head, body, TABLE_BYTES_MAX);
+    let incoming = Incoming::upload(&head, body, TABLE_BYTES_MAX);
     if essence(&head.headers) != TYPE {
-        incoming.discard().await;
         return Err(ApiError::MediaType(TYPE_EXPECTED));
     }
-    incoming.refuse_if_too_large().await?;
+    incoming.refuse_if_too_large()?;
     let glance = Glance { bytes_max: HEADER_BYTES_MAX, check: first_line };
     let kept = uploads::keep(&shop.files, incoming, Some(glance)).await?;
     let user = claims.user.id;

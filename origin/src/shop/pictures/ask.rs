@@ -51,19 +51,12 @@ pub(super) async fn ask(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let mut incoming = Incoming::upload(&head, body, PICTURE_BYTES_MAX);
+    let incoming = Incoming::upload(&head, body, PICTURE_BYTES_MAX);
     if !TYPES.contains(&essence(&head.headers).as_str()) {
-        incoming.discard().await;
         return Err(ApiError::MediaType(TYPES_EXPECTED));
     }
-    incoming.refuse_if_too_large().await?;
-    let product = match known(&shop, &id).await {
-        Ok(product) => product,
-        Err(error) => {
-            incoming.discard().await;
-            return Err(error);
-        }
-    };
+    incoming.refuse_if_too_large()?;
+    let product = known(&shop, &id).await?;
     let file = uploads::keep(&shop.files, incoming, None).await?.file;
     let job = NewJob::of::<PictureHandler>(&Upload { product, file }).map_err(ApiError::internal)?;
     let job = job.owned_by(claims.user.id);
