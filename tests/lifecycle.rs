@@ -258,6 +258,10 @@ fn who_orders_while_an_origin_dies_has_ordered_once() {
         tab.until("[...document.querySelectorAll('.buy button')].some(b => !b.disabled)").await;
         tab.click(".buy button").await;
         tab.until("document.querySelector('.buy p')?.innerText.includes('1 in your cart')").await;
+        // Shown before the server has it; with this document it would go.
+        let has_it =
+            format!("performance.getEntriesByName('{edge}/api/cart/{id}').some(put => put.responseEnd > 0)");
+        tab.until(&has_it).await;
         tab.page.goto(format!("{edge}/cart")).await.unwrap();
         tab.until("document.querySelector('.sum button')?.disabled === false").await;
 

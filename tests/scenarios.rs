@@ -8,6 +8,12 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::{
+    sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use tidewall_api::advice::{Tool, Verdict};
 use tidewall_bench::scenario::{Definition, Judgement, Place, Record, run};
@@ -93,6 +99,40 @@ const LIVE: [(&str, &[Tool], Verdict); 6] = [
     ("queue-reports", &[Tool::Queue], Verdict::AddNow),
 ];
 
+/// Longest that this process may stand still while a product is measured for seconds: by its 95th
+/// percentile a stall of the machine would be the tool's doing.
+#[cfg(target_os = "linux")]
+const STALL_MAX: Duration = Duration::from_millis(150);
+/// How often a product is run for want of quiet.
+#[cfg(target_os = "linux")]
+const TRIES: usize = 4;
+
+/// Runs a product until the machine has left it alone, or at last as it is.
+#[cfg(target_os = "linux")]
+async fn undisturbed(definition: &Definition, tools: &[Tool], place: &Place) -> Record {
+    for attempt in 1.. {
+        let worst = Arc::new(AtomicU64::new(0));
+        let beat = tokio::spawn({
+            let worst = Arc::clone(&worst);
+            async move {
+                loop {
+                    let begun = Instant::now();
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    let late = u64::try_from(begun.elapsed().as_millis()).unwrap();
+                    worst.fetch_max(late, Ordering::Relaxed);
+                }
+            }
+        });
+        let record = run(definition, tools, place).await.unwrap();
+        beat.abort();
+        let worst = Duration::from_millis(worst.load(Ordering::Relaxed));
+        if worst < STALL_MAX || attempt == TRIES {
+            return record;
+        }
+    }
+    unreachable!("the last one counts");
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn products_that_run_here_are_judged_right() {
@@ -106,7 +146,7 @@ async fn products_that_run_here_are_judged_right() {
     };
     for (name, tools, expected) in LIVE {
         let definition = Definition::read(name).unwrap();
-        let record = run(&definition, tools, &place).await.unwrap();
+        let record = undisturbed(&definition, tools, &place).await;
         let Judgement { said, needed, .. } = record.judge(&definition);
         assert_eq!(
             needed == Some(definition.tool),

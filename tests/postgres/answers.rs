@@ -117,12 +117,15 @@ fn a_write_and_its_row_say_the_same(world: &World) {
             assert_eq!(field(answer, "tidewall-write"), told.write.unwrap().to_string());
             assert!(told.lsn.unwrap() > 0);
         }
-        let metrics = client().get(format!("{origin}/metrics")).send().await.unwrap().text().await.unwrap();
-        for line in
-            ["tidewall_outbox_rows 0", "tidewall_outbox_delivered_total 3", "tidewall_outbox_failed_total 0"]
-        {
-            assert!(metrics.contains(line), "{line} is not in\n{metrics}");
-        }
+        let lines =
+            ["tidewall_outbox_rows 0", "tidewall_outbox_delivered_total 3", "tidewall_outbox_failed_total 0"];
+        // Counted once it is committed, and looked at on any server.
+        until("it is counted", || async {
+            let metrics = client().get(format!("{origin}/metrics")).send().await.unwrap();
+            let metrics = metrics.text().await.unwrap();
+            lines.iter().all(|line| metrics.contains(line))
+        })
+        .await;
     });
 }
 

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::tidewall::client;
 use crate::variables;
-use crate::world::{Test, World};
+use crate::world::{Test, World, until};
 
 pub(crate) const TESTS: &[Test] =
     &[("example::whoever_wrote_a_note_finds_it_on_a_replica", whoever_wrote_a_note_finds_it_on_a_replica)];
@@ -69,19 +69,22 @@ fn whoever_wrote_a_note_finds_it_on_a_replica(world: &World) {
     world.run(async {
         let (_service, url) = Service::start(world);
         let client = client();
-        let mut on_replicas = 0;
-        for number in 0..50 {
-            let text = format!("milk {number}");
-            let written = client.post(format!("{url}/notes")).body(text.clone()).send().await.unwrap();
-            assert_eq!(written.status(), 201);
-            let bookmark = written.headers()["tidewall-bookmark"].clone();
-            let id = written.text().await.unwrap();
-            let read = client.get(format!("{url}/notes/{}", id.trim()));
-            let read = read.header("tidewall-bookmark", bookmark).send().await.unwrap();
-            on_replicas += u32::from(read.headers()["tidewall-lsn"] != "primary");
-            assert_eq!(read.text().await.unwrap(), text);
-        }
-        assert!(on_replicas >= 25, "{on_replicas} of 50");
+        until("replicas serve the writer", || async {
+            let mut on_replicas = 0;
+            for number in 0..50 {
+                let text = format!("milk {number}");
+                let written = client.post(format!("{url}/notes")).body(text.clone()).send().await.unwrap();
+                assert_eq!(written.status(), 201);
+                let bookmark = written.headers()["tidewall-bookmark"].clone();
+                let id = written.text().await.unwrap();
+                let read = client.get(format!("{url}/notes/{}", id.trim()));
+                let read = read.header("tidewall-bookmark", bookmark).send().await.unwrap();
+                on_replicas += u32::from(read.headers()["tidewall-lsn"] != "primary");
+                assert_eq!(read.text().await.unwrap(), text);
+            }
+            on_replicas >= 25
+        })
+        .await;
         assert_eq!(client.get(format!("{url}/notes/0")).send().await.unwrap().status(), 404);
     });
 }

@@ -98,6 +98,20 @@ impl Sender {
         text::encode(&mut page, &registry).unwrap();
         page.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).unwrap_or(0.0)
     }
+
+    /// Waits for what is counted once it is committed, and so after a test can see the rows.
+    async fn until_counted(&self, counter: &str, expected: f64) {
+        until(&format!("{counter} is {expected}"), || async { self.metric(counter) == expected }).await;
+    }
+
+    /// Waits for what any server's rows say: a replica has them a moment after the primary.
+    async fn until_observed(&self, gauge: &str, expected: f64) {
+        until(&format!("{gauge} is {expected}"), || async {
+            self.outbox.observe(&self.db).await.unwrap();
+            self.metric(gauge) == expected
+        })
+        .await;
+    }
 }
 
 /// Rows that wait, and rows that were set aside.
@@ -146,8 +160,7 @@ fn what_was_committed_is_delivered_once_the_edge_is_there(world: &World) {
         let retries = "tidewall_outbox_retries_total{reason=\"unreachable\"}";
         until("it is tried again", || async { sender.metric(retries) >= 3.0 }).await;
         assert_eq!(rows(&sender.db).await, (1, 0));
-        sender.outbox.observe(&sender.db).await.unwrap();
-        assert_eq!(sender.metric("tidewall_outbox_rows"), 1.0);
+        sender.until_observed("tidewall_outbox_rows", 1.0).await;
         assert!(sender.metric("tidewall_outbox_oldest_seconds") > 0.2);
 
         let edge = Edge::start_at(address).await;
@@ -165,9 +178,8 @@ fn what_was_committed_is_delivered_once_the_edge_is_there(world: &World) {
         assert_eq!(told[0].groups, ["a", "b%C3%BCcher"]);
         assert!(told[0].lsn.unwrap() >= position);
         assert_eq!(told[1].write, Some(later), "and never what was rolled back");
-        assert_eq!(sender.metric("tidewall_outbox_delivered_total"), 2.0);
-        sender.outbox.observe(&sender.db).await.unwrap();
-        assert_eq!(sender.metric("tidewall_outbox_oldest_seconds"), 0.0);
+        sender.until_counted("tidewall_outbox_delivered_total", 2.0).await;
+        sender.until_observed("tidewall_outbox_oldest_seconds", 0.0).await;
     });
 }
 
@@ -292,9 +304,8 @@ fn one_process_at_a_time_delivers(world: &World) {
         told.sort_unstable();
         assert_eq!(told, expected, "each once, and alone");
         assert_eq!(edge.in_flight_max(), 1);
-        let by: Vec<_> =
-            senders.iter().map(|sender| sender.metric("tidewall_outbox_delivered_total")).collect();
-        assert_eq!(by.iter().sum::<f64>(), 90.0, "{by:?}");
+        let by = || senders.iter().map(|sender| sender.metric("tidewall_outbox_delivered_total"));
+        until("each is counted once", || async { by().sum::<f64>() == 90.0 }).await;
     });
 }
 
@@ -364,9 +375,8 @@ fn what_an_edge_refuses_is_set_aside(world: &World) {
         until_delivered(&sender.db).await;
         assert_eq!(writes(&edge.accepted()), expected, "the others come through, one by one");
         assert_eq!(rows(&sender.db).await, (0, 1));
-        assert_eq!(sender.metric("tidewall_outbox_failed_total"), 1.0);
-        sender.outbox.observe(&sender.db).await.unwrap();
-        assert_eq!(sender.metric("tidewall_outbox_failed_rows"), 1.0);
+        sender.until_counted("tidewall_outbox_failed_total", 1.0).await;
+        sender.until_observed("tidewall_outbox_failed_rows", 1.0).await;
         let connection = sender.db.writer().await.unwrap();
         let failure = connection.query_one("SELECT failure FROM outbox WHERE failed_at IS NOT NULL", &[]);
         let failure: String = failure.await.unwrap().get(0);
@@ -397,7 +407,7 @@ fn a_backlog_is_told_together(world: &World) {
         let told = edge.accepted();
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!((told[0].groups.len(), told[0].write), (11, None));
-        assert_eq!(sender.metric("tidewall_outbox_delivered_total"), 40.0);
+        sender.until_counted("tidewall_outbox_delivered_total", 40.0).await;
     });
 }
 

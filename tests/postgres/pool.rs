@@ -32,7 +32,7 @@ async fn connections(client: &Client, app: &str) -> i64 {
 
 /// Two connections for everybody, and a short wait.
 fn small() -> PoolSettings {
-    PoolSettings { min: 1, max: 5, acquire_deadline: Duration::from_secs(2), ..PoolSettings::default() }
+    PoolSettings { min: 1, max: 5, acquire_deadline: Duration::from_secs(3), ..PoolSettings::default() }
 }
 
 fn connections_lie_ready_before_anybody_asks(world: &World) {
@@ -44,6 +44,8 @@ fn connections_lie_ready_before_anybody_asks(world: &World) {
         }
         let metrics = Metrics::of(&db);
         let connects = || metrics.get("tidewall_db_connects_total{server=\"primary\",outcome=\"ok\"}");
+        // The server has five before the last of them is counted.
+        until("they are counted", || async { connects() >= 5.0 }).await;
         let before = connects();
         for _ in 0..100 {
             // One of the five is the monitor's.
@@ -134,9 +136,16 @@ fn who_waits_in_vain_is_told_why_and_by_whom(world: &World) {
         let slow = [db.writer().await.unwrap(), db.writer().await.unwrap()];
         let running = slow.map(|connection| {
             tokio::spawn(
-                async move { connection.query_one("SELECT 'secret', pg_sleep(4)", &[]).await.map(drop) },
+                async move { connection.query_one("SELECT 'secret', pg_sleep(12)", &[]).await.map(drop) },
             )
         });
+        let client = world.server(0).await;
+        until("both run", || async {
+            let count = "SELECT count(*) FROM pg_stat_activity
+                WHERE application_name = 'vain' AND wait_event = 'PgSleep'";
+            client.query_one(count, &[]).await.unwrap().get::<_, i64>(0) == 2
+        })
+        .await;
         let told = exhausted(&db).await;
         assert_eq!((told.cause, told.in_use, told.capacity), (Cause::SlowStatements, 2, 2));
         let shown = told.to_string();
@@ -153,19 +162,23 @@ fn who_waits_in_vain_is_told_why_and_by_whom(world: &World) {
         assert_eq!(exhausted(&db).await.cause, Cause::Leaked);
         drop(leaked);
 
-        // Each has its connection for a moment only, and there are many.
-        let burst = (0..60).map(|_| async {
-            match db.writer().await {
-                Ok(connection) => connection.query_one("SELECT pg_sleep(0.1)", &[]).await.map(drop),
-                Err(error) => Err(error),
-            }
-        });
-        let causes = join_all(burst).await.into_iter().filter_map(|outcome| match outcome {
-            Err(DbError::Exhausted(exhausted)) => Some(exhausted.cause),
-            _ => None,
-        });
-        let causes: Vec<_> = causes.collect();
-        assert!(!causes.is_empty() && causes.iter().all(|cause| *cause == Cause::Burst), "{causes:?}");
+        // Each has its connection for a moment only, and there are many. Where the machine stands still
+        // for a second, that is no burst any more.
+        until("a burst is told as one", || async {
+            let burst = (0..90).map(|_| async {
+                match db.writer().await {
+                    Ok(connection) => connection.query_one("SELECT pg_sleep(0.1)", &[]).await.map(drop),
+                    Err(error) => Err(error),
+                }
+            });
+            let causes = join_all(burst).await.into_iter().filter_map(|outcome| match outcome {
+                Err(DbError::Exhausted(exhausted)) => Some(exhausted.cause),
+                _ => None,
+            });
+            let causes: Vec<_> = causes.collect();
+            !causes.is_empty() && causes.iter().all(|cause| *cause == Cause::Burst)
+        })
+        .await;
     });
 }
 
@@ -232,9 +245,11 @@ fn a_statement_given_up_is_stopped_at_the_server(world: &World) {
         until("it runs", || async { running().await == 1 }).await;
         transaction.abort();
         until("it is stopped", || async { running().await == 0 }).await;
-        let closed =
-            Metrics::of(&db).get("tidewall_db_closes_total{server=\"primary\",reason=\"abandoned\"}");
-        assert!((closed - 2.0).abs() < f64::EPSILON, "{closed}");
+        let metrics = Metrics::of(&db);
+        let closed = || metrics.get("tidewall_db_closes_total{server=\"primary\",reason=\"abandoned\"}");
+        // The server says so before the client has heard of it.
+        until("both are counted", || async { closed() >= 2.0 }).await;
+        assert!((closed() - 2.0).abs() < f64::EPSILON, "{}", closed());
 
         // While they are being stopped, they count: many at once make room for no more than max.
         for _ in 0..3 {
@@ -259,6 +274,8 @@ fn a_statement_given_up_is_stopped_at_the_server(world: &World) {
 fn a_failed_transaction_is_not_taken_for_a_commit(world: &World) {
     world.run(async {
         let db = world.db_ready("failed", PoolSettings::default()).await;
+        let holder = world.server(0).await;
+        holder.batch_execute("SELECT pg_advisory_lock(4712)").await.unwrap();
         let insert = "INSERT INTO facts (id, value) VALUES (-1, 1)";
         let outcome = db
             .write(async |transaction| {
@@ -273,8 +290,16 @@ fn a_failed_transaction_is_not_taken_for_a_commit(world: &World) {
         let outcome = db
             .write(async |transaction| {
                 transaction.execute(insert, &[]).await?;
-                let fails = transaction.query("SELECT 1 / (SELECT 0 FROM pg_sleep(0.2))", &[]);
-                assert!(tokio::time::timeout(Duration::from_millis(20), fails).await.is_err());
+                let fails = transaction.query("SELECT 1 / length(pg_advisory_xact_lock(4712)::text)", &[]);
+                let waits = "SELECT count(*) FROM pg_locks
+                    WHERE locktype = 'advisory' AND objid = 4712 AND NOT granted";
+                tokio::select! {
+                    ended = fails => panic!("{ended:?}"),
+                    () = until("it runs", || async {
+                        holder.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) > 0
+                    }) => {}
+                }
+                holder.batch_execute("SELECT pg_advisory_unlock(4712)").await.unwrap();
                 Ok::<(), DbError>(())
             })
             .await;

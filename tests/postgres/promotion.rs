@@ -55,11 +55,14 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         jobs.go_on_unseen().await;
 
         // These have the old primary's connections, and one more waits for its turn there.
+        let old = world.server(0).await;
+        old.batch_execute("SELECT pg_advisory_lock(4714)").await.unwrap();
         let holders: Vec<_> = (0..17)
             .map(|_| {
                 let db = db.clone();
                 tokio::spawn(async move {
-                    db.writer().await?.query_one("SELECT pg_sleep(1.5)", &[]).await.map(drop)
+                    let wait = "SELECT pg_advisory_xact_lock_shared(4714)::text";
+                    db.writer().await?.query_one(wait, &[]).await.map(drop)
                 })
             })
             .collect();
@@ -84,6 +87,7 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         .await;
         assert!(promoted.elapsed() < BACK, "{:?}", promoted.elapsed());
         jobs.go_on().await;
+        old.batch_execute("SELECT pg_advisory_unlock(4714)").await.unwrap();
         for holder in holders {
             holder.await.unwrap().unwrap();
         }
@@ -116,10 +120,15 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
         let new = format!("host=127.0.0.1 port={} user=postgres password={password}", ports[1]);
         follow(&other, &new).await;
         until("the replica serves", || async { metrics.serving() == ["replica2"] }).await;
-        let written = write().await.unwrap();
-        let connection = db.read(written.position).await.unwrap();
-        assert!(matches!(connection.position(), Position::AtLeast(at) if at >= written.position.unwrap()));
-        assert_eq!(connection.query_one(port, &[]).await.unwrap().get::<_, i32>(0), ports[2]);
+        until("it serves a writer", || async {
+            let written = write().await.unwrap();
+            let connection = db.read(written.position).await.unwrap();
+            let Position::AtLeast(at) = connection.position() else { return false };
+            assert!(at >= written.position.unwrap());
+            assert_eq!(connection.query_one(port, &[]).await.unwrap().get::<_, i32>(0), ports[2]);
+            true
+        })
+        .await;
     });
 }
 

@@ -43,6 +43,10 @@ async fn is_reached(replica: &Client, position: Lsn) -> bool {
     tokio::time::timeout(PATIENCE, reached).await.is_ok()
 }
 
+async fn until_reached(replica: &Client, position: Lsn) {
+    until("the replica has replayed it", || async { replayed(replica).await >= position }).await;
+}
+
 async fn count(client: &Client) -> i64 {
     client.query_one("SELECT count(*) FROM facts WHERE id = 100", &[]).await.unwrap().get(0)
 }
@@ -58,14 +62,14 @@ async fn lacks_the_write_at(primary: &Client, replica: &Client, before_commit: b
     primary.batch_execute(INSERT).await.unwrap();
     let mut token = lsn(primary, "pg_current_wal_flush_lsn()").await;
     if before_commit {
-        assert!(is_reached(replica, token).await);
+        until_reached(replica, token).await;
         // Here it stays, at the token.
         replica.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
     }
     primary.batch_execute("COMMIT").await.unwrap();
     if !before_commit {
         token = lsn(primary, "pg_current_wal_flush_lsn()").await;
-        assert!(is_reached(replica, token).await);
+        until_reached(replica, token).await;
     }
     let lacks = replayed(replica).await >= token && count(replica).await == 0;
     replica.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
@@ -84,7 +88,7 @@ fn a_position_taken_before_the_commit_misses_the_write(world: &World) {
         for _ in 0..20 {
             primary.batch_execute("DELETE FROM facts WHERE id = 100").await.unwrap();
             let written = db.write(async |transaction| transaction.execute(INSERT, &[]).await).await.unwrap();
-            assert!(is_reached(&replica, written.position.unwrap()).await);
+            until_reached(&replica, written.position.unwrap()).await;
             assert_eq!(count(&replica).await, 1);
         }
     });
@@ -128,7 +132,8 @@ fn the_insert_position_may_never_be_reached(world: &World) {
         for _ in 0..10 {
             let insert = end_with_a_page(&primary).await;
             let flushed = lsn(&primary, "pg_current_wal_flush_lsn()").await;
-            assert!(is_reached(&replica, flushed).await, "the position that the library takes is reached");
+            // The position that the library takes is reached.
+            until_reached(&replica, flushed).await;
             if !is_reached(&replica, insert).await {
                 hung = true;
                 break;
@@ -147,12 +152,15 @@ fn a_position_asked_in_the_reads_own_statement_claims_too_much(world: &World) {
         until("the replicas are there", || async { replayed(&replica).await >= start }).await;
 
         let label_before = replayed(&replica).await;
-        // Its snapshot is taken before the sleep, the label after.
-        let read = "SELECT (SELECT count(*) FROM facts WHERE id = 100), pg_sleep(1.5)::text, pg_last_wal_replay_lsn()";
+        // Its snapshot is taken before the wait, the label after.
+        let holder = world.server(1).await;
+        holder.batch_execute("SELECT pg_advisory_lock(4713)").await.unwrap();
+        let read = "SELECT (SELECT count(*) FROM facts WHERE id = 100), pg_advisory_lock(4713)::text, pg_last_wal_replay_lsn()";
         let reader = tokio::spawn(async move { (replica.query_one(read, &[]).await, replica) });
         until("the read has begun", || async {
-            let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-            world.server(1).await.query_one(sleeping, &[]).await.unwrap().get::<_, i64>(0) > 0
+            let waits = "SELECT count(*) FROM pg_locks
+                WHERE locktype = 'advisory' AND objid = 4713 AND NOT granted";
+            holder.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) > 0
         })
         .await;
         let token = db
@@ -161,6 +169,8 @@ fn a_position_asked_in_the_reads_own_statement_claims_too_much(world: &World) {
             .unwrap()
             .position
             .unwrap();
+        until_reached(&holder, token).await;
+        holder.batch_execute("SELECT pg_advisory_unlock(4713)").await.unwrap();
         let (row, _replica) = reader.await.unwrap();
         let row = row.unwrap();
         let (seen, label): (i64, Lsn) = (row.get(0), row.get::<_, PgLsn>(2).into());

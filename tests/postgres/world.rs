@@ -20,6 +20,9 @@ pub(crate) type Test = (&'static str, fn(&World));
 /// Longest wait for what must happen sooner or later, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
+/// Longest wait for a connection.
+const PATIENT: Duration = Duration::from_secs(15);
+
 /// A primary (0) and two replicas (1, 2), and one origin.
 pub(crate) struct World {
     pub(crate) stack: Running,
@@ -80,7 +83,11 @@ impl World {
     }
 
     /// The library on all servers. What it connects is known by the name `app`.
-    pub(crate) fn db(&self, app: &str, pool: PoolSettings) -> Db {
+    pub(crate) fn db(&self, app: &str, mut pool: PoolSettings) -> Db {
+        // A connection is had in the time of a busy machine, where a test says nothing of it.
+        if pool.acquire_deadline == PoolSettings::default().acquire_deadline {
+            pool.acquire_deadline = PATIENT;
+        }
         let named = |server| format!("{}?application_name={app}", self.url(server));
         let settings = DbSettings::parse(&named(0), &[named(1), named(2)]).unwrap();
         Db::new(settings.with_pool(pool).unwrap())
@@ -90,6 +97,11 @@ impl World {
     pub(crate) async fn db_ready(&self, app: &str, pool: PoolSettings) -> Db {
         let db = self.db(app, pool);
         until_replicas_serve(&db, 2).await;
+        let metrics = Metrics::of(&db);
+        until("the primary is found", || async {
+            metrics.get("tidewall_db_server_state{server=\"primary\",state=\"primary\"}") > 0.0
+        })
+        .await;
         db
     }
 

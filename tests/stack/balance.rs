@@ -134,10 +134,21 @@ fn an_origin_that_is_busy_is_asked_when_it_says(world: &World) {
     world.run(async {
         let pool = Pool::start(world, "round-robin").await;
         pool.script(0, "503\nretry-after: 5\n\n");
+        let begun = Instant::now();
         // More than there are retries for.
         assert_eq!(pool.read(300, 1).await, [200; 300], "others answer");
-        assert!((1..=3).contains(&pool.asked(0)), "{}", pool.asked(0));
+        let most = 2 + usize::try_from(begun.elapsed().as_secs() / 5).unwrap();
+        assert!((1..=most).contains(&pool.asked(0)), "{}", pool.asked(0));
         assert_eq!(pool.states().await[0], "up", "and it isn't ejected");
+        // It is to be busy for a while yet.
+        if begun.elapsed() > Duration::from_secs(2) {
+            let asked = pool.asked(0);
+            let again = poll::until_async(DEADLINE, || async {
+                assert_eq!(pool.read(1, 1).await, [200]);
+                (pool.asked(0) > asked).then_some(())
+            });
+            again.await.expect("it says so again");
+        }
         let writes = futures::future::join_all((0..30).map(|_| pool.send(Method::POST))).await;
         assert!(writes.iter().all(|written| written.status() == 200), "nor does it get writes");
         // When it is no longer busy it gets its turns again.
@@ -250,19 +261,22 @@ fn a_long_write_is_sent_once(world: &World) {
 
 /// A deadline that is soon over.
 const SOON: (&str, &str) = ("ORIGIN_DEADLINE_MS", "400");
+/// One that a busy machine doesn't take for an origin that hangs.
+const LATER: (&str, &str) = ("ORIGIN_DEADLINE_MS", "1500");
 
 fn an_origin_that_hangs(world: &World) {
     world.run(async {
-        let pool = Pool::start_with(world, "round-robin", &[SOON]).await;
+        let pool = Pool::start_with(world, "round-robin", &[LATER]).await;
         pool.script(1, NEVER);
-        let mut slow = 0;
         for _ in 0..40 {
-            let begun = Instant::now();
+            let (asked, begun) = (pool.asked(1), Instant::now());
             assert_eq!(pool.send(Method::GET).await.status(), 200);
-            slow += usize::from(begun.elapsed() > Duration::from_millis(350));
-            assert!(begun.elapsed() < Duration::from_millis(800), "{:?}", begun.elapsed());
+            let waited = begun.elapsed();
+            assert!(pool.asked(1) == asked || waited >= Duration::from_millis(1_450), "{waited:?}");
+            // Rather than for the 10 s that are the default.
+            assert!(waited < Duration::from_secs(8), "{waited:?}");
         }
-        assert_eq!((slow, pool.asked(1)), (3, 3), "{}", pool.edge.log());
+        assert_eq!(pool.asked(1), 3, "{}", pool.edge.log());
         assert_eq!(pool.states().await, ["up", "ejected", "up"]);
         let given_up =
             poll::until_async(DEADLINE, || async { (pool.origin(1).given_up() == 3).then_some(()) });
@@ -290,7 +304,7 @@ fn who_may_not_be_asked_again_is_waited_for(world: &World) {
         let begun = Instant::now();
         assert_eq!(pool.send(Method::GET).await.status(), 200);
         assert_eq!(asked(), 4);
-        assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     });
 }
 
@@ -301,7 +315,7 @@ fn a_slow_origin_gets_little(world: &World) {
         for index in 0..3 {
             let is_slow = Arc::clone(&is_slow);
             pool.origin(index).script(PATH, move |_| {
-                let ms = if index == 2 && is_slow.load(Ordering::SeqCst) { 200 } else { 20 };
+                let ms = if index == 2 && is_slow.load(Ordering::SeqCst) { 1_000 } else { 20 };
                 std::thread::sleep(Duration::from_millis(ms));
                 OK.to_owned()
             });
@@ -324,7 +338,11 @@ fn who_is_busy_is_spared(world: &World) {
         let report = |of: &str| format!("200\nendpoint-load-metrics: TEXT application_utilization={of}\n");
         for (index, of) in ["0.2", "0.9", "0.25"].into_iter().enumerate() {
             let (private, stored) = (report(of), report(of));
-            pool.origin(index).script(PATH, move |_| format!("{private}cache-control: no-store\n\nhello"));
+            pool.origin(index).script(PATH, move |_| {
+                // So that a machine that stands still for a moment makes none the slower one.
+                std::thread::sleep(Duration::from_millis(20));
+                format!("{private}cache-control: no-store\n\nhello")
+            });
             pool.origin(index).script("/kept", move |_| format!("{stored}cache-control: max-age=60\n\nkept"));
         }
         assert_eq!(pool.read(300, 1).await, [200; 300]);
@@ -340,7 +358,7 @@ fn who_is_busy_is_spared(world: &World) {
 fn who_does_badly_is_left_alone(world: &World) {
     world.run(async {
         let errs = "500\ncache-control: no-store\n\noh no";
-        for (answer, ms) in [(OK, 150), (errs, 1)] {
+        for (answer, ms) in [(OK, 600), (errs, 1)] {
             let pool = Pool::start(world, "round-robin").await;
             pool.read(90, 6).await;
             assert_eq!(pool.states().await, ["up"; 3]);
@@ -348,8 +366,12 @@ fn who_does_badly_is_left_alone(world: &World) {
                 std::thread::sleep(Duration::from_millis(ms));
                 answer.to_owned()
             });
-            pool.read(300, 6).await;
-            assert_eq!(pool.states().await, ["up", "ejected", "up"], "{}", pool.edge.log());
+            let left = poll::until_async(DEADLINE, || async {
+                pool.read(30, 6).await;
+                (pool.states().await[1] == "ejected").then_some(())
+            });
+            assert!(left.await.is_some(), "{}", pool.edge.log());
+            assert_eq!(pool.states().await, ["up", "ejected", "up"]);
             // What is wrong with all of them is wrong with none.
             for index in 0..3 {
                 pool.script(index, errs);
@@ -377,13 +399,12 @@ fn who_is_gone_is_told_to_all(world: &World) {
         pool.edge.report_elsewhere(world, "a").await;
         // Another isolate finds out, and this one asks no origin at all.
         pool.edge.report_elsewhere(world, "c").await;
-        let begun = Instant::now();
+        // It asked none itself, so only the others' word can tell it.
         let ejected = poll::until_async(DEADLINE, || async {
             kept().await;
             (pool.states().await[2] == "ejected").then_some(())
         });
         ejected.await.expect("it is told");
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         assert_eq!(pool.states().await[..2], ["up", "up"]);
         let _back = Origin::start_at(&world.runtime, &address);
         let back = poll::until_async(DEADLINE, || async {
@@ -399,13 +420,12 @@ fn who_is_back_is_found_by_a_probe(world: &World) {
         let mut pool = Pool::start(world, "round-robin").await;
         let address = pool.origin(1).url.strip_prefix("http://").unwrap().to_owned();
         pool.origins[1] = None;
+        let gone = Instant::now();
         assert_eq!(pool.read(60, 4).await, [200; 60]);
         assert_eq!(pool.states().await[1], "ejected");
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(pool.read(60, 4).await, [200; 60]);
         assert_eq!(pool.states().await[1], "ejected", "nobody answers there");
-        // By itself it would be left alone for longer.
-        let begun = Instant::now();
         let back = Origin::start_at(&world.runtime, &address);
         back.script(PATH, |_| OK.to_owned());
         let found = poll::until_async(DEADLINE, || async {
@@ -413,7 +433,8 @@ fn who_is_back_is_found_by_a_probe(world: &World) {
             (!back.asked(PATH).is_empty()).then_some(())
         });
         found.await.expect("it gets requests again");
-        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        // By itself it would be left alone for 30 s.
+        assert!(gone.elapsed() < Duration::from_secs(30), "{:?}", gone.elapsed());
         assert!(!back.asked("/readyz").is_empty());
     });
 }

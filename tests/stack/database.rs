@@ -13,14 +13,14 @@ pub(crate) const TESTS: &[Test] = &[
 fn both_replicas_stream_from_the_primary(world: &World) {
     world.run(async {
         let primary = world.database(&world.stack.text("/primary")).await;
-        let rows = primary
-            .query(
-                "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' ORDER BY 1",
-                &[],
-            )
-            .await;
-        let names: Vec<String> = rows.unwrap().iter().map(|row| row.get(0)).collect();
-        assert_eq!(names, ["replica1", "replica2"]);
+        let streaming =
+            "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' ORDER BY 1";
+        let both = poll::until_async(Duration::from_secs(30), || async {
+            let rows = primary.query(streaming, &[]).await.unwrap();
+            let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            (names == ["replica1", "replica2"]).then_some(())
+        });
+        both.await.expect("both stream");
 
         primary.batch_execute("CREATE TABLE streamed (at text)").await.unwrap();
         for index in 0..2 {

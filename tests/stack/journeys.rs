@@ -68,6 +68,11 @@ async fn put_in_cart(tab: &Tab, world: &World, id: i64) {
     tab.click(".buy button").await;
     tab.until("document.querySelector('.buy p').innerText.includes('1 in your cart')").await;
     tab.until("document.querySelector('.count')?.innerText.startsWith('1')").await;
+    // Shown before the server has it; with this document it would go.
+    let has_it = format!(
+        "performance.getEntriesByName(`${{location.origin}}/api/cart/{id}`).some(put => put.responseEnd > 0)"
+    );
+    tab.until(&has_it).await;
 }
 
 fn somebody_signs_up_buys_and_has_a_report_made(world: &World) {

@@ -145,7 +145,7 @@ fn the_shop_works_at_an_origin_alone(world: &World) {
 
 fn a_page_of_another_version_is_refused_and_nobody_else_notices(world: &World) {
     world.run(async {
-        let url = format!("{}/api/products?q=version-of-shapes", world.edge());
+        let url = format!("{}/api/products?category=version-of-shapes", world.edge());
         let ask = |version: Option<&'static str>| {
             let request = world.client.get(&url);
             let request = match version {
@@ -173,7 +173,7 @@ fn a_page_of_another_version_is_refused_and_nobody_else_notices(world: &World) {
             assert_eq!((hit.status().as_u16(), field(&hit, "tidewall-api-version")), (200, "1".into()));
         }
         for base in [world.edge(), world.origin(0)] {
-            let url = format!("{base}/api/products?q=version-of-shapes");
+            let url = format!("{base}/api/products?category=version-of-shapes");
             let fresh = world.client.get(&url).header("if-none-match", &tag).send().await.unwrap();
             assert_eq!((fresh.status().as_u16(), field(&fresh, "tidewall-api-version")), (304, "1".into()));
         }

@@ -119,13 +119,16 @@ fn a_hit_says_the_same_whichever_way_it_takes(world: &World) {
         let short = ask(world, Method::GET, &url, &[]).await;
         let told = |response: &Response| {
             // Which differ by the request, or by the second.
-            let differs = ["x-request-id", "age", "cache-status"];
+            let differs = ["x-request-id", "age", "cache-status", "server-timing"];
             let fields = response.headers().iter().map(|(name, value)| (name.to_string(), value.clone()));
             let mut fields: Vec<_> = fields.filter(|(name, _)| !differs.contains(&name.as_str())).collect();
             fields.sort();
             (response.status(), fields, field(response, "cache-status").starts_with(hit))
         };
         assert_eq!(told(&short), told(&long));
+        for answer in [&short, &long] {
+            assert!(field(answer, "server-timing").contains("memory;dur="), "{answer:?}");
+        }
         assert!(field(&short, "age").parse::<u32>().is_ok(), "{short:?}");
         let id = ask(world, Method::GET, &url, &["x-request-id: mine"]).await;
         assert_eq!(field(&id, "x-request-id"), "mine");

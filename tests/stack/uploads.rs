@@ -135,8 +135,12 @@ fn a_table_becomes_products(world: &World) {
             ],
             "{result}"
         );
-        let last = world.get(&format!("{edge}/api/products/{}", lines[4].2.unwrap())).await;
-        let last: Value = last.json().await.unwrap();
+        // A replica may not have it yet.
+        let last = poll::until_async(DEADLINE, || async {
+            let answer = world.get(&format!("{edge}/api/products/{}", lines[4].2.unwrap())).await;
+            (answer.status() == 200).then_some(answer)
+        });
+        let last: Value = last.await.expect("it is there").json().await.unwrap();
         assert_eq!((last["name"].as_str(), last["stock"].as_i64()), (Some("Стол, большой"), Some(2)));
         let shown = poll::until_async(DEADLINE, || async { (total().await == 2).then_some(()) });
         shown.await.expect("the list shows them");

@@ -32,6 +32,9 @@ impl Chromium {
             .chrome_executable(executable())
             .user_data_dir(&profile.0)
             .no_sandbox()
+            // A busy machine takes longer than the library's half a minute.
+            .launch_timeout(Duration::from_secs(180))
+            .request_timeout(Duration::from_secs(180))
             .window_size(1280, 900)
             // It must not look for anything beyond this machine.
             .args([

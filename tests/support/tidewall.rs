@@ -30,7 +30,13 @@ pub(crate) fn command() -> Command {
 
 /// A client that asks no proxy for what runs on this machine.
 pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    builder().build().unwrap()
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    // workerd closes those that nobody used for five seconds, maybe just when a request is sent.
+    builder.pool_idle_timeout(Duration::from_secs(2))
 }
 
 /// A client that is logged in at `base`, for a quarter of an hour.
@@ -45,8 +51,7 @@ pub(crate) async fn logged_in(base: &str, credentials: &Value) -> reqwest::Clien
 pub(crate) fn with_token(token: &str) -> reqwest::Client {
     let bearer = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
     let fields = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
-    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    builder.default_headers(fields).build().unwrap()
+    builder().default_headers(fields).build().unwrap()
 }
 
 /// Runs the command to its end.

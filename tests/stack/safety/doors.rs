@@ -59,17 +59,20 @@ fn who_tries_tokens_is_not_heard(world: &World) {
         assert_eq!(purge(other, "wrong").await.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(purge(other, PURGE_TOKEN).await.status(), StatusCode::OK);
         // Each network of IPv6 is one client, however many addresses it has.
-        let mut answers = Vec::new();
-        for n in 0..40 {
-            answers.push(purge(&format!("2001:db8::{n:x}"), "wrong").await.status());
-        }
-        assert!(answers.contains(&StatusCode::TOO_MANY_REQUESTS), "{answers:?}");
+        // One is heard each 200 ms, so it takes more of them on a slow machine.
+        let silenced = async |client: &dyn Fn(u32) -> String| {
+            for n in 0..200 {
+                let status = purge(&client(n), "wrong").await.status();
+                if status != StatusCode::UNAUTHORIZED {
+                    return status;
+                }
+            }
+            panic!("never refused to listen");
+        };
+        assert_eq!(silenced(&|n| format!("2001:db8::{n:x}")).await, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(purge("2001:db8:0:1::1", "wrong").await.status(), StatusCode::UNAUTHORIZED);
         // Whom the platform doesn't name can't be silenced by others.
-        for _ in 0..40 {
-            purge("unknown", "wrong").await;
-        }
-        assert_eq!(purge("unknown", "wrong").await.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(silenced(&|_| "unknown".to_owned()).await, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(purge("unknown", PURGE_TOKEN).await.status(), StatusCode::OK);
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(purge(guesser, PURGE_TOKEN).await.status(), StatusCode::OK);
@@ -265,7 +268,7 @@ fn bookmarks_from_the_future(world: &World) {
                 let begun = Instant::now();
                 let new = with(&fresh, &format!("{seq}.0")).await.text().await.unwrap();
                 assert_ne!(new, old, "a write was missed");
-                assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+                assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
             }
             is_over.set(true);
         };
