@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -156,6 +157,18 @@ pub(crate) struct EdgeArgs {
     /// Port of the edge; 0 is any free port.
     #[arg(long, value_name = "PORT", default_value_t = 8787)]
     pub(crate) edge_port: u16,
+    /// Address that the edge listens at; 0.0.0.0 is every one of this machine.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) edge_host: IpAddr,
+    /// Directory for what it stores and its secrets, which then outlast it [default: they end with it].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Request field in which a proxy before the edge tells the client's address, if there is one.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) client_address_field: String,
+    /// Build the Worker as it is deployed, smaller and faster, which takes minutes the first time.
+    #[arg(long)]
+    pub(crate) release: bool,
     /// Write a JSON description of the running edge here, once it answers.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,

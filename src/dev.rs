@@ -4,15 +4,17 @@ mod browser;
 mod watch;
 
 use std::io::IsTerminal;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use crate::build::{self, Part};
 use crate::cli::DevArgs;
 use crate::data::{self, DataDir};
 use crate::detour::Detour;
-use crate::failure::Failure;
+use crate::failure::{Failure, IoContext as _};
 use crate::interpose::Interposer;
 use crate::leftovers::Records;
 use crate::origins::{self, Origins};
@@ -22,8 +24,9 @@ use crate::progress::Progress;
 use crate::ready::{self, ReadyFile};
 use crate::service::{Service, Supervisor};
 use crate::signals::told_to_stop;
+use crate::workerd::Workerd;
 use crate::workspace::{Flavor, Workspace};
-use crate::wrangler::{self, Config, Local, Origin, origin_id};
+use crate::wrangler::{self, Config, Origin, Wrangler, origin_id};
 use crate::{cargo, loopback, npm, rolling};
 
 /// Time that the first page and the first answer through the edge may take.
@@ -261,24 +264,57 @@ impl Plan {
         self.args.watch || (!self.args.no_watch && std::io::stdout().is_terminal())
     }
 
-    fn edge(&self, servers: &Servers) -> Result<Local<'_>, Failure> {
-        let folder = self.data.folder("edge")?;
-        Ok(Local {
+    /// Starts the edge: while sources are watched under wrangler, whose pages load themselves again when
+    /// something is built; else in plain workerd, as it is hosted.
+    async fn start_edge(
+        &self,
+        servers: &Servers,
+        url: &str,
+        supervisor: &Supervisor,
+    ) -> Result<Arc<Service>, Failure> {
+        let (folder, logs) = (self.data.folder("edge")?, self.data.folder("logs")?);
+        // What another database has answered must not be met here,
+        let state = |of: &str| folder.join(format!("{of}-{}", servers.identity));
+        let (wranglers, workerds) = (state("wrangler"), state("workerd"));
+        let (state, other) = if self.watches() { (wranglers, workerds) } else { (workerds, wranglers) };
+        // nor what the other way to run the edge has stored, which hears of no write meanwhile.
+        match fs::remove_dir_all(&other) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).or_fail("remove", &other)?,
+            _ => {}
+        }
+        if self.watches() {
+            let edge = Wrangler {
+                workspace: &self.workspace,
+                config: &self.config,
+                origins: &self.reached,
+                flavor: self.flavor,
+                port: self.edge_port,
+                inspector_port: self.inspector_port,
+                purge_token: &self.purge_token,
+                sticky_secret: &self.sticky_secret,
+                folder,
+                state,
+                logs,
+            };
+            return edge.start(url, supervisor).await;
+        }
+        let edge = Workerd {
             workspace: &self.workspace,
             config: &self.config,
             origins: &self.reached,
-            flavor: self.flavor,
-            serves_site: true,
+            // Nobody stands before a local edge who could tell it.
+            client_address_field: "",
+            worker: self.workspace.worker(self.flavor),
+            site: Some(self.workspace.site(self.flavor)),
+            host: Ipv4Addr::LOCALHOST.into(),
             port: self.edge_port,
-            inspector_port: self.inspector_port,
             purge_token: &self.purge_token,
             sticky_secret: &self.sticky_secret,
-            // What another database has answered must not be met here.
-            state: folder.join(format!("state-{}", servers.identity)),
             folder,
-            logs: self.data.folder("logs")?,
-            live_reload: self.watches(),
-        })
+            state,
+            logs,
+        };
+        edge.start(supervisor).await
     }
 
     async fn bring_up(&self, supervisor: &Supervisor, progress: &Progress) -> Result<Stack, Failure> {
@@ -336,11 +372,10 @@ impl Plan {
             origins::wait_for_worker(worker).await?;
         }
         progress.step(format!("{} origins are ready", services.len()));
-        if !self.args.no_edge {
-            let edge = self.edge(&servers)?;
-            let service = edge.start(supervisor).await?;
+        if let Some(url) = self.edge_url() {
+            let service = self.start_edge(&servers, &url, supervisor).await?;
             let client = loopback::client()?;
-            service.ready(FIRST_ANSWER_DEADLINE, wait_for_first_answers(&client, &edge.url())).await?;
+            service.ready(FIRST_ANSWER_DEADLINE, wait_for_first_answers(&client, &url)).await?;
             progress.step("the edge is ready");
         }
         Ok(Stack { servers, origins: services, workers })

@@ -1,22 +1,26 @@
 //! `tidewall edge`: the edge alone, before any HTTP origin.
 
+mod place;
 mod run;
+
+use std::cell::Cell;
 
 use tidewall_edge::config::{self, ConfigError, Vars};
 
 use crate::build::{self, Part};
 use crate::cli::EdgeArgs;
 use crate::data;
-use crate::edge::run::Run;
+use crate::edge::place::Place;
 use crate::failure::Failure;
 use crate::ports::Ports;
 use crate::progress::Progress;
 use crate::ready::{self, ReadyFile};
 use crate::service::Supervisor;
 use crate::signals::told_to_stop;
+use crate::workerd::Workerd;
 use crate::workspace::{Flavor, Workspace};
-use crate::wrangler::{Config, Local, Origin, origin_id};
-use crate::{cargo, npm};
+use crate::wrangler::{Config, Origin, origin_id};
+use crate::{cargo, loopback, npm};
 
 /// Runs the edge until it is told to stop.
 ///
@@ -26,35 +30,49 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
     let workspace = Workspace::find()?;
     let config = Config::read(&workspace)?;
     let origins = origins(&args.origins)?;
-    let mut ports = Ports::new(data::random_u32()?);
-    let port = ports.take(args.edge_port, 1, "--edge-port")?[0];
-    let inspector_port = ports.take(0, 1, "--edge-port")?[0];
     let ready_file = ReadyFile::new(args.ready_file)?;
     workspace.children().end_leftovers(progress).await?;
-    let run = Run::begin(&workspace, progress).await?;
-    let supervisor = Supervisor::new(run.records(), *progress);
+    let place = Place::open(args.data.as_deref(), &workspace, progress).await?;
+    // What a killed run has left listens no more.
+    let port = Ports::new(data::random_u32()?).take(args.edge_port, 1, "--edge-port")?[0];
+    let supervisor = Supervisor::new(place.records(), *progress);
+    let flavor = if args.release { Flavor::Release } else { Flavor::Dev };
+
+    // What is noted in the place is true of what is stored there.
+    let is_noted = Cell::new(false);
 
     let bring_up = async {
         npm::ensure(&workspace, progress).await?;
         cargo::ensure_wasm_target(&workspace).await?;
-        build::build(&workspace, Flavor::Dev, &[Part::Worker], progress).await?;
-        let (purge_token, sticky_secret) = (data::random_hex()?, data::random_hex()?);
-        let edge = Local {
+        build::build(&workspace, flavor, &[Part::Worker], progress).await?;
+        let purge_token = secret("PURGE_TOKEN", || place.secret(data::PURGE_TOKEN))?;
+        let sticky_secret = secret("STICKY_SECRET", || place.secret(data::STICKY_SECRET))?;
+        config.check(&args.client_address_field, &purge_token, &sticky_secret)?;
+        let may_be_served = place.begin(&origins)?;
+        is_noted.set(may_be_served);
+        let folder = place.folder();
+        let edge = Workerd {
             workspace: &workspace,
             config: &config,
             origins: &origins,
-            flavor: Flavor::Dev,
-            serves_site: false,
+            client_address_field: &args.client_address_field,
+            worker: workspace.worker(flavor),
+            site: None,
+            host: args.edge_host,
             port,
-            inspector_port,
             purge_token: &purge_token,
             sticky_secret: &sticky_secret,
-            folder: run.folder().to_owned(),
-            state: run.folder().join("state"),
-            logs: run.folder().to_owned(),
-            live_reload: false,
+            state: folder.join("state"),
+            logs: folder.clone(),
+            folder,
         };
         edge.start(&supervisor).await?;
+        if !may_be_served {
+            progress.step("the origins are others, or the machine has stopped: dropping what was stored");
+            drop_everything(&edge.url(), &purge_token).await?;
+            place.dropped(&origins)?;
+            is_noted.set(true);
+        }
         ready_file.write(&ready::Edge {
             edge: edge.url(),
             purge_token: purge_token.clone(),
@@ -71,10 +89,27 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
         }
     };
     supervisor.stop().await;
-    if outcome.is_ok() {
-        run.remove();
+    outcome?;
+    place.end(&origins, is_noted.get())
+}
+
+/// The secret that the environment has under this name, for arguments can be read by others; else one of
+/// the edge's own. A variable that is set to nothing is not set.
+fn secret(name: &str, own: impl FnOnce() -> Result<String, Failure>) -> Result<String, Failure> {
+    match std::env::var(name) {
+        Ok(secret) if !secret.trim().is_empty() => Ok(secret),
+        _ => own(),
     }
-    outcome
+}
+
+/// Makes all that the edge at `url` has stored unfit to be served.
+async fn drop_everything(url: &str, purge_token: &str) -> Result<(), Failure> {
+    let purge = loopback::client()?.post(format!("{url}/_tidewall/purge")).bearer_auth(purge_token);
+    let purged = purge.json(&serde_json::json!({ "all": true })).send().await;
+    match purged.and_then(reqwest::Response::error_for_status) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new(format!("what was stored can't be dropped: {}", error.without_url()))),
+    }
 }
 
 /// The origins at `urls`, as the edge will accept them.

@@ -44,6 +44,7 @@ mod ready;
 mod rolling;
 mod service;
 mod signals;
+mod workerd;
 mod workspace;
 mod wrangler;
 

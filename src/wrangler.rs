@@ -8,7 +8,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -20,12 +19,7 @@ use crate::child::Spec;
 use crate::failure::{Failure, IoContext};
 use crate::service::{Service, Supervisor};
 use crate::workspace::{Flavor, Workspace};
-use crate::{loopback, npm, private};
-
-/// Time that wrangler and workerd have to answer.
-const READY_DEADLINE: Duration = Duration::from_secs(60);
-/// How often they are asked.
-const READY_POLL: Duration = Duration::from_millis(50);
+use crate::{npm, private, workerd};
 
 /// How the edge is deployed: wrangler.toml, read.
 #[derive(Clone, Debug)]
@@ -41,7 +35,7 @@ impl Config {
         Self::parse(&fs::read_to_string(&path).or_fail("read", &path)?)
     }
 
-    fn parse(text: &str) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let table: toml::Table = toml::from_str(text).map_err(|error| {
             Failure::new(format!("wrangler.toml is broken: {}", error.to_string().trim_end()))
         })?;
@@ -64,18 +58,48 @@ impl Config {
     /// Asks the edge's own code what it thinks of the variables: once it runs it could
     /// only refuse every request.
     fn check_vars(&self) -> Result<(), Failure> {
-        let local = self.local(Path::new(""), None, &[Origin::new("a", "http://a")])?;
+        // Secrets aren't in the file.
+        let vars = self.vars(self.client_address_field()?, "x".repeat(SECRET_BYTES_MIN), None)?;
+        let checked = config::Config::parse(&vars);
+        checked.map(drop).map_err(|error| Failure::new(format!("wrangler.toml is broken: {error}")))
+    }
+
+    /// Asks the same of what others give an edge beside the file.
+    ///
+    /// # Errors
+    /// The edge refuses it.
+    pub(crate) fn check(
+        &self,
+        client_address_field: &str,
+        purge_token: &str,
+        sticky_secret: &str,
+    ) -> Result<(), Failure> {
+        let vars = self.vars(client_address_field, sticky_secret.to_owned(), Some(purge_token.to_owned()))?;
+        let checked = config::Config::parse(&vars);
+        checked
+            .map(drop)
+            .map_err(|error| Failure::new(format!("the edge would refuse every request: {error}")))
+    }
+
+    /// What the edge is told, before some origin.
+    fn vars(
+        &self,
+        client_address_field: &str,
+        sticky_secret: String,
+        purge_token: Option<String>,
+    ) -> Result<Vars, Failure> {
+        let variables = self.variables(&[Origin::new("a", "http://a")], client_address_field)?;
         // As the runtime hands them to the edge: text as it is, anything else as JSON.
-        let variable = |name: &str| match local["vars"].get(name) {
+        let variable = |name: &str| match variables.get(name) {
             None => None,
             Some(Value::String(text)) => Some(text.clone()),
             Some(value) => Some(value.to_string()),
         };
-        let vars = Vars {
+        Ok(Vars {
             origins: variable("ORIGINS"),
             balance: variable("BALANCE"),
             origin_paths: variable("ORIGIN_PATHS"),
-            client_address_field: Some(self.client_address_field()?.to_owned()),
+            client_address_field: variable("CLIENT_ADDRESS_FIELD"),
             private_cookies: variable("PRIVATE_COOKIES"),
             client_cache_control: variable("CLIENT_CACHE_CONTROL"),
             private_fields: variable("PRIVATE_FIELDS"),
@@ -83,38 +107,50 @@ impl Config {
             origin_deadline_ms: variable("ORIGIN_DEADLINE_MS"),
             control_max_age_ms: variable("CONTROL_MAX_AGE_MS"),
             control_grace_ms: variable("CONTROL_GRACE_MS"),
-            // Secrets aren't in the file.
-            sticky_secret: Some("x".repeat(SECRET_BYTES_MIN)),
-            purge_token: None,
-        };
-        match config::Config::parse(&vars) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Failure::new(format!("wrangler.toml is broken: {error}"))),
-        }
+            sticky_secret: Some(sticky_secret),
+            purge_token,
+        })
     }
 
     /// The configuration of a local run, as wrangler reads JSON.
-    fn local(&self, worker: &Path, site: Option<&Path>, origins: &[Origin]) -> Result<Value, Failure> {
+    fn local(&self, worker: &Path, site: &Path, origins: &[Origin]) -> Result<Value, Failure> {
         let mut config = serde_json::to_value(&self.0)
             .map_err(|error| Failure::new(format!("wrangler.toml has what JSON can't say: {error}")))?;
         let Some(table) = config.as_object_mut() else {
             return Err(Failure::new("wrangler.toml is no table"));
         };
         table.remove("build");
-        table.insert("main".into(), json!(worker.join("index.js")));
-        match (site, table.get_mut("assets").and_then(Value::as_object_mut)) {
-            (Some(site), Some(assets)) => {
-                assets.insert("directory".into(), json!(site));
-            }
-            _ => {
-                table.remove("assets");
-            }
-        }
-        config["vars"]["ORIGINS"] =
-            origins.iter().map(|Origin { id, url, .. }| json!({ "id": id, "url": url })).collect();
+        config["main"] = json!(worker.join("index.js"));
+        config["assets"]["directory"] = json!(site);
         // Nobody stands before a local edge who could tell it.
-        config["vars"]["CLIENT_ADDRESS_FIELD"] = json!("");
+        config["vars"] = Value::Object(self.variables(origins, "")?);
         Ok(config)
+    }
+
+    /// The Worker's variables before these origins, where that field tells clients' addresses.
+    pub(crate) fn variables(
+        &self,
+        origins: &[Origin],
+        client_address_field: &str,
+    ) -> Result<serde_json::Map<String, Value>, Failure> {
+        let variables = serde_json::to_value(&self.0["vars"])
+            .map_err(|error| Failure::new(format!("wrangler.toml has what JSON can't say: {error}")))?;
+        let Value::Object(mut variables) = variables else {
+            return Err(Failure::new("`vars` of wrangler.toml is no table"));
+        };
+        let origins = origins.iter().map(|Origin { id, url, .. }| json!({ "id": id, "url": url })).collect();
+        variables.insert("ORIGINS".into(), origins);
+        variables.insert("CLIENT_ADDRESS_FIELD".into(), json!(client_address_field));
+        Ok(variables)
+    }
+
+    /// Which changes of the runtime are in force.
+    ///
+    /// # Errors
+    /// It isn't said.
+    pub(crate) fn compatibility_date(&self) -> Result<&str, Failure> {
+        let date = self.0.get("compatibility_date").and_then(toml::Value::as_str);
+        date.ok_or_else(|| Failure::new("wrangler.toml is broken: `compatibility_date` is missing"))
     }
 
     /// The deployed edge's, which a local one doesn't have.
@@ -140,17 +176,15 @@ pub(crate) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// What a local edge is to be.
+/// An edge whose pages load themselves again when something is built.
 #[derive(Debug)]
-pub(crate) struct Local<'a> {
+pub(crate) struct Wrangler<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) config: &'a Config,
     /// The origins that requests go to.
     pub(crate) origins: &'a [Origin],
     /// Which Worker, and which site.
     pub(crate) flavor: Flavor,
-    /// Whether it serves the site, too.
-    pub(crate) serves_site: bool,
     pub(crate) port: u16,
     /// The port of workerd's debugger, which wrangler opens in any case.
     pub(crate) inspector_port: u16,
@@ -161,40 +195,22 @@ pub(crate) struct Local<'a> {
     /// Where the Worker's storage is kept.
     pub(crate) state: PathBuf,
     pub(crate) logs: PathBuf,
-    pub(crate) live_reload: bool,
 }
 
-impl Local<'_> {
-    /// Starts the edge; returns once it answers.
+impl Wrangler<'_> {
+    /// Starts the edge; returns once it answers at `url`.
     ///
     /// # Errors
     /// wrangler fails; the end of its log is shown.
-    pub(crate) async fn start(&self, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
+    pub(crate) async fn start(&self, url: &str, supervisor: &Supervisor) -> Result<Arc<Service>, Failure> {
         let service = supervisor.start(self.spec()?)?;
-        let status = format!("{}/_tidewall/status", self.url());
-        let client = loopback::client()?;
-        service
-            .ready(READY_DEADLINE, async {
-                loop {
-                    let response = client.get(&status).bearer_auth(self.purge_token).send().await;
-                    if response.is_ok_and(|response| response.status().is_success()) {
-                        return;
-                    }
-                    tokio::time::sleep(READY_POLL).await;
-                }
-            })
-            .await?;
+        workerd::ready(&service, url, self.purge_token).await?;
         Ok(service)
     }
 
-    /// Where the edge answers.
-    pub(crate) fn url(&self) -> String {
-        url(self.port)
-    }
-
     fn spec(&self) -> Result<Spec, Failure> {
-        let site = self.serves_site.then(|| self.workspace.site(self.flavor));
-        let config = self.config.local(&self.workspace.worker(self.flavor), site.as_deref(), self.origins)?;
+        let (worker, site) = (self.workspace.worker(self.flavor), self.workspace.site(self.flavor));
+        let config = self.config.local(&worker, &site, self.origins)?;
         let config_path = self.folder.join("wrangler.json");
         fs::write(&config_path, config.to_string()).or_fail("write", &config_path)?;
         // Secrets come to a local Worker from a file beside its configuration.
@@ -202,8 +218,9 @@ impl Local<'_> {
         let values = [("PURGE_TOKEN", self.purge_token), ("STICKY_SECRET", self.sticky_secret)];
         private::write(&secrets, values.map(|(name, value)| format!("{name}=\"{value}\"\n")).concat())?;
 
-        let mut args: Vec<String> = [
+        let args = [
             "dev",
+            "--live-reload",
             "--config",
             &config_path.display().to_string(),
             "--ip",
@@ -217,12 +234,7 @@ impl Local<'_> {
             "--show-interactive-dev-session=false",
             "--log-level",
             "info",
-        ]
-        .map(String::from)
-        .into();
-        if self.live_reload {
-            args.push("--live-reload".into());
-        }
+        ];
         let in_folder = |name: &str| self.folder.join(name).display().to_string();
         let env = [
             ("PATH", npm::path_with_node(self.workspace)?),
@@ -242,7 +254,7 @@ impl Local<'_> {
         Ok(Spec {
             name: "edge".into(),
             program: self.workspace.npm_program("wrangler"),
-            args,
+            args: args.map(str::to_owned).into(),
             env: env.map(|(name, value)| (name.to_owned(), value)).into(),
             directory: self.folder.clone(),
             user: None,
@@ -259,25 +271,17 @@ mod tests {
 
     const WRANGLER_TOML: &str = "main = 'x.js'\n[build]\ncommand = 'x'\n[assets]\ndirectory = 'x'\nbinding = 'ASSETS'\n[vars]\nORIGIN_PATHS = ['/api/']\n";
 
-    fn local(site: Option<&Path>) -> Value {
-        let origins = [Origin::new("a", "http://127.0.0.1:1")];
-        Config::parse(WRANGLER_TOML).unwrap().local(Path::new("/w"), site, &origins).unwrap()
-    }
-
     #[test]
     fn a_local_run_has_its_own_worker_site_and_origins_and_no_build() {
-        let config = local(Some(Path::new("/s")));
+        let origins = [Origin::new("a", "http://127.0.0.1:1")];
+        let config = Config::parse(WRANGLER_TOML).unwrap();
+        let config = config.local(Path::new("/w"), Path::new("/s"), &origins).unwrap();
         assert_eq!(config["main"], "/w/index.js");
         assert_eq!(config["assets"], json!({ "directory": "/s", "binding": "ASSETS" }));
         assert_eq!(config["vars"]["ORIGINS"], json!([{ "id": "a", "url": "http://127.0.0.1:1" }]));
         assert_eq!(config["vars"]["ORIGIN_PATHS"], json!(["/api/"]));
         assert_eq!(config["vars"]["CLIENT_ADDRESS_FIELD"], "", "a client could say anything");
         assert!(config.get("build").is_none());
-    }
-
-    #[test]
-    fn an_edge_without_a_site_has_no_assets() {
-        assert!(local(None).get("assets").is_none());
     }
 
     #[test]
@@ -313,12 +317,11 @@ mod tests {
     fn secrets_are_for_their_owner_alone() {
         let folder = std::env::temp_dir().join(format!("tidewall-wrangler-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let edge = Local {
+        let edge = Wrangler {
             workspace: &Workspace::find().unwrap(),
             config: &Config::parse(WRANGLER_TOML).unwrap(),
             origins: &[],
             flavor: Flavor::Dev,
-            serves_site: false,
             port: 1,
             inspector_port: 2,
             purge_token: "hush",
@@ -326,7 +329,6 @@ mod tests {
             folder: folder.clone(),
             state: folder.join("state"),
             logs: folder.clone(),
-            live_reload: false,
         };
         let spec = edge.spec().unwrap();
         let open: Vec<_> = fs::read_dir(&folder)

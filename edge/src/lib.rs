@@ -25,6 +25,8 @@ pub mod route;
 pub mod status;
 pub mod time;
 pub mod timing;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod workerd;
 
 #[cfg(target_arch = "wasm32")]
 mod worker;

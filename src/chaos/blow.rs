@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use rustix::process::Signal;
+use tidewall_edge::workerd::KV_CLASS;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
@@ -125,7 +126,7 @@ impl Target<'_> {
 
     /// Keeps the databases of a store of the edge from being written to.
     async fn lock(&self, part: Part, hold: Duration) -> Result<(), Failure> {
-        let of_store = if part == Part::Kv { "kv" } else { "do/tidewall-Control" };
+        let of_store = if part == Part::Kv { KV_CLASS } else { "Control" };
         let databases = databases(&self.data.join("edge"), of_store).or_fail("read", self.data)?;
         if databases.is_empty() {
             return Err(Failure::new(format!("the edge has no database of its {part}")));

@@ -75,10 +75,11 @@ fn a_stored_answer_is_explained(world: &World) {
         assert_eq!(before["key"]["is_sorted"], true);
         world.get(&url).await;
 
-        let found = until(world, origin, "/explained?a=1&b=2", |found| copies(found) == 3).await;
+        let found = until(world, origin, "/explained?a=1&b=2", |found| copies(found) == 2).await;
         let levels: Vec<_> =
             found["levels"].as_array().unwrap().iter().map(|level| level["level"].as_str().unwrap()).collect();
         assert_eq!(levels, ["memory", "cache_api", "kv"]);
+        assert_eq!(found["levels"][1]["copy"], Value::Null, "on one machine the Cache API keeps nothing");
         assert_eq!(found["decision"]["is_hit"], true, "{found:#}");
         let copy = &found["levels"][0]["copy"];
         for (name, expected) in [
@@ -204,13 +205,15 @@ fn an_invalidation_is_shown(world: &World) {
     world.run(async {
         let url = origin.script("/ended", |_| "200\ncache-control: max-age=600\ncache-groups: \"ended\"\n\nhello".into());
         world.get(&url).await;
-        until(world, origin, "/ended", |found| copies(found) == 3).await;
+        until(world, origin, "/ended", |found| copies(found) == 2).await;
         let purge = world.client.post(origin.url("/_tidewall/purge")).bearer_auth(origin.purge_token());
         let purged: Value =
             purge.json(&json!({ "groups": ["ended"], "lsn": 5 })).send().await.unwrap().json().await.unwrap();
         let found = explained(world, origin, "/ended").await;
         assert_eq!(found["decision"]["reason"]["name"], "invalidated-group", "{found:#}");
-        for level in found["levels"].as_array().unwrap() {
+        assert_eq!(copies(&found), 2);
+        let levels = found["levels"].as_array().unwrap().iter();
+        for level in levels.filter(|level| level["copy"].is_object()) {
             let copy = &level["copy"];
             assert_eq!(copy["usable"], Value::Null, "{level:#}");
             let entry = json!({

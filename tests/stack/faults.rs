@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use crate::shelf::{Fault, Shelf};
 use crate::support::poll;
 use crate::support::tidewall::Folder;
-use crate::workerd::{CONTROL_GRACE, Setup, Workerd};
+use crate::workerd::{CONTROL_GRACE, PURGE_TOKEN, Setup, Workerd};
 use crate::world::{Test, World, field};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -133,6 +133,12 @@ fn a_copy_is_found_on_each_level_and_comes_nearer(world: &World) {
         check(&stores, MISS, "lookup").await;
         check(&stores, HIT, "memory").await;
         stores.filled(1).await;
+        let explain = stores.request(Method::GET, &format!("/_tidewall/explain?origin=0&url={path}"));
+        let found: serde_json::Value =
+            explain.bearer_auth(PURGE_TOKEN).send().await.unwrap().json().await.unwrap();
+        let levels = found["levels"].as_array().unwrap();
+        let have: Vec<_> = levels.iter().filter(|level| level["copy"].is_object()).collect();
+        assert_eq!(have.len(), 3, "{found:#}");
         stores.kv.calls();
         stores.cache_api.calls();
         check(&stores, HIT, "memory").await;

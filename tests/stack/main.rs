@@ -29,6 +29,7 @@ mod reports;
 mod rules;
 mod safety;
 mod scripted;
+mod self_hosted;
 mod sessions;
 mod shelf;
 mod stateless;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         safety::TESTS,
         safety::doors::TESTS,
         safety::exchanges::TESTS,
+        self_hosted::TESTS,
         sessions::TESTS,
         stateless::TESTS,
         uploads::TESTS,

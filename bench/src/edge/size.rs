@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tidewall_edge::workerd::FILES;
 
-use super::tidewall;
 use crate::catalog::Setting;
 use crate::error::Reason;
 use crate::report::{Better, Measurement};
@@ -17,7 +17,7 @@ const LIMIT_KB: f64 = 400.0;
 
 pub(super) fn run(setting: &Setting) -> Result<Measurement, Reason> {
     let mut bytes = 0;
-    for (name, _) in tidewall::FILES {
+    for (name, _) in FILES {
         let path = setting.worker.join(name);
         let content = fs::read(&path)
             .map_err(|error| Reason::new(&format!("can't read {}: {error}", path.display())))?;

@@ -4,14 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::json;
+use tidewall_edge::workerd::{FILES, OBJECTS};
 
 use super::origin::Origin;
 use super::storage::Storage;
 use super::workerd::{Module, Worker, Workerd, deployed_variables};
 use crate::error::Reason;
-
-/// Files of the built Worker, and what they are to workerd.
-pub(super) const FILES: [(&str, &str); 2] = [("index.js", "esModule"), ("index_bg.wasm", "wasm")];
 
 /// Starts the Worker in `folder` before `origin`.
 pub(super) async fn start(folder: &Path, origin: &Origin, storage: Storage) -> Result<Workerd, Reason> {
@@ -50,7 +48,7 @@ fn worker(folder: &Path, origins: &[SocketAddr], policy: &str) -> Result<Worker,
     Ok(Worker {
         modules: FILES.map(|(name, kind)| Module { path: folder.join(name), name, kind }).into(),
         variables,
-        objects: &[("Control", "CONTROL"), ("Collapse", "COLLAPSE")],
+        objects: &OBJECTS,
         site: None,
     })
 }

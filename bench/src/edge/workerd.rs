@@ -1,8 +1,9 @@
 //! A Worker under plain `workerd serve`, with a configuration written for it.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+use tidewall_edge::workerd::{Deployment, package};
 
 use super::folder::Folder;
 use super::http;
@@ -49,7 +50,20 @@ impl Workerd {
         for Module { path, name, .. } in &worker.modules {
             folder.copy(path, name)?;
         }
-        folder.write(CONFIG, config(worker, &storage, address)?)?;
+        let modules: Vec<_> = worker.modules.iter().map(|module| (module.name, module.kind)).collect();
+        let site = worker.site.as_ref().map(|site| site.display().to_string());
+        let deployment = Deployment {
+            compatibility_date: &compatibility_date()?,
+            modules: &modules,
+            variables: &worker.variables,
+            secrets: &[],
+            objects: worker.objects,
+            state: ".",
+            site: site.as_deref(),
+            stores: Some([storage.kv(), storage.cache()]),
+            address,
+        };
+        folder.write(CONFIG, deployment.config())?;
         let args = ["serve", "--experimental", CONFIG].map(str::to_owned);
         let process = Process::start(&program()?, &args, folder, address).await?;
         Ok(Self { process, address, _storage: storage })
@@ -58,16 +72,8 @@ impl Workerd {
 
 /// The program for this machine.
 fn program() -> Result<PathBuf, Reason> {
-    let system = match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("linux", "x86_64") => "linux-64",
-        ("linux", "aarch64") => "linux-arm64",
-        ("macos", "x86_64") => "darwin-64",
-        ("macos", "aarch64") => "darwin-arm64",
-        (system, machine) => {
-            return Err(Reason::new(&format!("there is no workerd for {system} on {machine}")));
-        }
-    };
-    let program = Path::new(PACKAGES).join(format!("workerd-{system}/bin/workerd"));
+    let package = package().ok_or_else(|| Reason::new("there is no workerd for this machine"))?;
+    let program = Path::new(PACKAGES).join(package).join("bin/workerd");
     match program.is_file() {
         true => Ok(program),
         false => Err(Reason::new("workerd is not installed; `npm ci` installs it")),
@@ -88,70 +94,9 @@ fn compatibility_date() -> Result<String, Reason> {
     date.map(str::to_owned).ok_or_else(|| Reason::new("wrangler.toml has no compatibility_date"))
 }
 
-fn config(worker: &Worker, storage: &Storage, address: SocketAddr) -> Result<String, Reason> {
-    let (kv, cache, date) = (storage.kv(), storage.cache(), compatibility_date()?);
-    let mut modules = String::new();
-    for Module { name, kind, .. } in &worker.modules {
-        write!(modules, "(name = {0}, {kind} = embed {0}), ", quoted(name))?;
-    }
-    let mut bindings = "(name = \"CACHE\", kvNamespace = \"kv\"), ".to_owned();
-    for (name, value) in &worker.variables {
-        write!(bindings, "(name = {}, json = {}), ", quoted(name), quoted(value))?;
-    }
-    let mut site = String::new();
-    if let Some(folder) = &worker.site {
-        site = format!("(name = \"site\", disk = (path = {})),", quoted(&folder.display().to_string()));
-        bindings.push_str("(name = \"ASSETS\", service = \"site\"), ");
-    }
-    let mut objects = String::new();
-    for (class, binding) in worker.objects {
-        write!(bindings, "(name = \"{binding}\", durableObjectNamespace = \"{class}\"), ")?;
-        write!(objects, "(className = \"{class}\", uniqueKey = \"{class}\", enableSql = true), ")?;
-    }
-    if !objects.is_empty() {
-        objects = format!(
-            "durableObjectNamespaces = [{objects}],
-  durableObjectStorage = (localDisk = \"disk\"),"
-        );
-    }
-    Ok(format!(
-        r#"using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "worker", worker = .worker),
-    (name = "origins", network = (allow = ["local"])),
-    (name = "kv", external = (address = "{kv}", http = ())),
-    (name = "cache", external = (address = "{cache}", http = ())),
-    (name = "disk", disk = (path = ".", writable = true)),
-    {site}
-  ],
-  sockets = [(name = "http", address = "{address}", http = (), service = "worker")],
-);
-const worker :Workerd.Worker = (
-  modules = [{modules}],
-  compatibilityDate = "{date}",
-  bindings = [{bindings}],
-  {objects}
-  cacheApiOutbound = "cache",
-  globalOutbound = "origins",
-);
-"#
-    ))
-}
-
-/// A text as Cap'n Proto's language writes it.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_in_quotes_stays_one() {
-        assert_eq!(quoted(r#"["a\b"]"#), r#""[\"a\\b\"]""#);
-    }
 
     #[test]
     fn what_is_deployed_is_read() {
