@@ -180,7 +180,15 @@ impl Run<'_> {
             cargo::build(workspace, cargo::Artifact::Binary("tidewall-origin"))
         )?;
         progress.step("filling the database");
-        let origins = Origins { program: origin, data, servers: &servers, edge: None, has_lab: false };
+        let origins = Origins {
+            program: origin,
+            data,
+            servers: &servers,
+            edge: None,
+            public_url: String::new(),
+            jobs: 0,
+            has_lab: false,
+        };
         origins.migrate(supervisor).await?;
         origins.seed(supervisor, ORDERS, None).await?;
         Ok(servers)

@@ -2,6 +2,7 @@
 
 mod app;
 mod pictures;
+mod program;
 mod releases;
 mod shrink;
 mod site;
@@ -27,7 +28,7 @@ pub(crate) enum Part {
     Worker,
 }
 
-/// Builds both parts.
+/// Builds both parts, or the edge as one program.
 ///
 /// # Errors
 /// Something doesn't build, or the command is told to stop; the last build stays as it was.
@@ -38,7 +39,14 @@ pub(crate) async fn run(args: &BuildArgs, progress: &Progress) -> Result<(), Fai
         workspace.children().end_leftovers(progress).await?;
         cargo::ensure_wasm_target(&workspace).await?;
         npm::ensure(&workspace, progress).await?;
-        build(&workspace, flavor, &[Part::Site, Part::Worker], progress).await
+        if !args.edge_program {
+            return build(&workspace, flavor, &[Part::Site, Part::Worker], progress).await;
+        }
+        build(&workspace, flavor, &[Part::Worker], progress).await?;
+        progress.step("putting the edge into one program");
+        let program = program::make(&workspace, flavor).await?;
+        progress.step(format!("the edge is {}", program.display()));
+        Ok(())
     };
     tokio::select! {
         outcome = everything => outcome,

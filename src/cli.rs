@@ -54,6 +54,11 @@ pub(crate) enum Command {
     Advise(AdviseCommand),
     /// Say what a month costs, with some of the seven tools and without.
     Cost(CostArgs),
+    /// Write what a server needs to run one of the four stages: start with one server and one database, and
+    /// add a tool at a time.
+    ///
+    /// `tidewall dev --stage N` runs the same on this machine.
+    Stage(StageArgs),
     /// Say what an edge's cache would do with a GET of a URL, why, and what to change.
     Explain(ExplainArgs),
     /// Check whether what runs keeps a promise.
@@ -69,6 +74,14 @@ pub(crate) enum CheckCommand {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DevArgs {
+    /// Run what one of the four stages has, and nothing more (`tidewall stage` says what that is).
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u8).range(1..=4),
+        conflicts_with_all = ["origins", "replicas", "no_edge", "no_worker"],
+    )]
+    pub(crate) stage: Option<u8>,
     /// Port of the edge; 0 is any free port.
     #[arg(long, value_name = "PORT", default_value_t = 8787)]
     pub(crate) edge_port: u16,
@@ -128,6 +141,7 @@ impl DevArgs {
     /// replicas, so many orders.
     pub(crate) fn of_its_own(data: PathBuf, replicas: u16, orders: u32) -> Self {
         Self {
+            stage: None,
             edge_port: 0,
             origin_port: 0,
             origins: 2,
@@ -174,11 +188,30 @@ pub(crate) struct EdgeArgs {
     pub(crate) ready_file: Option<PathBuf>,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StageArgs {
+    /// Which: 1, below 1,000 users; 2, to 10,000; 3, to 50,000; 4, beyond.
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) stage: u8,
+    /// The folder to write to; one that an earlier stage was written to grows, and what you have set in its
+    /// tidewall.env stays [default: stage].
+    #[arg(long, value_name = "DIR", default_value = "stage", hide_default_value = true)]
+    pub(crate) output: PathBuf,
+}
+
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct BuildArgs {
     /// Quick to build instead of small: what `tidewall dev` serves, in target/dev.
     #[arg(long)]
     pub(crate) dev: bool,
+    /// The edge alone, before any HTTP origin, as one program that needs nothing else
+    /// (target/edge-program/tidewall-edge).
+    ///
+    /// It takes ORIGINS, BALANCE, CLIENT_ADDRESS_FIELD, PURGE_TOKEN and STICKY_SECRET from its environment,
+    /// in the form of wrangler.toml, as JSON. Run it with `--experimental`, `--socket-addr http=ADDRESS`
+    /// and `--directory-path state=DIR`.
+    #[arg(long)]
+    pub(crate) edge_program: bool,
 }
 
 #[derive(Clone, Debug, Args)]

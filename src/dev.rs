@@ -24,6 +24,7 @@ use crate::progress::Progress;
 use crate::ready::{self, ReadyFile};
 use crate::service::{Service, Supervisor};
 use crate::signals::told_to_stop;
+use crate::stage::Layout;
 use crate::workerd::Workerd;
 use crate::workspace::{Flavor, Workspace};
 use crate::wrangler::{self, Config, Origin, Wrangler, origin_id};
@@ -255,6 +256,11 @@ impl Plan {
         (!self.args.no_edge).then(|| wrangler::url(self.edge_port))
     }
 
+    /// Where people reach the shop: through the edge, if there is one.
+    fn shop_url(&self) -> String {
+        self.edge_url().or_else(|| Some(self.origins.first()?.url.clone())).unwrap_or_default()
+    }
+
     /// The folder whose sources are watched.
     fn sources(&self) -> &Path {
         self.args.watch_folder.as_deref().unwrap_or_else(|| self.workspace.root())
@@ -347,7 +353,15 @@ impl Plan {
             Some(detours) => detours.to_servers(&servers)?,
             None => servers.clone(),
         };
-        let origins = Origins { program, data: &self.data, servers: &reached, edge, has_lab: true };
+        let origins = Origins {
+            program,
+            data: &self.data,
+            servers: &reached,
+            edge,
+            public_url: self.shop_url(),
+            jobs: self.args.stage.map_or(0, |stage| Layout::of(stage).jobs()),
+            has_lab: true,
+        };
         let site = self.workspace.site(self.flavor);
         let parts: &[Part] = if self.args.no_edge { &[Part::Site] } else { &[Part::Site, Part::Worker] };
         tokio::try_join!(
@@ -407,8 +421,8 @@ impl Plan {
         let mut wishes = rolling::Wishes::listen()?;
         self.write_ready_file(stack)?;
         self.print_table(stack, progress);
-        if let Some(url) = self.edge_url().filter(|_| !self.args.no_open) {
-            browser::open(&url);
+        if !self.args.no_open {
+            browser::open(&self.shop_url());
         }
         loop {
             let changed_part = async {
@@ -460,7 +474,7 @@ impl Plan {
 
     fn print_table(&self, stack: &Stack, progress: &Progress) {
         let mut rows = Vec::new();
-        rows.extend(self.edge_url().map(|url| ("shop".to_owned(), format!("{url}/"))));
+        rows.push(("shop".to_owned(), format!("{}/", self.shop_url())));
         rows.extend(self.origins.iter().map(|origin| (format!("origin {}", origin.id), origin.url.clone())));
         if self.args.database_url.is_none() {
             rows.push(("primary".into(), stack.servers.primary.clone()));
@@ -487,6 +501,11 @@ impl Plan {
 fn checked(mut args: DevArgs) -> Result<DevArgs, Failure> {
     args.database_url = args.database_url.filter(|url| !url.trim().is_empty());
     args.replica_urls.retain(|url| !url.trim().is_empty());
+    if let Some(stage) = args.stage {
+        let Layout { has_edge, origins, has_worker, replicas } = Layout::of(stage);
+        (args.no_edge, args.no_worker) = (!has_edge, !has_worker);
+        (args.origins, args.replicas) = (origins, replicas);
+    }
     let refused = match (&args.database_url, args.synchronous) {
         (None, _) if !args.replica_urls.is_empty() => {
             "REPLICA_URLS names replicas of DATABASE_URL, which is not set; set that too, or unset both"

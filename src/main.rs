@@ -44,6 +44,7 @@ mod ready;
 mod rolling;
 mod service;
 mod signals;
+mod stage;
 mod workerd;
 mod workspace;
 mod wrangler;
@@ -82,6 +83,7 @@ async fn main() -> ExitCode {
         }
         Some(Command::Advise(command)) => advise::run(&command, &progress).await,
         Some(Command::Audit(args)) => audit::run(&args, &progress).await,
+        Some(Command::Stage(args)) => stage::run(&args, &progress),
         Some(Command::Cost(args)) => cost::run(&args, &progress),
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,
     };

@@ -29,6 +29,10 @@ pub(crate) struct Origins<'a> {
     pub(crate) servers: &'a Servers,
     /// Who is told what writes make invalid.
     pub(crate) edge: Option<Edge<'a>>,
+    /// Where people reach what is served.
+    pub(crate) public_url: String,
+    /// Jobs that each origin works on, beside requests.
+    pub(crate) jobs: u16,
     /// Somebody may play with what runs.
     pub(crate) has_lab: bool,
 }
@@ -102,6 +106,8 @@ impl Origins<'_> {
             "serve", "--listen", &listen, "--id", id, "--site", &site, "--files", &files, "--mail", &mail,
         ];
         args.push("--plain-cookies");
+        let jobs = self.jobs.to_string();
+        args.extend(["--jobs", &jobs]);
         let ready = self.data.join(ready::FILE).display().to_string();
         if self.has_lab {
             args.extend(["--lab", &ready]);
@@ -139,7 +145,7 @@ impl Origins<'_> {
             ("DATABASE_URL", self.servers.primary.clone()),
             ("REPLICA_URLS", self.servers.replicas.join(",")),
             ("TIDEWALL_SECRET", self.data.secret(data::SIGNING_KEY)?),
-            ("PUBLIC_URL", edge_url.clone()),
+            ("PUBLIC_URL", self.public_url.clone()),
             ("EDGE_URL", edge_url),
             ("PURGE_TOKEN", purge_token),
         ];

@@ -1,5 +1,6 @@
 //! The edge in plain workerd, on this machine, with no account and no wrangler.
 
+use std::env::consts::{ARCH, OS};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ const READY_DEADLINE: Duration = Duration::from_secs(60);
 /// How often it is asked.
 const READY_POLL: Duration = Duration::from_millis(50);
 /// The configuration's file.
-const CONFIG: &str = "config.capnp";
+pub(crate) const CONFIG: &str = "config.capnp";
 /// The secrets, which workerd takes from its environment: no file has them.
 const SECRETS: [&str; 2] = ["PURGE_TOKEN", "STICKY_SECRET"];
 
@@ -130,8 +131,8 @@ pub(crate) async fn ready(service: &Service, url: &str, purge_token: &str) -> Re
 }
 
 /// workerd for this machine, as npm has brought it.
-fn program(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    let package = package().ok_or_else(|| Failure::new("there is no workerd for this machine"))?;
+pub(crate) fn program(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let package = package(OS, ARCH).ok_or_else(|| Failure::new("there is no workerd for this machine"))?;
     Ok(workspace.join("node_modules/@cloudflare").join(package).join("bin/workerd"))
 }
 

@@ -90,6 +90,11 @@ impl Workspace {
         self.output(flavor).join("edge")
     }
 
+    /// The edge as one program.
+    pub(crate) fn edge_program(&self, flavor: Flavor) -> PathBuf {
+        self.output(flavor).join("edge-program/tidewall-edge")
+    }
+
     /// A program that a pinned npm package brings, such as `wrangler`.
     pub(crate) fn npm_program(&self, name: &str) -> PathBuf {
         self.root.join("node_modules/.bin").join(name)

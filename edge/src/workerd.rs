@@ -6,7 +6,8 @@
 //! <https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp>.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+// An address is no socket: it comes without I/O.
+use core::net::SocketAddr;
 
 /// The classes of Durable Objects of the edge, and the bindings of their namespaces.
 pub const OBJECTS: [(&str, &str); 2] = [("Control", "CONTROL"), ("Collapse", "COLLAPSE")];
@@ -152,11 +153,11 @@ const cache :Workerd.Worker = (
     }
 }
 
-/// The folder, in `node_modules/@cloudflare`, of the package that has workerd for this machine; `None`
-/// where there is none. The program is `bin/workerd` in it: what npm has under its plain name only
+/// The folder, in `node_modules/@cloudflare`, of the package that has workerd for machines of a system and a
+/// processor, as [`std::env::consts`] names them; `None` where there is none. The program is `bin/workerd` in it: what npm has under its plain name only
 /// starts that.
-pub fn package() -> Option<&'static str> {
-    match (std::env::consts::OS, std::env::consts::ARCH) {
+pub fn package(system: &str, processor: &str) -> Option<&'static str> {
+    match (system, processor) {
         ("linux", "x86_64") => Some("workerd-linux-64"),
         ("linux", "aarch64") => Some("workerd-linux-arm64"),
         ("macos", "x86_64") => Some("workerd-darwin-64"),

@@ -1,5 +1,6 @@
 //! A Worker under plain `workerd serve`, with a configuration written for it.
 
+use std::env::consts::{ARCH, OS};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +73,7 @@ impl Workerd {
 
 /// The program for this machine.
 fn program() -> Result<PathBuf, Reason> {
-    let package = package().ok_or_else(|| Reason::new("there is no workerd for this machine"))?;
+    let package = package(OS, ARCH).ok_or_else(|| Reason::new("there is no workerd for this machine"))?;
     let program = Path::new(PACKAGES).join(package).join("bin/workerd");
     match program.is_file() {
         true => Ok(program),
