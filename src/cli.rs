@@ -54,6 +54,11 @@ pub(crate) enum Command {
     Advise(AdviseCommand),
     /// Say what a month costs, with some of the seven tools and without.
     Cost(CostArgs),
+    /// Deploy the edge to Cloudflare: show what is made and what it costs, ask, and roll out step by step.
+    ///
+    /// PURGE_TOKEN and STICKY_SECRET of the environment become the Worker's; CLOUDFLARE_API_TOKEN and
+    /// CLOUDFLARE_ACCOUNT_ID say whose it is.
+    Deploy(DeployArgs),
     /// Write what a server needs to run one of the four stages: start with one server and one database, and
     /// add a tool at a time.
     ///
@@ -186,6 +191,52 @@ pub(crate) struct EdgeArgs {
     /// Write a JSON description of the running edge here, once it answers.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DeployArgs {
+    /// Go on without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Show the plan, and make nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Give all requests to the version that had them before, and build nothing.
+    #[arg(long, conflicts_with_all = ["dry_run", "at_once"])]
+    pub(crate) rollback: bool,
+    /// Give all requests to the new version in one step, as a new class of Durable Objects needs.
+    #[arg(long)]
+    pub(crate) at_once: bool,
+    /// Per cent of the requests that the new version gets, step by step; all of them in the end.
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        value_delimiter = ',',
+        default_values_t = [10, 50],
+        value_parser = clap::value_parser!(u8).range(1..=100),
+    )]
+    pub(crate) steps: Vec<u8>,
+    /// Seconds that each step is looked at.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) pause: u64,
+    /// A page of the deployed edge, which is asked in each step; a new version that fails there goes back.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The primary, whose schema is brought up to date first.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// How the edge is deployed, where it isn't the checkout's wrangler.toml: for another name, other origins.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What the version is for, in a line.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+    /// Users a month, by whom the costs are reckoned.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) users: u64,
+    /// Deploy what is quick to build (for tests).
+    #[arg(long, hide = true)]
+    pub(crate) dev: bool,
 }
 
 #[derive(Clone, Debug, Args)]

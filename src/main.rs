@@ -24,6 +24,7 @@ mod child;
 mod cli;
 mod cost;
 mod data;
+mod deploy;
 mod detour;
 mod dev;
 mod edge;
@@ -83,6 +84,7 @@ async fn main() -> ExitCode {
         }
         Some(Command::Advise(command)) => advise::run(&command, &progress).await,
         Some(Command::Audit(args)) => audit::run(&args, &progress).await,
+        Some(Command::Deploy(args)) => deploy::run(&args, &progress).await,
         Some(Command::Stage(args)) => stage::run(&args, &progress),
         Some(Command::Cost(args)) => cost::run(&args, &progress),
         Some(Command::Explain(args)) => explain::run(&args, &progress).await,

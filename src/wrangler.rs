@@ -21,6 +21,14 @@ use crate::service::{Service, Supervisor};
 use crate::workspace::{Flavor, Workspace};
 use crate::{npm, private, workerd};
 
+/// What is deployed, as the edge reads it.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    /// The Worker's.
+    pub(crate) name: String,
+    pub(crate) edge: config::Config,
+}
+
 /// How the edge is deployed: wrangler.toml, read.
 #[derive(Clone, Debug)]
 pub(crate) struct Config(toml::Table);
@@ -31,8 +39,15 @@ impl Config {
     /// # Errors
     /// It is missing, broken, lacks what a local run changes, or has what the edge refuses.
     pub(crate) fn read(workspace: &Workspace) -> Result<Self, Failure> {
-        let path = workspace.join("wrangler.toml");
-        Self::parse(&fs::read_to_string(&path).or_fail("read", &path)?)
+        Self::read_at(&workspace.join("wrangler.toml"))
+    }
+
+    /// Reads another one.
+    ///
+    /// # Errors
+    /// As of [`Self::read`].
+    pub(crate) fn read_at(path: &Path) -> Result<Self, Failure> {
+        Self::parse(&fs::read_to_string(path).or_fail("read", path)?)
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
@@ -112,16 +127,38 @@ impl Config {
         })
     }
 
-    /// The configuration of a local run, as wrangler reads JSON.
-    fn local(&self, worker: &Path, site: &Path, origins: &[Origin]) -> Result<Value, Failure> {
+    /// What is deployed.
+    ///
+    /// # Errors
+    /// The Worker has no name, or the edge refuses its origins.
+    pub(crate) fn deployed(&self) -> Result<Deployed, Failure> {
+        let broken = |what: &str| Failure::new(format!("wrangler.toml is broken: {what}"));
+        let name = self.0.get("name").and_then(toml::Value::as_str);
+        let name = name.ok_or_else(|| broken("`name` is missing"))?.to_owned();
+        let origins = serde_json::to_string(&self.0["vars"].get("ORIGINS"))
+            .map_err(|error| broken(&format!("ORIGINS has what JSON can't say: {error}")))?;
+        let vars = self.vars(self.client_address_field()?, "x".repeat(SECRET_BYTES_MIN), None)?;
+        let vars = Vars { origins: Some(origins), ..vars };
+        let edge = config::Config::parse(&vars).map_err(|error| broken(&error.to_string()))?;
+        Ok(Deployed { name, edge })
+    }
+
+    /// The same with what was built, as wrangler reads JSON.
+    pub(crate) fn deployed_as(&self, worker: &Path, site: &Path) -> Result<Value, Failure> {
         let mut config = serde_json::to_value(&self.0)
             .map_err(|error| Failure::new(format!("wrangler.toml has what JSON can't say: {error}")))?;
-        let Some(table) = config.as_object_mut() else {
-            return Err(Failure::new("wrangler.toml is no table"));
-        };
-        table.remove("build");
+        if let Some(table) = config.as_object_mut() {
+            // It is built already.
+            table.remove("build");
+        }
         config["main"] = json!(worker.join("index.js"));
         config["assets"]["directory"] = json!(site);
+        Ok(config)
+    }
+
+    /// The configuration of a local run, as wrangler reads JSON.
+    fn local(&self, worker: &Path, site: &Path, origins: &[Origin]) -> Result<Value, Failure> {
+        let mut config = self.deployed_as(worker, site)?;
         // Nobody stands before a local edge who could tell it.
         config["vars"] = Value::Object(self.variables(origins, "")?);
         Ok(config)
