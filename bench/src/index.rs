@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tidewall_origin::index::{Question, advise};
+use tokio::time::{sleep, timeout};
+use tokio_postgres::Client;
 
 use crate::catalog::Setting;
 use crate::contest::order;
@@ -27,6 +29,9 @@ use tables::{Case, Tables};
 const ROWS: u32 = 1_000_000;
 /// Enough to see that everything can be measured.
 const ROWS_QUICK: u32 = 50_000;
+/// Time that connections to the tables have to end, and how often is looked.
+const ENDED_MAX: Duration = Duration::from_secs(30);
+const ENDED_POLL: Duration = Duration::from_millis(20);
 /// Rounds that count; each runs every case.
 const ROUNDS: u32 = 10;
 
@@ -61,10 +66,32 @@ async fn measure(setting: &Setting, rows: u32) -> Result<Results, Reason> {
     }
     let sizes = tables.sizes().await?;
     progress::tell("index, asking the advisor");
-    let advised = advised(&own, rows).await?;
     drop(tables);
+    forget_load(&own.client).await?;
+    let advised = advised(&own, rows).await?;
     own.remove().await?;
     Ok(results::all(&figures, &sizes, advised))
+}
+
+/// Forgets what was written for the bench, which is no load of a product: by it these tables would be written
+/// to all the time.
+async fn forget_load(client: &Client) -> Result<(), Reason> {
+    // A connection counts what it has done when it ends, at the latest.
+    let others = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    let ended = async {
+        while client.query_one(others, &[]).await?.try_get::<_, i64>(0)? > 0 {
+            sleep(ENDED_POLL).await;
+        }
+        Ok::<(), tokio_postgres::Error>(())
+    };
+    timeout(ENDED_MAX, ended)
+        .await
+        .map_err(|_| Reason::new("somebody else uses the tables of the bench"))??;
+    for statement in ["SELECT pg_stat_force_next_flush()", "SELECT pg_stat_reset()", "ANALYZE"] {
+        client.batch_execute(statement).await?;
+    }
+    Ok(())
 }
 
 /// How long the advisor takes for the two statements on a table without indexes.
