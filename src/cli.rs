@@ -179,7 +179,8 @@ pub(crate) struct EdgeArgs {
     /// Address that the edge listens at; 0.0.0.0 is every one of this machine.
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     pub(crate) edge_host: IpAddr,
-    /// Directory for what it stores and its secrets, which then outlast it [default: they end with it].
+    /// Directory for what it stores, until the machine starts anew, and for its secrets [default: they end
+    /// with it]. PURGE_TOKEN and STICKY_SECRET of the environment go before those.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Request field in which a proxy before the edge tells the client's address, if there is one.
@@ -220,6 +221,7 @@ pub(crate) struct DeployArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) pause: u64,
     /// A page of the deployed edge, which is asked in each step; a new version that fails there goes back.
+    /// Without it nobody looks.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// The primary, whose schema is brought up to date first.

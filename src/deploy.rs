@@ -9,8 +9,9 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use account::Account;
+use account::{Account, History};
 use plan::{Facts, Plan, plan};
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::build::{self, Part};
@@ -20,10 +21,12 @@ use crate::progress::Progress;
 use crate::signals::told_to_stop;
 use crate::workspace::{Flavor, Workspace};
 use crate::wrangler::Config;
-use crate::{cargo, child, npm, private};
+use crate::{cargo, child, lock, npm, private};
 
 /// The secrets that the Worker may need.
 const SECRETS: [&str; 2] = ["PURGE_TOKEN", "STICKY_SECRET"];
+/// Stands for a secret that the Worker has already.
+const FINE: &str = "a secret that is long enough";
 /// By which a request asks for a version of a Worker, whatever its part.
 const VERSION_FIELD: &str = "cloudflare-workers-version-overrides";
 /// How often a new version is looked at.
@@ -50,6 +53,9 @@ pub(crate) async fn run(args: &DeployArgs, progress: &Progress) -> Result<(), Fa
         npm::ensure(&workspace, progress).await?;
         let folder = workspace.join("target/tidewall-deploy");
         fs::create_dir_all(&folder).or_fail("create", &folder)?;
+        let Some(_one_at_a_time) = lock::try_take(&folder.join("lock"))? else {
+            return Err(Failure::new("another `tidewall deploy` runs in this checkout; wait for it"));
+        };
         let file = folder.join("wrangler.json");
         let (worker, site) = (workspace.worker(flavor), workspace.site(flavor));
         fs::write(&file, config.deployed_as(&worker, &site)?.to_string()).or_fail("write", &file)?;
@@ -66,9 +72,9 @@ pub(crate) async fn run(args: &DeployArgs, progress: &Progress) -> Result<(), Fa
         // A variable that is set to nothing is not set.
         let database = args.database_url.as_deref().filter(|url| !url.trim().is_empty());
         progress.step("asking the account");
-        let versions = account.whole_versions().await?;
+        let history = account.history().await?;
         let facts = Facts {
-            current: versions.first().cloned(),
+            current: history.whole.into_iter().next(),
             has_secrets: account.secrets().await?,
             given_secrets: SECRETS
                 .into_iter()
@@ -79,17 +85,26 @@ pub(crate) async fn run(args: &DeployArgs, progress: &Progress) -> Result<(), Fa
             has_database: database.is_some(),
             at_once: args.at_once,
             steps: args.steps.clone(),
+            refused_secret: config
+                .check(
+                    config.client_address_field()?,
+                    &given("PURGE_TOKEN").unwrap_or_else(|| FINE.to_owned()),
+                    &given("STICKY_SECRET").unwrap_or_else(|| FINE.to_owned()),
+                )
+                .err()
+                .map(|failure| failure.to_string()),
+            is_looked_at: args.url.is_some(),
             users: args.users,
         };
         let plan = plan(&deployed, &facts);
         tell(&plan, progress);
         if !plan.problems.is_empty() {
-            return Err(Failure::new("nothing was made: mend what stands under \"before that\""));
+            return Err(Failure::new("nothing was made: something lacks, as said above"));
         }
         if args.dry_run {
             return Ok(());
         }
-        confirm(args, "Deploy?")?;
+        confirm(args, "Deploy?").await?;
         if let Some(url) = database {
             migrate(&workspace, url, progress).await?;
         }
@@ -100,7 +115,9 @@ pub(crate) async fn run(args: &DeployArgs, progress: &Progress) -> Result<(), Fa
                 progress.step("sending it");
                 let version = account.deploy(message, secrets.file()).await?;
                 progress.step(format!("version {version} has all requests"));
-                Ok(())
+                let Some(url) = &args.url else { return Ok(()) };
+                let looked = look(url, &of(&deployed.name, &version), Duration::ZERO).await;
+                looked.map_err(|why| Failure::new(format!("it doesn't answer as it should ({why})")))
             }
             Some(current) => {
                 progress.step("sending a new version");
@@ -140,15 +157,22 @@ async fn roll_out(
             }
             continue;
         };
-        if let Err(why) = look(url, &format!("{name}=\"{new}\""), Duration::from_secs(args.pause)).await {
+        if let Err(why) = look(url, &of(name, new), Duration::from_secs(args.pause)).await {
             progress.step(format!("it doesn't answer as it should ({why}): going back"));
-            account.share(&[(current, 100)], "back").await?;
+            account.share(&[(current, 100)], "back").await.map_err(|failure| {
+                Failure::new(format!("version {new} fails ({why}), and still has {percent} %: {failure}"))
+            })?;
             return Err(Failure::new(format!(
                 "version {new} fails ({why}); {current} has all requests again"
             )));
         }
     }
     Ok(())
+}
+
+/// A version of a Worker, as a request asks for it.
+fn of(name: &str, version: &str) -> String {
+    format!("{name}=\"{version}\"")
 }
 
 /// Looks at a version for so long; why it is not well.
@@ -159,8 +183,8 @@ async fn look(url: &str, version: &str, pause: Duration) -> Result<(), String> {
     loop {
         let answer = client.get(url).header(VERSION_FIELD, version).send().await;
         let why = match answer {
-            Ok(answer) if answer.status().is_server_error() => Some(answer.status().to_string()),
-            Ok(_) => None,
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(answer.status().to_string()),
             Err(error) => Some(error.without_url().to_string()),
         };
         failed = if why.is_some() { failed + 1 } else { 0 };
@@ -177,13 +201,13 @@ async fn look(url: &str, version: &str, pause: Duration) -> Result<(), String> {
 
 /// Gives all requests to the version that had them before.
 async fn go_back(account: &Account<'_>, args: &DeployArgs, progress: &Progress) -> Result<(), Failure> {
-    let versions = account.whole_versions().await?;
-    let [now, before, ..] = &versions[..] else {
-        return Err(Failure::new("there is no version to go back to: no two had all requests"));
-    };
-    progress.result(&format!("version {now} had all requests last; before that {before}"));
+    let History { is_shared, whole } = account.history().await?;
+    // A roll-out that was given up goes back to where it began.
+    let before = if is_shared { whole.first() } else { whole.get(1) };
+    let before = before.ok_or_else(|| Failure::new("there is no version to go back to"))?;
+    progress.result(&format!("version {before} had all requests before"));
     progress.result("What was written to the database stays, and so does its schema.");
-    confirm(args, &format!("Give all requests to {before}?"))?;
+    confirm(args, &format!("Give all requests to {before}?")).await?;
     account.share(&[(before, 100)], "rollback").await?;
     progress.step(format!("version {before} has all requests"));
     Ok(())
@@ -202,7 +226,7 @@ fn tell(plan: &Plan, progress: &Progress) {
 }
 
 /// Whether a person says yes.
-fn confirm(args: &DeployArgs, question: &str) -> Result<(), Failure> {
+async fn confirm(args: &DeployArgs, question: &str) -> Result<(), Failure> {
     if args.yes {
         return Ok(());
     }
@@ -211,9 +235,15 @@ fn confirm(args: &DeployArgs, question: &str) -> Result<(), Failure> {
     }
     eprint!("\n{question} [y/N] ");
     let _ = io::stderr().flush();
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer);
-    match read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+    // A thread of its own: whoever is told to stop must not wait for the line.
+    let (told, answer) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = io::stdin().read_line(&mut line);
+        let _ = told.send(line);
+    });
+    let answer = answer.await.unwrap_or_default();
+    match ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
         true => Ok(()),
         false => Err(Failure::new("nothing was made")),
     }

@@ -5,16 +5,16 @@ mod watch;
 
 use std::io::IsTerminal;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
 
 use crate::build::{self, Part};
 use crate::cli::DevArgs;
 use crate::data::{self, DataDir};
 use crate::detour::Detour;
-use crate::failure::{Failure, IoContext as _};
+use crate::edge::place;
+use crate::failure::Failure;
 use crate::interpose::Interposer;
 use crate::leftovers::Records;
 use crate::origins::{self, Origins};
@@ -270,6 +270,26 @@ impl Plan {
         self.args.watch || (!self.args.no_watch && std::io::stdout().is_terminal())
     }
 
+    /// Where the edge keeps what it stores, as it is run now and as it isn't. What another database has
+    /// answered must not be met here.
+    fn edge_states(&self, servers: &Servers) -> Result<[PathBuf; 2], Failure> {
+        let folder = self.data.folder("edge")?;
+        let [wrangler, workerd] =
+            ["wrangler", "workerd"].map(|of| folder.join(format!("{of}-{}", servers.identity)));
+        Ok(if self.watches() { [wrangler, workerd] } else { [workerd, wrangler] })
+    }
+
+    /// Removes what an edge has stored that hears of no write now: of the other way to run it, and of both
+    /// where there is none.
+    fn forget_stored(&self, servers: &Servers) -> Result<(), Failure> {
+        let [ours, other] = self.edge_states(servers)?;
+        place::remove(&other)?;
+        if self.args.no_edge {
+            place::remove(&ours)?;
+        }
+        Ok(())
+    }
+
     /// Starts the edge: while sources are watched under wrangler, whose pages load themselves again when
     /// something is built; else in plain workerd, as it is hosted.
     async fn start_edge(
@@ -279,15 +299,7 @@ impl Plan {
         supervisor: &Supervisor,
     ) -> Result<Arc<Service>, Failure> {
         let (folder, logs) = (self.data.folder("edge")?, self.data.folder("logs")?);
-        // What another database has answered must not be met here,
-        let state = |of: &str| folder.join(format!("{of}-{}", servers.identity));
-        let (wranglers, workerds) = (state("wrangler"), state("workerd"));
-        let (state, other) = if self.watches() { (wranglers, workerds) } else { (workerds, wranglers) };
-        // nor what the other way to run the edge has stored, which hears of no write meanwhile.
-        match fs::remove_dir_all(&other) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).or_fail("remove", &other)?,
-            _ => {}
-        }
+        let [state, _] = self.edge_states(servers)?;
         if self.watches() {
             let edge = Wrangler {
                 workspace: &self.workspace,
@@ -386,6 +398,7 @@ impl Plan {
             origins::wait_for_worker(worker).await?;
         }
         progress.step(format!("{} origins are ready", services.len()));
+        self.forget_stored(&servers)?;
         if let Some(url) = self.edge_url() {
             let service = self.start_edge(&servers, &url, supervisor).await?;
             let client = loopback::client()?;
@@ -505,6 +518,9 @@ fn checked(mut args: DevArgs) -> Result<DevArgs, Failure> {
         let Layout { has_edge, origins, has_worker, replicas } = Layout::of(stage);
         (args.no_edge, args.no_worker) = (!has_edge, !has_worker);
         (args.origins, args.replicas) = (origins, replicas);
+        if replicas == 0 {
+            args.replica_urls.clear();
+        }
     }
     let refused = match (&args.database_url, args.synchronous) {
         (None, _) if !args.replica_urls.is_empty() => {

@@ -1,9 +1,7 @@
 //! `tidewall edge`: the edge alone, before any HTTP origin.
 
-mod place;
+pub(crate) mod place;
 mod run;
-
-use std::cell::Cell;
 
 use tidewall_edge::config::{self, ConfigError, Vars};
 
@@ -20,7 +18,7 @@ use crate::signals::told_to_stop;
 use crate::workerd::Workerd;
 use crate::workspace::{Flavor, Workspace};
 use crate::wrangler::{Config, Origin, origin_id};
-use crate::{cargo, loopback, npm};
+use crate::{cargo, npm};
 
 /// Runs the edge until it is told to stop.
 ///
@@ -38,9 +36,6 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
     let supervisor = Supervisor::new(place.records(), *progress);
     let flavor = if args.release { Flavor::Release } else { Flavor::Dev };
 
-    // What is noted in the place is true of what is stored there.
-    let is_noted = Cell::new(false);
-
     let bring_up = async {
         npm::ensure(&workspace, progress).await?;
         cargo::ensure_wasm_target(&workspace).await?;
@@ -48,8 +43,10 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
         let purge_token = secret("PURGE_TOKEN", || place.secret(data::PURGE_TOKEN))?;
         let sticky_secret = secret("STICKY_SECRET", || place.secret(data::STICKY_SECRET))?;
         config.check(&args.client_address_field, &purge_token, &sticky_secret)?;
-        let may_be_served = place.begin(&origins)?;
-        is_noted.set(may_be_served);
+        if place.begin(&origins)? {
+            progress
+                .step("the origins are others, or the machine has started anew: what was stored is removed");
+        }
         let folder = place.folder();
         let edge = Workerd {
             workspace: &workspace,
@@ -62,17 +59,11 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
             port,
             purge_token: &purge_token,
             sticky_secret: &sticky_secret,
-            state: folder.join("state"),
+            state: place.state(),
             logs: folder.clone(),
             folder,
         };
         edge.start(&supervisor).await?;
-        if !may_be_served {
-            progress.step("the origins are others, or the machine has stopped: dropping what was stored");
-            drop_everything(&edge.url(), &purge_token).await?;
-            place.dropped(&origins)?;
-            is_noted.set(true);
-        }
         ready_file.write(&ready::Edge {
             edge: edge.url(),
             purge_token: purge_token.clone(),
@@ -89,8 +80,10 @@ pub(crate) async fn run(args: EdgeArgs, progress: &Progress) -> Result<(), Failu
         }
     };
     supervisor.stop().await;
-    outcome?;
-    place.end(&origins, is_noted.get())
+    if outcome.is_ok() {
+        place.end();
+    }
+    outcome
 }
 
 /// The secret that the environment has under this name, for arguments can be read by others; else one of
@@ -99,16 +92,6 @@ fn secret(name: &str, own: impl FnOnce() -> Result<String, Failure>) -> Result<S
     match std::env::var(name) {
         Ok(secret) if !secret.trim().is_empty() => Ok(secret),
         _ => own(),
-    }
-}
-
-/// Makes all that the edge at `url` has stored unfit to be served.
-async fn drop_everything(url: &str, purge_token: &str) -> Result<(), Failure> {
-    let purge = loopback::client()?.post(format!("{url}/_tidewall/purge")).bearer_auth(purge_token);
-    let purged = purge.json(&serde_json::json!({ "all": true })).send().await;
-    match purged.and_then(reqwest::Response::error_for_status) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::new(format!("what was stored can't be dropped: {}", error.without_url()))),
     }
 }
 

@@ -35,7 +35,9 @@ pub(crate) fn run(args: &StageArgs, progress: &Progress) -> Result<(), Failure> 
     };
     fs::create_dir_all(folder).or_fail("create", folder)?;
     let layout = Layout::of(args.stage);
-    let files = files::of(args.stage, layout);
+    let grown = files::environment(layout, &before, data::random_hex)?;
+    let place = folder.canonicalize().or_fail("find", folder)?;
+    let files = files::of(args.stage, layout, &place.display().to_string(), &grown);
     // Of an earlier stage that had more: whoever goes back needs fewer.
     for name in files::ALL.iter().filter(|name| files.iter().all(|file| file.name != **name)) {
         match fs::remove_file(folder.join(name)) {
@@ -49,7 +51,6 @@ pub(crate) fn run(args: &StageArgs, progress: &Progress) -> Result<(), Failure> 
         let path = folder.join(name);
         fs::write(&path, content).or_fail("write", &path)?;
     }
-    let grown = files::environment(layout, &before, data::random_hex)?;
     private::write(&environment, grown)?;
 
     let stage = layout::stage(args.stage);

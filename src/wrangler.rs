@@ -191,7 +191,7 @@ impl Config {
     }
 
     /// The deployed edge's, which a local one doesn't have.
-    fn client_address_field(&self) -> Result<&str, Failure> {
+    pub(crate) fn client_address_field(&self) -> Result<&str, Failure> {
         match self.0["vars"].get("CLIENT_ADDRESS_FIELD") {
             None => Ok(""),
             Some(toml::Value::String(name)) => Ok(name),

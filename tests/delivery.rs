@@ -269,9 +269,17 @@ async fn the_edge_is_deployed_rolled_out_and_taken_back() {
     assert_eq!(cloud.parts(), ["02@100"]);
     assert_eq!(shares(&cloud.account.lock().unwrap()), 6, "one step, and back");
 
-    let (output, said) = deploy(&["--rollback", "--yes"], &[]).await;
-    assert!(output.status.success(), "{said}");
-    assert_eq!(cloud.parts(), ["01@100"], "{said}");
+    // A roll-out that was given up goes back to where it began, and then to what was before.
+    {
+        let [old, new] = [2, 3].map(|nth| format!("11111111-1111-4111-8111-{nth:012}"));
+        let parts = json!([{ "version_id": new, "percentage": 20 }, { "version_id": old, "percentage": 80 }]);
+        self::deploy(&mut cloud.account.lock().unwrap(), &parts);
+    }
+    for expected in ["02@100", "01@100"] {
+        let (output, said) = deploy(&["--rollback", "--yes"], &[]).await;
+        assert!(output.status.success(), "{said}");
+        assert_eq!(cloud.parts(), [expected], "{said}");
+    }
     let account = cloud.account.lock().unwrap();
     assert_eq!(account.unknown, [""; 0], "the stand-in knows all that wrangler asks");
 }

@@ -86,6 +86,40 @@ async fn each_stage_starts_on_what_the_last_one_left_and_the_shop_works() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_without_an_edge_is_seen_once_there_is_one_again() {
+    let folder = Folder::new();
+    let data = folder.join("data").display().to_string();
+    let start = |stage: &str, edge_port: &str| {
+        let args =
+            ["dev", "--no-open", "--origin-port", "0", "--pg-port", "0", "--seed", "100", "--data", &data];
+        Running::start(&folder.0, &[&args[..], &["--stage", stage, "--edge-port", edge_port]].concat(), &[])
+    };
+    let stop = |mut stack: Running| {
+        stack.signal(Signal::TERM);
+        assert!(stack.wait().success(), "{}", stack.log());
+    };
+    let stack = start("2", "0");
+    let edge = stack.text("/edge");
+    let port = edge.rsplit(':').next().unwrap().to_owned();
+    answers_are_kept(&edge).await;
+    stop(stack);
+
+    let stack = start("1", "0");
+    let staff = stack.staff().await;
+    let url = format!("{}/api/products/42", stack.text("/origins/0/url"));
+    let product =
+        json!({ "name": "Renamed", "category": "a", "price_cents": 1, "stock": 1, "description": "b" });
+    assert_eq!(send(&staff, Method::PUT, &url, &product).await.status(), 200);
+    stop(stack);
+
+    let stack = start("2", &port);
+    let seen: Value =
+        client().get(format!("{edge}/api/products/42")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(seen["name"], "Renamed");
+    stop(stack);
+}
+
 async fn send(client: &reqwest::Client, method: Method, url: &str, body: &Value) -> Response {
     client.request(method, url).json(body).send().await.unwrap()
 }
@@ -240,7 +274,10 @@ impl Server {
         children.extend(read("tidewall-worker.service").map(|unit| start(&unit, 0)));
         let has_edge = read("tidewall-edge.service").is_some();
         children.extend(read("tidewall-edge.service").map(|unit| start(&unit, 0)));
-        let url = if has_edge { format!("http://127.0.0.1:{edge_port}") } else { urls[0].clone() };
+        let server_url = if has_edge { format!("http://127.0.0.1:{edge_port}") } else { urls[0].clone() };
+        // They end with it, whatever comes of them.
+        let server = Self { children, url: server_url };
+        let url = &server.url;
         let up = poll::until_async(SOON, || async {
             for url in &urls {
                 let ready = client().get(format!("{url}/readyz")).send().await.ok()?;
@@ -251,7 +288,7 @@ impl Server {
         });
         let log = || fs::read_to_string(folder.join("server.log")).unwrap_or_default();
         assert!(up.await.is_some(), "{}", log());
-        Self { children, url }
+        server
     }
 }
 

@@ -13,8 +13,9 @@ use crate::failure::{Failure, IoContext as _};
 use crate::workspace::Workspace;
 use crate::{child, npm};
 
-/// What wrangler says where there is no such Worker: by its own words, and by the API's number.
-const NO_WORKER: [&str; 2] = ["not found", "code: 10007"];
+/// What wrangler says where there is no such Worker: by the API's number, or by its own words.
+const NO_WORKER: &str = "code: 10007";
+const NO_WORKER_FOUND: [&str; 2] = ["Worker \"", "\" not found"];
 /// What it says where a class of Durable Objects is new.
 const NEW_CLASS: &str = "pending Durable Object migration";
 /// Lines at the end of what it has printed that are shown.
@@ -47,6 +48,15 @@ struct SecretName {
     name: String,
 }
 
+/// Which versions had the requests.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// Several share them now: a roll-out is under way, or was given up.
+    pub(super) is_shared: bool,
+    /// Those that had all of them, the newest first.
+    pub(super) whole: Vec<String>,
+}
+
 /// A line of what wrangler writes for programs.
 #[derive(Debug, Deserialize)]
 struct Event {
@@ -56,21 +66,22 @@ struct Event {
 }
 
 impl Account<'_> {
-    /// Versions that got all requests, the newest first; none where there is no Worker.
+    /// Which versions had the requests; none where there is no Worker.
     ///
     /// # Errors
     /// wrangler can't say, for instance for want of a token.
-    pub(super) async fn whole_versions(&self) -> Result<Vec<String>, Failure> {
+    pub(super) async fn history(&self) -> Result<History, Failure> {
         let output = self.wrangler(&["deployments", "list", "--json"]).await?;
-        let Some(mut deployments) = there::<Vec<Deployment>>(&output)? else { return Ok(Vec::new()) };
+        let Some(mut deployments) = there::<Vec<Deployment>>(&output)? else { return Ok(History::default()) };
         deployments.sort_by(|one, other| other.created_on.cmp(&one.created_on));
+        let is_shared = deployments.first().is_some_and(|newest| newest.versions.len() > 1);
         let whole = |deployment: Deployment| match &deployment.versions[..] {
             [Part { version_id, percentage }] if *percentage >= 100.0 => Some(version_id.clone()),
             _ => None,
         };
-        let mut versions: Vec<String> = deployments.into_iter().filter_map(whole).collect();
-        versions.dedup();
-        Ok(versions)
+        let mut whole: Vec<String> = deployments.into_iter().filter_map(whole).collect();
+        whole.dedup();
+        Ok(History { is_shared, whole })
     }
 
     /// Names of its secrets.
@@ -164,7 +175,8 @@ impl Account<'_> {
 /// What it printed as JSON; `None` where there is no such Worker.
 fn there<T: DeserializeOwned>(output: &Output) -> Result<Option<T>, Failure> {
     let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() && NO_WORKER.iter().any(|words| said.contains(words)) {
+    let is_missing = said.contains(NO_WORKER) || NO_WORKER_FOUND.iter().all(|words| said.contains(words));
+    if !output.status.success() && is_missing {
         return Ok(None);
     }
     let json = done(output)?;
@@ -179,7 +191,8 @@ fn done(output: &Output) -> Result<String, Failure> {
     if output.status.success() {
         return Ok(text);
     }
-    let said = format!("{}\n{text}", String::from_utf8_lossy(&output.stderr));
-    let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).take(SHOWN_LINES).collect();
-    Err(Failure::new("wrangler refuses").with_output(lines.join("\n")))
+    let said = format!("{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.len().saturating_sub(SHOWN_LINES);
+    Err(Failure::new("wrangler refuses").with_output(lines[last..].join("\n")))
 }

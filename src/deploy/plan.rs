@@ -26,6 +26,10 @@ pub(super) struct Facts {
     pub(super) at_once: bool,
     /// Per cent of the requests, step by step.
     pub(super) steps: Vec<u8>,
+    /// What the edge says of the secrets that are given, if it refuses one.
+    pub(super) refused_secret: Option<String>,
+    /// A page is named that is asked meanwhile.
+    pub(super) is_looked_at: bool,
     /// By whom the costs are reckoned.
     pub(super) users: u64,
 }
@@ -56,6 +60,7 @@ pub(super) fn plan(config: &Deployed, facts: &Facts) -> Plan {
                 .push(format!("origin {} is asked over plain HTTP: anybody between reads along", origin.id));
         }
     }
+    plan.problems.extend(facts.refused_secret.clone());
     let is_sticky = config.edge.balance.iter().any(|route| route.policy == Policy::Sticky);
     let needed = [("PURGE_TOKEN", true), ("STICKY_SECRET", is_sticky)];
     for name in needed.into_iter().filter_map(|(name, is_needed)| is_needed.then_some(name)) {
@@ -86,9 +91,16 @@ pub(super) fn plan(config: &Deployed, facts: &Facts) -> Plan {
     }
     plan.steps.push("send the site's files that are new, and the Worker".to_owned());
     if !plan.is_whole {
-        for percent in &facts.steps {
-            plan.steps.push(format!("give the new version {percent} % of the requests, and look"));
+        let look = if facts.is_looked_at { "look whether it answers" } else { "wait" };
+        for percent in facts.steps.iter().filter(|percent| **percent < 100) {
+            plan.steps.push(format!("give the new version {percent} % of the requests, and {look}"));
         }
+        plan.steps.push("give the new version all requests".to_owned());
+    }
+    if !facts.is_looked_at {
+        plan.notes.push(
+            "nobody looks whether the new version answers: pass --url with a page of the edge".to_owned(),
+        );
     }
 
     if facts.current.is_some() && !facts.has_earlier_build {
@@ -189,6 +201,9 @@ mod tests {
         assert!(first.steps[0].contains("schema") && first.steps[2].contains("shop-cache"), "{first:#?}");
         let again = plan(&config, &Facts { current: Some("v1".into()), ..facts() });
         assert!(!again.is_whole && again.steps.iter().any(|step| step.contains("10 %")), "{again:#?}");
+        assert!(again.notes.iter().any(|note| note.contains("--url")), "{again:#?}");
+        let looked_at = Facts { current: Some("v1".into()), is_looked_at: true, ..facts() };
+        assert!(plan(&config, &looked_at).steps.iter().any(|step| step.contains("look whether")));
         assert!(again.notes.iter().any(|note| note.contains("preview")), "{again:#?}");
         assert!(plan(&config, &Facts { current: Some("v1".into()), at_once: true, ..facts() }).is_whole);
     }

@@ -1,11 +1,12 @@
 //! Where one edge keeps what it stores: in a folder of one run, for an edge must not find the answers
 //! of other origins; or in a data directory, where it lasts.
 //!
-//! What lasts is only as good as the control log beside it. It is dropped, by a purge of everything before
-//! anybody is served, where that can't be counted on: the origins are others now; or the machine itself
-//! has stopped under a running edge, and the end of the log may have been in its memory only.
+//! What lasts is only as good as the control log beside it, which holds for processes that are killed, and
+//! not for a machine that loses power: the end of the log may have been in its memory only. So it lasts
+//! until the machine starts anew, and for the same origins; else it is removed before anybody is served.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,14 +15,14 @@ use super::run::Run;
 use crate::data::{self, DataDir};
 use crate::failure::{Failure, IoContext};
 use crate::leftovers::Records;
+use crate::private;
 use crate::progress::Progress;
 use crate::workspace::Workspace;
 use crate::wrangler::Origin;
 
 /// The file that says for what was stored.
 const STORED_FOR: &str = "stored-for.json";
-/// Where Linux names the run of the machine. Elsewhere a machine that has stopped can't be told from a
-/// process that was killed, and counts as stopped.
+/// Where Linux names the run of the machine. Elsewhere nothing is kept.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// One of both.
@@ -33,21 +34,19 @@ pub(super) enum Place {
     Data(DataDir),
 }
 
-/// For what an edge stores, and how its last run went.
+/// For what an edge stores.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredFor {
     /// URLs.
     origins: Vec<String>,
     /// The run of the machine; empty where it has no name.
     boot: String,
-    /// The edge has stopped in good order.
-    is_stopped: bool,
 }
 
 impl StoredFor {
     /// Whether what was stored then may be served now.
     fn may_be_served(&self, now: &Self) -> bool {
-        self.origins == now.origins && (self.is_stopped || (!self.boot.is_empty() && self.boot == now.boot))
+        !self.boot.is_empty() && self == now
     }
 }
 
@@ -75,6 +74,11 @@ impl Place {
         }
     }
 
+    /// Where the edge stores.
+    pub(super) fn state(&self) -> PathBuf {
+        self.folder().join("state")
+    }
+
     /// The records of its processes.
     pub(super) fn records(&self) -> Records {
         match self {
@@ -91,86 +95,67 @@ impl Place {
         }
     }
 
-    /// Notes that an edge before these origins begins. Returns whether it may serve what was stored before.
+    /// Sees to it that an edge before these origins finds nothing that it may not serve. Returns whether
+    /// something was removed.
     ///
     /// # Errors
     /// The disk refuses.
     pub(super) fn begin(&self, origins: &[Origin]) -> Result<bool, Failure> {
-        let Self::Data(data) = self else { return Ok(true) };
-        let path = data.folder("edge").map(|folder| folder.join(STORED_FOR))?;
-        let now = stored_for(origins, false);
+        let Self::Data(data) = self else { return Ok(false) };
+        let path = data.folder("edge")?.join(STORED_FOR);
+        let boot = fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
+        let now = StoredFor { origins: origins.iter().map(|origin| origin.url.clone()).collect(), boot };
         // What can't be read says nothing that could be counted on.
-        let before = fs::read(&path).map(|json| serde_json::from_slice::<StoredFor>(&json));
-        let may_be_served = match before {
-            Ok(Ok(before)) => before.may_be_served(&now),
-            Ok(Err(_)) => false,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-            Err(error) => return Err(error).or_fail("read", &path),
-        };
-        if may_be_served {
-            write(&path, &now)?;
+        let before = fs::read(&path).ok().and_then(|json| serde_json::from_slice::<StoredFor>(&json).ok());
+        if before.is_some_and(|before| before.may_be_served(&now)) {
+            return Ok(false);
         }
-        Ok(may_be_served)
+        let is_removed = remove(&self.state())?;
+        let json = serde_json::to_vec(&now)
+            .map_err(|error| Failure::new(format!("cannot describe the edge: {error}")))?;
+        private::write(&path, json)?;
+        Ok(is_removed)
     }
 
-    /// Notes that what was stored before is dropped.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub(super) fn dropped(&self, origins: &[Origin]) -> Result<(), Failure> {
-        write(&self.folder().join(STORED_FOR), &stored_for(origins, false))
-    }
-
-    /// Notes that the edge has stopped, where what is noted `is_true`; of a run all is removed.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub(super) fn end(self, origins: &[Origin], is_true: bool) -> Result<(), Failure> {
-        match self {
-            Self::Run(run) => {
-                run.remove();
-                Ok(())
-            }
-            Self::Data(_) if !is_true => Ok(()),
-            Self::Data(_) => write(&self.folder().join(STORED_FOR), &stored_for(origins, true)),
+    /// The edge has stopped: of a run all is removed.
+    pub(super) fn end(self) {
+        if let Self::Run(run) = self {
+            run.remove();
         }
     }
 }
 
-fn stored_for(origins: &[Origin], is_stopped: bool) -> StoredFor {
-    let boot = fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
-    StoredFor { origins: origins.iter().map(|origin| origin.url.clone()).collect(), boot, is_stopped }
-}
-
-fn write(path: &Path, stored_for: &StoredFor) -> Result<(), Failure> {
-    let json = serde_json::to_vec(stored_for)
-        .map_err(|error| Failure::new(format!("cannot describe the edge: {error}")))?;
-    crate::private::write(path, json)
+/// Removes a folder. Returns whether it was there.
+pub(crate) fn remove(folder: &Path) -> Result<bool, Failure> {
+    match fs::remove_dir_all(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).or_fail("remove", folder),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stored_for(origins: &[&str], boot: &str, is_stopped: bool) -> StoredFor {
-        let origins = origins.iter().map(|url| (*url).to_owned()).collect();
-        StoredFor { origins, boot: boot.to_owned(), is_stopped }
+    fn stored_for(origins: &[&str], boot: &str) -> StoredFor {
+        StoredFor { origins: origins.iter().map(|url| (*url).to_owned()).collect(), boot: boot.to_owned() }
     }
 
     #[test]
-    fn what_was_stored_is_served_before_the_same_origins_unless_the_machine_stopped_under_it() {
-        let now = stored_for(&["http://a"], "2", false);
+    fn what_was_stored_is_served_before_the_same_origins_until_the_machine_starts_anew() {
+        let now = stored_for(&["http://a"], "2");
         for (before, may_be_served) in [
-            (stored_for(&["http://a"], "2", true), true),
-            (stored_for(&["http://a"], "1", true), true),
-            (stored_for(&["http://a"], "2", false), true),
-            (stored_for(&["http://a"], "1", false), false),
-            (stored_for(&["http://b"], "2", true), false),
-            (stored_for(&["http://a", "http://b"], "2", true), false),
+            (stored_for(&["http://a"], "2"), true),
+            (stored_for(&["http://a"], "1"), false),
+            (stored_for(&["http://b"], "2"), false),
+            (stored_for(&["http://a", "http://b"], "2"), false),
         ] {
             assert_eq!(before.may_be_served(&now), may_be_served, "{before:?}");
         }
-        let unnamed = stored_for(&["http://a"], "", false);
-        assert!(!unnamed.may_be_served(&stored_for(&["http://a"], "", false)), "nobody can tell");
+        assert!(
+            !stored_for(&["http://a"], "").may_be_served(&stored_for(&["http://a"], "")),
+            "nobody can tell"
+        );
     }
 }

@@ -126,11 +126,11 @@ pub(super) fn environment(
     Ok(text)
 }
 
-/// The files of the stage of this number.
-pub(super) fn of(number: u8, layout: Layout) -> Vec<File> {
+/// The files of the stage of this number, in the folder `place`, with an environment.
+pub(super) fn of(number: u8, layout: Layout, place: &str, environment: &str) -> Vec<File> {
     let mut files = vec![
-        File { name: README, content: readme(number, layout) },
-        File { name: CADDYFILE, content: caddyfile(layout) },
+        File { name: README, content: readme(number, layout, place) },
+        File { name: CADDYFILE, content: caddyfile(layout, environment) },
         File { name: MIGRATE, content: migrate() },
         File { name: ORIGIN, content: origin(layout) },
     ];
@@ -159,6 +159,9 @@ After=network-online.target postgresql.service
 Type=oneshot
 EnvironmentFile=/etc/tidewall/{ENVIRONMENT}
 ExecStart=/usr/local/bin/tidewall-origin migrate
+# The database may come up later than this machine.
+Restart=on-failure
+RestartSec=5
 {HARDENING}"
     )
 }
@@ -170,8 +173,9 @@ fn origin(layout: Layout) -> String {
         "{NOTICE}# An instance is named by its port: tidewall-origin@{ORIGIN_PORT}.
 [Unit]
 Description=Tidewall: origin at port %i
-Requires=tidewall-migrate.service
+Wants=tidewall-migrate.service
 After=tidewall-migrate.service
+StartLimitIntervalSec=0
 
 [Service]
 EnvironmentFile=/etc/tidewall/{ENVIRONMENT}
@@ -192,8 +196,9 @@ fn worker() -> String {
     format!(
         "{NOTICE}[Unit]
 Description=Tidewall: background jobs
-Requires=tidewall-migrate.service
+Wants=tidewall-migrate.service
 After=tidewall-migrate.service
+StartLimitIntervalSec=0
 
 [Service]
 EnvironmentFile=/etc/tidewall/{ENVIRONMENT}
@@ -218,12 +223,17 @@ fn edge() -> String {
 Description=Tidewall: edge
 Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
-EnvironmentFile=/etc/tidewall/{ENVIRONMENT}
 EnvironmentFile=/etc/tidewall/{EDGE_ENVIRONMENT}
-# What is stored outlasts the process, and not the machine: with its power the end of the log could be lost.
-ExecStartPre=/bin/sh -c 'cd /var/cache/tidewall-edge && cmp -s /proc/sys/kernel/random/boot_id boot || {{ rm -rf state && mkdir state && cat /proc/sys/kernel/random/boot_id > boot; }}'
+# Read last: what is yours goes before what is written here.
+EnvironmentFile=/etc/tidewall/{ENVIRONMENT}
+# It needs its own secrets alone.
+UnsetEnvironment=DATABASE_URL REPLICA_URLS TIDEWALL_SECRET
+# What is stored outlasts the process, and neither the machine, for with its power the end of the log could be
+# lost, nor these origins.
+ExecStartPre=/bin/sh -c 'cd /var/cache/tidewall-edge && {{ cat /proc/sys/kernel/random/boot_id; printenv ORIGINS; }} > now && {{ cmp -s now stored-for || rm -rf state; }} && mkdir -p state && mv now stored-for'
 ExecStart=/usr/local/bin/tidewall-edge --experimental --socket-addr http=127.0.0.1:{EDGE_PORT} --directory-path state=/var/cache/tidewall-edge/state
 CacheDirectory=tidewall-edge
 Restart=always
@@ -240,7 +250,7 @@ fn edge_environment(layout: Layout) -> String {
         .map(|(index, port)| json!({ "id": origin_id(index), "url": format!("http://127.0.0.1:{port}") }))
         .collect();
     format!(
-        "{NOTICE}# Other servers' origins belong here as well.
+        "{NOTICE}# Other servers' origins: set ORIGINS in {ENVIRONMENT}, in the same form, which goes before this.
 ORIGINS='{}'
 CLIENT_ADDRESS_FIELD={CLIENT_ADDRESS_FIELD}
 ",
@@ -248,11 +258,13 @@ CLIENT_ADDRESS_FIELD={CLIENT_ADDRESS_FIELD}
     )
 }
 
-fn caddyfile(layout: Layout) -> String {
+fn caddyfile(layout: Layout, environment: &str) -> String {
+    let url = environment.lines().find_map(|line| line.strip_prefix("PUBLIC_URL=")).unwrap_or_default();
+    let host = url.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
     let port = if layout.has_edge { EDGE_PORT } else { ORIGIN_PORT };
     format!(
-        "{NOTICE}# Ends TLS (https://caddyserver.com), and says who asks.
-shop.example.com {{
+        "{NOTICE}# Ends TLS (https://caddyserver.com) for the host of PUBLIC_URL, and says who asks.
+{host} {{
 \treverse_proxy 127.0.0.1:{port} {{
 \t\theader_up {CLIENT_ADDRESS_FIELD} {{remote_host}}
 \t}}
@@ -261,7 +273,7 @@ shop.example.com {{
     )
 }
 
-fn readme(number: u8, layout: Layout) -> String {
+fn readme(number: u8, layout: Layout, place: &str) -> String {
     let stage = stage(number);
     let units: Vec<String> = ports(layout)
         .map(|port| format!("tidewall-origin@{port}"))
@@ -269,20 +281,25 @@ fn readme(number: u8, layout: Layout) -> String {
         .chain(layout.has_edge.then(|| "tidewall-edge".to_owned()))
         .collect();
     let mut steps = vec![
-        "Build the programs, and the site: `cargo build --release --package tidewall-origin && cargo run --release -- build`.".to_owned(),
+        "In the checkout, build the programs and the site: `cargo build --release --package tidewall-origin && cargo run --release -- build`.".to_owned(),
         "Once: `useradd --system tidewall`, and `install -d /etc/tidewall /srv/tidewall`.".to_owned(),
-        format!("Fill in `{ENVIRONMENT}`: where the database is, and where people reach the shop."),
-        format!("`install -m 600 *.env /etc/tidewall/ && install -m 644 *.service /etc/systemd/system/ && install target/release/tidewall-origin /usr/local/bin/ && cp -r target/site /srv/tidewall/`"),
+        format!("Fill in `{ENVIRONMENT}`: where the database is, and where people reach the shop. Then write the stage once more: `{CADDYFILE}` takes the host from it."),
+        format!("`install -m 600 {place}/*.env /etc/tidewall/ && install -m 644 {place}/*.service /etc/systemd/system/ && install target/release/tidewall-origin /usr/local/bin/`"),
+        "The site, in one step: `cp -r target/site /srv/tidewall/new && rm -rf /srv/tidewall/old && { mv -T /srv/tidewall/site /srv/tidewall/old || true; } && mv -T /srv/tidewall/new /srv/tidewall/site`.".to_owned(),
     ];
     if layout.has_edge {
         steps.push(
-            "The edge: `cargo run --release -- build --edge-program && install target/edge-program/tidewall-edge /usr/local/bin/`. On Cloudflare instead: set `ORIGINS` in `wrangler.toml` to host names of yours, `npx wrangler secret put PURGE_TOKEN`, `npx wrangler deploy`; and leave tidewall-edge out below.".to_owned(),
+            "The edge: `cargo run --release -- build --edge-program && install target/edge-program/tidewall-edge /usr/local/bin/`. (These files are for an edge of your own; for one on Cloudflare: `tidewall deploy`.)".to_owned(),
         );
     }
     if layout.replicas > 0 {
         steps.push("Make the replicas (`pg_basebackup --write-recovery-conf`), and name them in `REPLICA_URLS`. Which server is the primary is found out.".to_owned());
     }
     steps.push(format!("`systemctl daemon-reload && systemctl enable --now {}`.", units.join(" ")));
+    steps.push(format!(
+        "Of an earlier stage or build, what runs still runs as it was. One after the other: {}. After an origin wait until its `/readyz` says yes.",
+        units.iter().map(|unit| format!("`systemctl restart {unit}`")).collect::<Vec<_>>().join(", ")
+    ));
     steps.push(format!(
         "`{CADDYFILE}` ends TLS before it; nginx or HAProxy do as well, with `{CLIENT_ADDRESS_FIELD}` set."
     ));
@@ -296,7 +313,7 @@ fn readme(number: u8, layout: Layout) -> String {
     }
     let _ = write!(
         text,
-        "\nThe next stage is written to the same folder (`tidewall stage {}`): what you have set stays, and the steps above are taken again. A deployment takes one origin after the other: `systemctl restart tidewall-origin@{ORIGIN_PORT}`, and the next once `/readyz` says yes.\n",
+        "\nThe next stage is written to the same folder (`tidewall stage {}`): what you have set stays, and the steps above are taken again; so are they for a new build. Back to an earlier stage: `systemctl disable --now` what it has not, and take its variables out of `{ENVIRONMENT}`.\n",
         (number + 1).min(4)
     );
     text
@@ -312,13 +329,14 @@ mod tests {
     use super::*;
 
     fn content(number: u8, name: &str) -> String {
-        let files = of(number, Layout::of(number));
+        let files = of(number, Layout::of(number), "/stage", "PUBLIC_URL=https://shop.example.org\n");
         files.into_iter().find(|file| file.name == name).map(|file| file.content).unwrap_or_default()
     }
 
     #[test]
     fn what_stands_before_an_origin_says_who_asks() {
         assert!(content(1, CADDYFILE).contains("reverse_proxy 127.0.0.1:8081"));
+        assert!(content(1, CADDYFILE).contains("\nshop.example.org {"));
         assert!(content(1, ORIGIN).contains("--client-address-field X-Real-IP"));
         assert!(content(2, CADDYFILE).contains("reverse_proxy 127.0.0.1:8787"));
         assert!(content(2, EDGE_ENVIRONMENT).contains("CLIENT_ADDRESS_FIELD=X-Real-IP"));
@@ -344,7 +362,8 @@ mod tests {
     #[test]
     fn secrets_are_in_one_file_alone() {
         for number in 1..=4 {
-            for File { name, content } in of(number, Layout::of(number)) {
+            for File { name, content } in of(number, Layout::of(number), "/stage", "") {
+                let content = content.replace("UnsetEnvironment=", "");
                 assert!(!content.contains("SECRET=") && !content.contains("TOKEN="), "{name}");
                 assert!(ALL.contains(&name));
             }

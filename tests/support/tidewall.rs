@@ -19,9 +19,15 @@ pub(crate) const READY_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// The command with nothing of this test's environment that would change what it does.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidewall"));
-    for variable in
-        ["DATABASE_URL", "REPLICA_URLS", "PGSSLROOTCERT", "TIDEWALL_PURGE_TOKEN", "CLIENT_ADDRESS_FIELD"]
-    {
+    for variable in [
+        "DATABASE_URL",
+        "REPLICA_URLS",
+        "PGSSLROOTCERT",
+        "TIDEWALL_PURGE_TOKEN",
+        "CLIENT_ADDRESS_FIELD",
+        "PURGE_TOKEN",
+        "STICKY_SECRET",
+    ] {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null());
