@@ -81,13 +81,18 @@ fn everybody_follows_the_new_primary_at_once(world: &World) {
 
         assert!(replica.query_one("SELECT pg_promote()", &[]).await.unwrap().get::<_, bool>(0));
         let promoted = Instant::now();
+        // Who comes before it is seen waits for a turn at the old one as well.
+        until("the promotion is seen", || async {
+            metrics.get("tidewall_db_server_state{server=\"replica1\",state=\"primary\"}") > 0.0
+        })
+        .await;
+        old.batch_execute("SELECT pg_advisory_unlock(4714)").await.unwrap();
         until("writes go to the new primary", || async {
             write().await.is_ok_and(|written| written.value == ports[1])
         })
         .await;
         assert!(promoted.elapsed() < BACK, "{:?}", promoted.elapsed());
         jobs.go_on().await;
-        old.batch_execute("SELECT pg_advisory_unlock(4714)").await.unwrap();
         for holder in holders {
             holder.await.unwrap().unwrap();
         }
